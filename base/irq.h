@@ -1,0 +1,28 @@
+/* An interrupt line: a level, and the listener at its other end.  Under the machine's lock. */
+#ifndef BASE_IRQ_H
+#define BASE_IRQ_H
+
+#include <stddef.h>
+
+/* A wire's far end: SET(OPAQUE, N, LEVEL) is called at every irq_set(), also when the level did not change. */
+struct irq {
+	void (*set)(void *opaque, int n, int level);
+	void *opaque;
+	int n;
+};
+
+/* An unconnected line (set == NULL) swallows levels. */
+static inline void
+irq_set(const struct irq *line, int level)
+{
+	if (line->set != NULL)
+		line->set(line->opaque, line->n, level);
+}
+
+static inline struct irq
+irq_to(void (*set)(void *opaque, int n, int level), void *opaque, int n)
+{
+	return (struct irq){ set, opaque, n };
+}
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * The event loop of the main thread: file descriptors, timers of one clock, and work handed over by other threads.
+ *
+ * Callbacks run in the loop's thread with the machine's lock held.  The lock is recursive-free: a callback must not
+ * take it again.  vCPU threads take the lock only around device accesses.
+ */
+#ifndef BASE_LOOP_H
+#define BASE_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct clock;
+struct loop;
+struct loop_fd;
+
+struct loop *loop_new(struct clock *c);
+void loop_free(struct loop *l);
+
+void loop_lock(struct loop *l);
+void loop_unlock(struct loop *l);
+
+/* EVENTS: POLLIN, POLLOUT of poll(2), 0 to stand by.  Callable under the lock from any thread. */
+struct loop_fd *loop_add_fd(struct loop *l, int fd, short events, void (*ready)(void *opaque, short revents), void *opaque);
+void loop_set_events(struct loop_fd *f, short events);
+/* Safe inside its own callback.  Does not close the descriptor. */
+void loop_remove_fd(struct loop_fd *f);
+
+/* Any thread, with or without the lock: WORK(OPAQUE) runs in the loop's thread under the lock, in the order of posting. */
+void loop_post(struct loop *l, void (*work)(void *opaque), void *opaque);
+/* Any thread: makes a waiting loop look at its timers again. */
+void loop_wake(struct loop *l);
+
+/* Runs until loop_quit(); CODE is what loop_run returns. */
+int loop_run(struct loop *l);
+void loop_quit(struct loop *l, int code);
+/* One turn, waiting for TIMEOUT_MS at the most (-1: as long as it takes). */
+void loop_turn(struct loop *l, int timeout_ms);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * The host's side of a disk: images as devices see them.
+ *
+ * Requests are asynchronous: a worker does the I/O off the vCPU's thread, and DONE is called in the loop's thread under
+ * the machine's lock.  An image is opened with an explicit format or one recognised by its magic number; without a
+ * magic number it is raw.
+ */
+#ifndef DISK_DISK_H
+#define DISK_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct disk;
+struct err;
+struct loop;
+
+enum { DISK_SECTOR = 512 };
+
+struct disk_options {
+	const char *file;
+	const char *format;   /* NULL: recognise */
+	bool readonly;
+	bool snapshot;        /* writes go to a temporary file that ends with the process */
+	bool cache_unsafe;    /* flushes are not passed on */
+	const char *filter;   /* NULL, or "fault:RULES", "delay:NS": see docs */
+};
+
+/* Opens and locks (OFD byte ranges compatible with QEMU's).  NULL with E set: FILE, what is wrong, what to do. */
+struct disk *disk_open(struct loop *l, const struct disk_options *o, struct err *e);
+/* Waits for what is under way, flushes, closes. */
+void disk_close(struct disk *d);
+
+uint64_t disk_bytes(const struct disk *d);
+bool disk_is_readonly(const struct disk *d);
+const char *disk_file(const struct disk *d);
+const char *disk_format(const struct disk *d);
+
+/* ERRNO of a completed request is 0 or the host's errno (ENOSPC, EIO ...). */
+typedef void disk_done(void *opaque, int error);
+
+/* BUF stays the caller's and must live until DONE.  Offsets and lengths in bytes, any alignment, inside the disk. */
+void disk_read(struct disk *d, uint64_t offset, void *buf, size_t len, disk_done *done, void *opaque);
+void disk_write(struct disk *d, uint64_t offset, const void *buf, size_t len, disk_done *done, void *opaque);
+/* What was acknowledged before is on stable storage when DONE reports 0.  A failed fdatasync is final. */
+void disk_flush(struct disk *d, disk_done *done, void *opaque);
+void disk_discard(struct disk *d, uint64_t offset, uint64_t len, disk_done *done, void *opaque);
+
+/* Synchronous forms, for loaders and monitors: 0 or an errno. */
+int disk_read_sync(struct disk *d, uint64_t offset, void *buf, size_t len);
+int disk_write_sync(struct disk *d, uint64_t offset, const void *buf, size_t len);
+int disk_flush_sync(struct disk *d);
+
+struct disk_stats {
+	uint64_t reads, writes, flushes, bytes_read, bytes_written, errors;
+};
+struct disk_stats disk_stats(const struct disk *d);
+
+#endif

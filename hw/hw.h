@@ -1,0 +1,148 @@
+/*
+ * The public face of the devices: how vm/ makes and wires them.  What each models, and by which data sheet, stands in
+ * the file named after the chip.  All calls under the machine's lock.
+ */
+#ifndef HW_HW_H
+#define HW_HW_H
+
+#include "base/dev.h"
+#include "base/irq.h"
+#include "base/mem.h"
+#include "base/pins.h"
+
+struct chr;
+struct disk;
+struct display;
+struct input;
+
+/* ---- interrupts ---- */
+
+/* 8259A pair with ELCR (ports 20h, A0h, 4D0h).  OUT is INTR. */
+struct dev *i8259_new(const struct dev_env *env, struct irq out);
+struct irq i8259_line(struct dev *pic, unsigned n);
+int i8259_ack(struct dev *pic); /* the vector, as INTA fetches it */
+
+/* Local APIC of processor ID; drives PINS.  LINT0 gets the PIC's INTR (ExtINT), LINT1 NMI. */
+struct dev *lapic_new(const struct dev_env *env, unsigned id, struct cpu_pins pins);
+struct irq lapic_lint(struct dev *apic, unsigned n);
+/* The processor's side: fills get_tpr, set_tpr, read_msr, write_msr, intr_ack of BOARD; PIC answers ExtINT. */
+void lapic_serve(struct dev *apic, struct cpu_board *board, struct dev *pic);
+/* The guest's TSC for the deadline timer: cycles per second and the count now. */
+void lapic_set_tsc(struct dev *apic, uint64_t hz, uint64_t (*read_tsc)(void *opaque), void *opaque);
+/* A message-signalled interrupt: a write of DATA to FEExxxxxh; from PCI, IOAPIC, HPET. */
+void lapic_bus_deliver(struct dev *any_apic, uint64_t address, uint32_t data);
+
+/* 82093AA; 24 pins.  Delivers through APIC's bus; remote IRR is cleared by EOI broadcast. */
+struct dev *ioapic_new(const struct dev_env *env, struct dev *any_apic);
+struct irq ioapic_line(struct dev *ioapic, unsigned pin);
+
+/* ---- time ---- */
+
+/* 8254 (ports 40h-43h) with port 61h's gate and speaker; OUT is IRQ 0. */
+struct dev *i8254_new(const struct dev_env *env, struct irq out);
+/* HPET's legacy replacement silences IRQ 0. */
+void i8254_set_irq_enabled(struct dev *pit, bool enabled);
+/* MC146818 at 70h; OUT is IRQ 8.  UNIX_NS: host time that guest time starts from; UTC: base=utc or localtime. */
+struct dev *mc146818_new(const struct dev_env *env, struct irq out, int64_t unix_ns);
+void mc146818_set_cmos(struct dev *rtc, unsigned index, uint8_t value);
+uint8_t mc146818_get_cmos(struct dev *rtc, unsigned index);
+void mc146818_set_irq_enabled(struct dev *rtc, bool enabled);
+/* HPET at FED00000h, three comparators.  LINES: 24 I/O APIC inputs; legacy replacement drives 0 and 8 by LEGACY. */
+struct dev *hpet_new(const struct dev_env *env, const struct irq lines[24], struct dev *pit, struct dev *rtc,
+	struct irq legacy_timer, struct irq legacy_rtc, struct dev *any_apic);
+
+/* ---- the ISA side ---- */
+
+/* The 8237 pair with page registers. */
+struct dev *i8237_new(const struct dev_env *env);
+/* Channel CH moves up to LEN bytes; TO_MEMORY: the device writes memory.  Returns bytes moved; *TC: terminal count reached. */
+unsigned i8237_transfer(struct dev *dma, unsigned ch, void *buf, unsigned len, bool to_memory, bool *tc);
+
+/* i8042 with keyboard (IRQ 1) and PS/2 mouse (IRQ 12); RESET and A20 as it drives them. */
+struct dev *i8042_new(const struct dev_env *env, struct irq kbd, struct irq aux, struct irq reset, struct irq a20);
+void i8042_get_input(struct dev *kbc, struct input *in);
+/* Port 92h: fast A20 and reset. */
+struct dev *port92_new(const struct dev_env *env, struct irq reset, struct irq a20);
+/* Both A20 sources are ORed by the board. */
+
+struct dev *ns16550_new(const struct dev_env *env, const char *id, unsigned port, struct irq out, struct chr *chr);
+struct dev *parallel_new(const struct dev_env *env, const char *id, unsigned port, struct irq out, struct chr *chr);
+/* isa-debugcon: bytes written to PORT go to CHR; reads give READBACK (E9h). */
+struct dev *debugcon_new(const struct dev_env *env, const char *id, unsigned port, uint8_t readback, struct chr *chr);
+/* isa-debug-exit: a write of V ends the machine with status V << 1 | 1, by EXIT. */
+struct dev *debug_exit_new(const struct dev_env *env, unsigned port, unsigned size, void (*exit)(void *opaque, int status), void *opaque);
+/* pc-testdev: ports F1h (exit-free), E0h-E7h, 2000h-2017h irq lines, memory at FF000000h. */
+struct dev *pc_testdev_new(const struct dev_env *env, struct irq lines[24]);
+
+/* 82077AA at 3F0h with two drives, IRQ 6, DMA channel 2. */
+struct dev *i82077_new(const struct dev_env *env, struct irq out, struct dev *dma, struct disk *drives[2]);
+/* The CMOS byte (index 10h) that says which drives there are. */
+uint8_t i82077_cmos_types(struct dev *fdc);
+void i82077_change(struct dev *fdc, unsigned drive, struct disk *disk);
+
+/* ---- fw_cfg and firmware tables ---- */
+
+/* QEMU's fw_cfg at 510h-511h and 514h (DMA). */
+struct dev *fw_cfg_new(const struct dev_env *env);
+void fw_cfg_add_bytes(struct dev *f, uint16_t key, const void *data, size_t len);     /* copied */
+void fw_cfg_add_u16(struct dev *f, uint16_t key, uint16_t v);
+void fw_cfg_add_u32(struct dev *f, uint16_t key, uint32_t v);
+void fw_cfg_add_u64(struct dev *f, uint16_t key, uint64_t v);
+/* A named file; WRITABLE lets DMA write it back (etc/... of the table loader). */
+void fw_cfg_add_file(struct dev *f, const char *name, const void *data, size_t len);
+
+/* What the tables describe. */
+struct pc_facts {
+	unsigned cpus;
+	uint64_t ram_below_4g, ram_above_4g;
+	bool hpet;
+	uint16_t pm_base;       /* 600h as firmware sets it */
+	uint8_t sci_irq;        /* 9 */
+	const uint8_t *uuid;    /* 16 bytes or NULL */
+	const char *name;
+};
+/* ACPI through etc/table-loader, SMBIOS, e820, and what SeaBIOS wants to know beside. */
+void pc_add_tables(struct dev *fw_cfg, const struct pc_facts *facts);
+
+/* ---- PCI: i440FX and PIIX3 ---- */
+
+struct pci_bus;
+/* 82441FX host bridge: CF8h/CFCh, PAM, SMRAM over RAM at A0000h-FFFFFh.  RAM is the host mapping of the low memory,
+ * BIOS the system ROM's last 128 KiB as shown below 1 MiB. */
+struct dev *i440fx_new(const struct dev_env *env, uint8_t *ram, uint64_t ram_below_4g, struct region *bios, struct pci_bus **bus);
+/* PIIX3 function 0: PIRQ routing to LINES (16 ISA lines), reset control CF9h by RESET. */
+struct dev *piix3_new(const struct dev_env *env, struct pci_bus *bus, const struct irq lines[16], struct irq reset);
+/* PIRQA-D also go to I/O APIC pins 16-19 in the wiring of the machine pc: through LINES of the ISA router only. */
+
+/* PIIX3 function 1: two channels, four drives; DISKS[i] may be NULL; CDROM[i] makes it an ATAPI drive (then a NULL disk
+ * is an empty tray). */
+struct dev *piix3_ide_new(const struct dev_env *env, struct pci_bus *bus, struct irq irq14, struct irq irq15,
+	struct disk *disks[4], const bool cdrom[4], const char *const serials[4]);
+/* Changes a CD: NULL opens the tray.  False: locked by the guest (FORCE overrides). */
+bool piix3_ide_change(struct dev *ide, unsigned drive, struct disk *disk, bool force);
+/* Firmware's geometry for CMOS: what IDENTIFY says. */
+void piix3_ide_geometry(struct dev *ide, unsigned drive, unsigned *cylinders, unsigned *heads, unsigned *sectors);
+
+/* PIIX4 function 3: ACPI power management.  SLEEP is told the type written with SLP_EN (5: off); SMI by APM port B2h. */
+struct piix4_pm_ops {
+	void *opaque;
+	void (*sleep)(void *opaque, unsigned type);
+	void (*smi)(void *opaque);
+};
+struct dev *piix4_pm_new(const struct dev_env *env, struct pci_bus *bus, struct irq sci, const struct piix4_pm_ops *ops);
+void piix4_pm_power_button(struct dev *pm);
+
+/* `info pci`, `info qtree`. */
+void pci_info(struct pci_bus *bus, void (*print)(void *opaque, const char *text), void *opaque);
+
+/* ---- screen ---- */
+
+/* VGA with the Bochs VBE registers; as PCI device 1234:1111 with its ROM (may be NULL) and 16 MiB of VRAM. */
+struct dev *vga_new(const struct dev_env *env, struct pci_bus *bus, const void *rom, size_t rom_size, struct display **display);
+
+/* ---- flash ---- */
+
+/* Intel-command-set flash of SIZE bytes at BASE, with the contents of DISK, written back to it unless read-only. */
+struct dev *pflash_new(const struct dev_env *env, const char *id, gpa base, struct disk *disk, struct err *e);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * The host's side of screen, keys, and character devices.  Everything here is called under the machine's lock, in the
+ * loop's thread or, from a device's register, in a vCPU's.
+ */
+#ifndef UI_UI_H
+#define UI_UI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct loop;
+
+/* ---- character devices: what -serial, -chardev, -monitor, -parallel and isa-debugcon speak to ---- */
+
+struct chr;
+
+/* The one user of a chr: a UART, a monitor, or the multiplexer in front of several. */
+struct chr_user {
+	void *opaque;
+	/* How many bytes the user takes now. */
+	size_t (*can_receive)(void *opaque);
+	void (*receive)(void *opaque, const uint8_t *data, size_t len);
+	/* A peer came (true) or went; also a terminal's break as event.  May be NULL. */
+	void (*event)(void *opaque, enum chr_event { CHR_OPENED, CHR_CLOSED, CHR_BREAK } event);
+};
+
+/*
+ * SPEC is QEMU's -serial syntax: stdio, mon:stdio, null, none, vc, pty, file:PATH, pipe:PATH, tcp:HOST:PORT[,server[=on]]
+ * [,nowait|,wait=off][,nodelay], telnet:..., unix:PATH[,server][,nowait], udp:..., chardev:ID.  NULL with E set on an error.
+ */
+struct chr *chr_open(struct loop *l, const char *id, const char *spec, struct err *e);
+void chr_close(struct chr *c);
+const char *chr_id(const struct chr *c);
+/* One line for `info chardev`. */
+void chr_describe(const struct chr *c, char *text, size_t size);
+
+void chr_attach(struct chr *c, const struct chr_user *user);
+/* Never blocks: what the host does not take now is queued up to 64 KiB; how many bytes were taken. */
+size_t chr_write(struct chr *c, const void *data, size_t len);
+/* The user can take more now: deliver what waits. */
+void chr_accept(struct chr *c);
+
+/* A multiplexer as `mon:` and -nographic use it: Ctrl-A x (quit), c (next user), h (help), s (commit/snapshot), b (break), Ctrl-A Ctrl-A. */
+struct chr_mux_ops {
+	void *opaque;
+	void (*quit)(void *opaque);
+	void (*sync)(void *opaque); /* Ctrl-A s: flush disks */
+};
+struct chr *chr_mux_new(struct chr *base, const struct chr_mux_ops *ops);
+/* Each call makes one more front; the first has the focus. */
+struct chr *chr_mux_front(struct chr *mux);
+
+/* ---- the screen ---- */
+
+/* What a display card shows: 32-bit pixels 00RRGGBB, STRIDE in bytes.  Owned by the card. */
+struct surface {
+	uint32_t *pixels;
+	unsigned width, height, stride;
+};
+
+/* A card offers this; a window, VNC server or screendump asks it. */
+struct display {
+	void *opaque;
+	/* Brings the surface up to date and returns it; what changed is reported through damage(), if that is set. */
+	const struct surface *(*update)(void *opaque);
+	/* Draw all of it at the next update. */
+	void (*invalidate)(void *opaque);
+	/* Text mode: cells as character | attribute << 8, or NULL in graphics modes. */
+	const uint16_t *(*text)(void *opaque, unsigned *columns, unsigned *rows, unsigned *cursor);
+	void (*damage)(void *ui, unsigned x, unsigned y, unsigned w, unsigned h);
+	void *ui;
+};
+
+/* By the name's end: .png or .ppm. */
+bool surface_save(const struct surface *s, const char *path, struct err *e);
+
+/* ---- keys and pointer ---- */
+
+/* Keys are QEMU's qcodes by name ("a", "ctrl", "f1", "ret"); a keyboard takes AT set 1 scan codes from here. */
+struct input {
+	void *keyboard;
+	void (*key)(void *keyboard, unsigned scancode, bool down); /* set 1; 0xE0xx extended; 0xE11D pause */
+	void *mouse;
+	void (*move)(void *mouse, int dx, int dy, int dz, unsigned buttons);
+};
+
+/* Set-1 scan code of a key name as sendkey takes it, 0 if there is none. */
+unsigned key_from_name(const char *name);
+/* Whether NAME is a key, for completion: calls EACH for all of them. */
+void key_walk(void (*each)(void *opaque, const char *name), void *opaque);
+
+#endif
