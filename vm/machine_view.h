@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a monitor sees of a machine.  The owner of the machine fills one of these in and keeps it for as long as a
+ * monitor lives; the monitor knows nothing else about it, so that a test can put a fake in its place.
+ *
+ * All calls are made under the machine's lock, in the loop's thread.  OPAQUE, the first argument of all, is the view's.
+ * Each function may be NULL: the command that needs it then says that it is not supported.  Functions that print hand
+ * over text with its line ends ("\n"), in pieces of any length, to PRINT(TO, text).
+ */
+#ifndef VM_MACHINE_VIEW_H
+#define VM_MACHINE_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dev;
+struct display;
+struct err;
+struct input;
+struct loop;
+struct space;
+
+typedef void view_print(void *to, const char *text);
+
+struct machine_view {
+	void *opaque;
+
+	/* ---- what is there; constant for the life of the machine ---- */
+	struct loop *loop;
+	struct space *mem, *io;
+	struct dev **devices;       /* the machine's list: `info qtree`, `info pic`... call its classes' info() */
+	struct input *input;        /* sendkey, mouse_move; NULL: none */
+	const char *name;           /* -name, or NULL */
+	const uint8_t *uuid;        /* 16 bytes, or NULL */
+	const char *version;        /* of this program: "0.1" */
+	unsigned cpu_count;
+
+	/* ---- running ---- */
+	const char *(*run_state)(void *opaque);         /* "running", "paused", "shutdown", "io-error", ... */
+	void (*stop)(void *opaque);                     /* returns with every processor at rest */
+	bool (*cont)(void *opaque, struct err *e);
+	void (*reset)(void *opaque);
+	void (*powerdown)(void *opaque);                /* the ACPI power button */
+	void (*quit)(void *opaque, int code);
+	void (*nmi)(void *opaque);                      /* to all processors' LINT1 */
+
+	/* ---- processors.  CPU is 0 to cpu_count - 1; its state is exact, as between two instructions ---- */
+	/* RIP of a processor and whether it is halted, for `info cpus`. */
+	void (*cpu_where)(void *opaque, unsigned cpu, uint64_t *rip, bool *halted);
+	void (*registers)(void *opaque, unsigned cpu, view_print *print, void *to); /* as `info registers` shows them */
+	/* One register by name without the dollar sign: rax, eip, cr3, cs, eflags...  False: no such register. */
+	bool (*read_register)(void *opaque, unsigned cpu, const char *name, uint64_t *value);
+	/* The names that read_register() knows, for completion: calls EACH(TO, name). */
+	void (*register_names)(void *opaque, void (*each)(void *to, const char *name), void *to);
+	void (*tlb)(void *opaque, unsigned cpu, view_print *print, void *to);       /* `info tlb`: mapped pages */
+	void (*mappings)(void *opaque, unsigned cpu, view_print *print, void *to);  /* `info mem`: ranges by rights */
+	/* Guest-virtual to guest-physical, without side effects.  False: not mapped. */
+	bool (*translate)(void *opaque, unsigned cpu, uint64_t gva, uint64_t *gpa);
+	/* Memory as the processor's debugger would see it: RAM and ROM.  False: some of it is not there. */
+	bool (*read_virtual)(void *opaque, unsigned cpu, uint64_t gva, void *to, size_t len);
+	bool (*read_physical)(void *opaque, uint64_t gpa, void *to, size_t len);
+	/* One instruction at ADDR (CODE: LEN bytes from there, 15 if they could be read) as text; its length, 0: none. */
+	unsigned (*disassemble)(void *opaque, unsigned cpu, uint64_t addr, const uint8_t *code, size_t len,
+		char *text, size_t size);
+
+	/* ---- disks; DRIVE is a name of `info block` ("ide1-cd0", "floppy0") ---- */
+	void (*block_info)(void *opaque, bool verbose, view_print *print, void *to);
+	void (*block_names)(void *opaque, void (*each)(void *to, const char *name), void *to);
+	bool (*eject)(void *opaque, const char *drive, bool force, struct err *e);
+	/* FORMAT may be NULL; READ_ONLY as -drive has it. */
+	bool (*change)(void *opaque, const char *drive, const char *path, const char *format, bool read_only, bool force,
+		struct err *e);
+	bool (*commit)(void *opaque, const char *drive, struct err *e); /* an overlay into its base; "all" */
+
+	/* ---- snapshots: name or number ---- */
+	bool (*savevm)(void *opaque, const char *name, struct err *e);
+	bool (*loadvm)(void *opaque, const char *name, struct err *e);
+	bool (*delvm)(void *opaque, const char *name, struct err *e);
+	void (*snapshots)(void *opaque, view_print *print, void *to);
+
+	/* ---- the rest ---- */
+	struct display *(*display)(void *opaque);       /* NULL: there is no screen */
+	void (*chardev_info)(void *opaque, view_print *print, void *to);
+	void (*net_info)(void *opaque, view_print *print, void *to);
+	void (*pci_info)(void *opaque, view_print *print, void *to);
+	void (*irq_info)(void *opaque, view_print *print, void *to);   /* counters by line; NULL: taken from the PICs' info() */
+	void (*jit_info)(void *opaque, view_print *print, void *to);   /* code cache and translator's counters */
+	/* Drops all translated code, as `tb-flush` asks; and one instruction per block, `one-insn-per-tb`. */
+	void (*tb_flush)(void *opaque);
+	void (*set_one_insn)(void *opaque, bool on);
+	/* "name = value" lines of any further topic of `info`; false: no such topic. */
+	bool (*info)(void *opaque, const char *topic, view_print *print, void *to);
+};
+
+#endif
