@@ -88,7 +88,7 @@ void fw_cfg_add_bytes(struct dev *f, uint16_t key, const void *data, size_t len)
 void fw_cfg_add_u16(struct dev *f, uint16_t key, uint16_t v);
 void fw_cfg_add_u32(struct dev *f, uint16_t key, uint32_t v);
 void fw_cfg_add_u64(struct dev *f, uint16_t key, uint64_t v);
-/* A named file; WRITABLE lets DMA write it back (etc/... of the table loader). */
+/* A named file, copied; the directory is kept sorted by name.  The same name again replaces it. */
 void fw_cfg_add_file(struct dev *f, const char *name, const void *data, size_t len);
 
 /* What the tables describe. */
@@ -100,9 +100,18 @@ struct pc_facts {
 	uint8_t sci_irq;        /* 9 */
 	const uint8_t *uuid;    /* 16 bytes or NULL */
 	const char *name;
+	uint8_t com_ports;      /* bit N: COM(N+1) is there; the DSDT lists only what is */
+	bool parallel, floppy;
 };
 /* ACPI through etc/table-loader, SMBIOS, e820, and what SeaBIOS wants to know beside. */
 void pc_add_tables(struct dev *fw_cfg, const struct pc_facts *facts);
+/*
+ * The same without firmware, for a kernel that is booted directly: RAM is the host mapping of guest-physical 0, AT a multiple
+ * of 64.  Returns how many bytes were used of SPACE, 0 if they don't fit; *RSDP is where the root pointer is.
+ */
+size_t acpi_place(uint8_t *ram, gpa at, size_t space, const struct pc_facts *facts, gpa *rsdp);
+/* The MP floating pointer and configuration table of MP specification 1.4, to be placed at guest-physical AT; 0: no room. */
+size_t mptable_build(void *to, gpa at, size_t space, const struct pc_facts *facts);
 
 /* ---- PCI: i440FX and PIIX3 ---- */
 
