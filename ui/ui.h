@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct clock;
 struct err;
 struct loop;
 
@@ -16,14 +17,22 @@ struct loop;
 
 struct chr;
 
+enum chr_event {
+	CHR_OPENED,  /* a peer came, or was there when the user attached */
+	CHR_CLOSED,  /* it went */
+	CHR_BREAK,   /* a line break, as Ctrl-A b sends it */
+	CHR_FOCUS,   /* a multiplexer's front got the keyboard, not for the first time */
+	CHR_DRAINED, /* all is written, after a chr_write() that took less than it was given */
+};
+
 /* The one user of a chr: a UART, a monitor, or the multiplexer in front of several. */
 struct chr_user {
 	void *opaque;
 	/* How many bytes the user takes now. */
 	size_t (*can_receive)(void *opaque);
 	void (*receive)(void *opaque, const uint8_t *data, size_t len);
-	/* A peer came (true) or went; also a terminal's break as event.  May be NULL. */
-	void (*event)(void *opaque, enum chr_event { CHR_OPENED, CHR_CLOSED, CHR_BREAK } event);
+	/* May be NULL. */
+	void (*event)(void *opaque, enum chr_event event);
 };
 
 /*
@@ -41,6 +50,13 @@ void chr_attach(struct chr *c, const struct chr_user *user);
 size_t chr_write(struct chr *c, const void *data, size_t len);
 /* The user can take more now: deliver what waits. */
 void chr_accept(struct chr *c);
+
+/*
+ * A raw terminal on standard input, put back by terminal_restore(): at exit by itself, and safe to call in a signal
+ * handler.  SIGNALS: Ctrl-C and its like still raise signals.  Nothing happens if standard input is no terminal.
+ */
+void terminal_raw(bool signals);
+void terminal_restore(void);
 
 /* A multiplexer as `mon:` and -nographic use it: Ctrl-A x (quit), c (next user), h (help), s (commit/snapshot), b (break), Ctrl-A Ctrl-A. */
 struct chr_mux_ops {
@@ -88,7 +104,16 @@ struct input {
 
 /* Set-1 scan code of a key name as sendkey takes it, 0 if there is none. */
 unsigned key_from_name(const char *name);
-/* Whether NAME is a key, for completion: calls EACH for all of them. */
+/*
+ * Presses keys one set after the other, as sendkey does: COUNT (at most 16) scan codes go down in order, are held for
+ * HOLD_MS of virtual time and go up in reverse; the next set waits for that.  False: 256 sets wait already.
+ */
+struct key_queue;
+struct key_queue *key_queue_new(struct clock *c, const struct input *to);
+void key_queue_free(struct key_queue *q);
+bool key_queue_push(struct key_queue *q, const uint16_t *scancodes, unsigned count, unsigned hold_ms);
+
+/* For completion: for completion: calls EACH for all of them. */
 void key_walk(void (*each)(void *opaque, const char *name), void *opaque);
 
 #endif

@@ -17,7 +17,7 @@
 struct dev;
 struct display;
 struct err;
-struct input;
+struct key_queue;
 struct loop;
 struct space;
 
@@ -30,7 +30,7 @@ struct machine_view {
 	struct loop *loop;
 	struct space *mem, *io;
 	struct dev **devices;       /* the machine's list: `info qtree`, `info pic`... call its classes' info() */
-	struct input *input;        /* sendkey, mouse_move; NULL: none */
+	struct key_queue *keys;     /* sendkey: key_queue_new() of ui/ui.h; NULL: there is no keyboard */
 	const char *name;           /* -name, or NULL */
 	const uint8_t *uuid;        /* 16 bytes, or NULL */
 	const char *version;        /* of this program: "0.1" */
