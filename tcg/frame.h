@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The frame: the part of a vCPU's state that generated code addresses, from the host's stack pointer.  The guest's own
+ * state struct begins with it, so that an IR FIELD is an offset from here too.
+ *
+ * While generated code runs, pinned registers are in host registers and, if vec_resident, XMM registers and MXCSR are in
+ * the host's; in every C function that it calls, all of it is exact in here, except the x87/MMX state, which stays in the
+ * host's x87 until tcg_x87_sync().
+ */
+#ifndef TCG_FRAME_H
+#define TCG_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tcg;
+struct tcg_block;
+struct tcg_guest;
+struct tcg_site;
+
+/* A segment as generated code needs it.  Fast limits: an access whose last byte's offset is below it is fine; 0: ask. */
+struct tcg_seg {
+	uint64_t base;
+	uint64_t read_limit, write_limit;
+};
+
+/*
+ * One view of the guest's memory (an address space seen with one set of rights): two sparse linear tables, indexed by bits
+ * 12-47 of the linear address, from one reservation.  Entry: host - guest of that page, 0: take the slow path.
+ * The write table stands 2^36 entries behind the read table.  The exec table says which frame is mapped (gpa >> 12, plus 1).
+ */
+enum { SHADOW_BITS = 36 };
+#define SHADOW_INDEX(lin) ((uint64_t)(lin) << 16 >> 28)
+#define SHADOW_WRITE (1ull << SHADOW_BITS)
+
+/* One line of a jump cache.  rip is compared whole; empty lines hold code of the miss stub and rip = 1 (an odd, impossible key). */
+struct tcg_jump {
+	uint64_t rip;
+	const void *code; /* the block's guarded entry */
+};
+enum { TCG_JUMPS = 4096 }; /* lines of a jump cache; index: (rip ^ rip >> 12) & (TCG_JUMPS - 1) */
+
+struct tcg_frame {
+	uint64_t gpr[16];
+	uint64_t temp[16][2];
+	/* Arithmetic flags: SF ZF AF PF CF in bits 15:8 as LAHF gives them, OF in bit 0. */
+	uint64_t flags;
+	uint64_t rip;             /* exact in every C function: that of the current guest instruction */
+	int64_t df;               /* 1 or -1: direction of string instructions */
+	uint32_t pending;         /* atomic; not 0: leave translated code at the next check */
+	uint8_t vec_resident;
+	uint8_t x87_resident;
+	uint16_t pad;
+	uint64_t *shadow;         /* read table of the current view */
+	uint32_t *exec;           /* exec table of the current view */
+	struct tcg_jump *jumps;   /* jump cache of the current mode */
+	struct tcg_seg seg[6];
+	uint32_t mxcsr, host_mxcsr;
+	uint64_t host_sp;         /* of tcg_enter's caller */
+	const struct tcg_site *site; /* where generated code is, during a slow path; NULL in the run loop */
+	struct tcg *tcg;
+	const struct tcg_guest *guest;
+	uint64_t slow_loads, slow_stores, slow_ops, jump_misses, fills; /* counters of info jit */
+	_Alignas(64) uint8_t vec[32][64];
+	_Alignas(64) uint8_t x87[512]; /* FXSAVE image; its XMM part is not used */
+};
+
+/* OF and the five of LAHF, from and to their places in EFLAGS. */
+static inline uint64_t
+flags_to_eflags(uint64_t f)
+{
+	return (f >> 8 & 0xd5) | (f & 1) << 11;
+}
+
+static inline uint64_t
+flags_from_eflags(uint64_t e)
+{
+	return (e & 0xd5) << 8 | 0x200 | (e >> 11 & 1);
+}
+
+/* Leaves generated code or the interpreter from inside a helper, back to tcg_enter's caller, which sees TCG_LEFT. */
+_Noreturn void tcg_unwind(struct tcg_frame *f);
+
+/* Brings the x87/MMX state into f->x87 (and lets the next block that needs it load it again). */
+void tcg_x87_sync(struct tcg_frame *f);
+
+#endif
