@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The host's side of screen, keys, and character devices.  Everything here is called under the machine's lock, in the
  * loop's thread or, from a device's register, in a vCPU's.
@@ -113,7 +114,7 @@ struct key_queue *key_queue_new(struct clock *c, const struct input *to);
 void key_queue_free(struct key_queue *q);
 bool key_queue_push(struct key_queue *q, const uint16_t *scancodes, unsigned count, unsigned hold_ms);
 
-/* For completion: for completion: calls EACH for all of them. */
+/* All key names, for completion: calls EACH for each. */
 void key_walk(void (*each)(void *opaque, const char *name), void *opaque);
 
 #endif
