@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What every device is: a class, a name, and a state that tables describe.
  *
@@ -74,7 +75,7 @@ struct dev {
 	char *id;
 	bool busy;        /* being accessed: not to be entered again through its own DMA */
 	struct dev *next; /* the machine's list, in order of creation */
-	unsigned reported; /* guest bugs already told */
+	uint64_t reported; /* guest bugs already told: a set of hashed messages */
 };
 
 /* What a device finds around it when it is made. */
@@ -90,6 +91,7 @@ struct dev_env {
 struct dev *dev_new(const struct dev_env *env, const struct dev_class *cls, const char *id);
 void dev_free(struct dev *d);
 void dev_reset_all(struct dev *first);
+/* The last one made goes first. */
 void dev_free_all(struct dev *first);
 
 /* The guest did what the hardware has no answer for: told once for each device and message by -d guest_errors. */
@@ -97,7 +99,10 @@ void guest_bug(struct dev *d, const char *format, ...) __attribute__((format(pri
 /* The guest uses something we lack: -d unimp. */
 void guest_unimp(struct dev *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Walks a field table: the first offset of the state that no row covers, or -1.  For the coverage test. */
+/*
+ * Walks a field table: the first offset of the state that no row covers, or -1.  For the coverage test.  Padding counts
+ * too: arrange the members so that there is none, or name it.
+ */
 long dev_uncovered(const struct dev_class *cls);
 
 #endif

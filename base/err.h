@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Errors of the host: one line for a person that says what, where and what to do. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H

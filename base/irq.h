@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An interrupt line: a level, and the listener at its other end.  Under the machine's lock. */
 #ifndef BASE_IRQ_H
 #define BASE_IRQ_H

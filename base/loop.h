@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The event loop of the main thread: file descriptors, timers of one clock, and work handed over by other threads.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The guest-physical address space and the port space.
  *
@@ -51,6 +52,7 @@ struct region {
 	gpa base;
 	int priority;
 	bool enabled;
+	_Atomic uint64_t *dirty; /* RAM: a bit per page of 4 KiB */
 	struct region *next;
 };
 
@@ -63,6 +65,7 @@ struct mem_range {
 
 /* IO_SPACE: 64 KiB of ports rather than memory. */
 struct space *space_new(const char *name, bool io_space);
+/* Lets go of the regions, which must still live: free the spaces before the devices. */
 void space_free(struct space *s);
 
 void region_init_io(struct region *r, const char *name, const struct region_ops *ops, void *opaque, uint64_t size);
@@ -70,6 +73,7 @@ void region_init_ram(struct region *r, const char *name, uint8_t *host, uint64_t
 void region_init_rom(struct region *r, const char *name, uint8_t *host, uint64_t size);
 
 void space_add(struct space *s, struct region *r, gpa base, int priority);
+/* Nothing happens to a region that is in no space (any more). */
 void space_remove(struct region *r);
 void region_set_enabled(struct region *r, bool enabled);
 void region_move(struct region *r, gpa base);
@@ -82,7 +86,8 @@ struct mem_range space_find(struct space *s, gpa addr, bool smm);
 
 /*
  * One access by a processor, 1 to 8 bytes, little-endian; the caller holds the machine's lock if the range is not
- * plain RAM.  Where nothing is, reads give all ones and writes vanish.
+ * plain RAM.  Where nothing is, reads give all ones and writes vanish.  A write to RAM sets dirty bits, but tells no
+ * listener: the processor knows its own translated code.
  */
 uint64_t space_read(struct space *s, gpa addr, unsigned size, bool smm);
 void space_write(struct space *s, gpa addr, uint64_t value, unsigned size, bool smm);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The pins of a vCPU: where interrupt controllers and processors meet.
  *

@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Tracing as data.  A folder lists its events in trace.def:
  *
  *     EVENT(pit_load, (unsigned ch, unsigned n), (ch, n), "ch %u count %u")
  *
- * and makes them with TRACE_FOLDER in its trace.h (see hw/trace.h): trace_pit_load(ch, n) tests one byte when off.
+ * and makes them with TRACE_FOLDER in its trace.h (see hw/trace.h and base/trace_gen.h): trace_pit_load(ch, n) tests one
+ * byte when off.
  * The log is where -d items and events go: -D FILE, or stderr.
  */
 #ifndef BASE_TRACE_H
@@ -44,8 +46,9 @@ bool log_filter(uint64_t address);       /* -dfilter: does ADDRESS pass? */
 bool log_set_filter(const char *ranges, void *err_or_null);
 void log_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Registers a folder's events; enables those that match GLOB (`-trace GLOB`).  False: none matched. */
+/* Registers a folder's events: trace_register(hw_trace_events, hw_trace_count). */
 void trace_register(const struct trace_event *events, unsigned count);
+/* Switches what matches GLOB (`-trace GLOB`).  False: nothing matched. */
 bool trace_enable(const char *glob, bool on);
 void trace_list(void (*each)(void *opaque, const char *name, bool on), void *opaque);
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Small words that every folder uses: sizes, bits, and memory access in a stated byte order. */
 #ifndef BASE_UTIL_H
 #define BASE_UTIL_H

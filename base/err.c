@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+bool
+err_set(struct err *e, const char *format, ...)
+{
+	va_list args;
+
+	if (e == NULL)
+		return false;
+	va_start(args, format);
+	vsnprintf(e->text, sizeof(e->text), format, args);
+	va_end(args);
+	return false;
+}
+
+bool
+err_prefix(struct err *e, const char *format, ...)
+{
+	char rest[sizeof(e->text)];
+	va_list args;
+	size_t used;
+
+	if (e == NULL)
+		return false;
+	memcpy(rest, e->text, sizeof(rest));
+	va_start(args, format);
+	vsnprintf(e->text, sizeof(e->text), format, args);
+	va_end(args);
+	used = strlen(e->text);
+	snprintf(e->text + used, sizeof(e->text) - used, "%s", rest);
+	return false;
+}
