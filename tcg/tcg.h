@@ -42,10 +42,10 @@ struct tcg_guest {
 	 * dropped), or NULL after all checks for a write have passed: then load and store, exclusively if LOCKED.
 	 */
 	void *(*modify)(struct tcg_frame *f, uint64_t linear, unsigned size, unsigned seg);
-	_Noreturn void (*divide_error)(struct tcg_frame *f);
-	_Noreturn void (*general_protection)(struct tcg_frame *f);  /* #GP(0): a misaligned vector operand */
-	_Noreturn void (*simd_exception)(struct tcg_frame *f);      /* unmasked bits of MXCSR were hit */
-	_Noreturn void (*x87_exception)(struct tcg_frame *f);       /* a waiting instruction found one pending */
+	void (*divide_error)(struct tcg_frame *f) __attribute__((noreturn));
+	void (*general_protection)(struct tcg_frame *f) __attribute__((noreturn));  /* #GP(0): a misaligned vector operand */
+	void (*simd_exception)(struct tcg_frame *f) __attribute__((noreturn));      /* unmasked bits of MXCSR were hit */
+	void (*x87_exception)(struct tcg_frame *f) __attribute__((noreturn));       /* a waiting instruction found one pending */
 	/*
 	 * Decodes the code at KEY into IR (ir_reset is done; up to MAX instructions).  A block never leaves its first page, but for
 	 * one whose only instruction does.

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += %D%/libtcg.a
+%C%_libtcg_a_SOURCES =
