@@ -97,6 +97,7 @@ struct pci_dev {
 	uint8_t write_mask[256];    /* bits that software can write */
 	uint8_t clear_mask[256];    /* bits that software clears by writing ones */
 	struct pci_bar bars[PCI_BARS];
+	bool drives_intx;           /* counted at its PIRQ */
 	struct region rom;
 	uint8_t *rom_host;
 	/* Optional: called after software wrote SIZE bytes at REG; bases are mapped already. */
