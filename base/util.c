@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE /* vasprintf */
 #include "base/util.h"
 
 #include <stdarg.h>
@@ -46,16 +47,10 @@ xasprintf(const char *format, ...)
 {
 	va_list args;
 	char *text;
-	int len;
 
 	va_start(args, format);
-	len = vsnprintf(NULL, 0, format, args);
-	va_end(args);
-	if (len < 0)
-		return xstrdup("");
-	text = xcalloc((size_t)len + 1, 1);
-	va_start(args, format);
-	vsnprintf(text, (size_t)len + 1, format, args);
+	if (vasprintf(&text, format, args) < 0)
+		out_of_memory(strlen(format));
 	va_end(args);
 	return text;
 }

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += %D%/libcpu.a
+%C%_libcpu_a_SOURCES =

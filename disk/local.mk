@@ -1,0 +1,2 @@
+noinst_LIBRARIES += %D%/libdisk.a
+%C%_libdisk_a_SOURCES =

@@ -1,0 +1,13 @@
+# One Check program per folder, linked with what the folder may use and nothing else.
+AM_TESTS_ENVIRONMENT = CALQUE=$(abs_top_builddir)/calque; export CALQUE;
+
+dist_check_SCRIPTS += tests/sizes.sh tests/includes.sh
+TESTS += tests/sizes.sh tests/includes.sh
+
+if HAVE_CHECK
+check_PROGRAMS += tests/test_base
+TESTS += tests/test_base
+endif
+tests_test_base_SOURCES = tests/test_base.c
+tests_test_base_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_base_LDADD = base/libbase.a $(CHECK_LIBS)

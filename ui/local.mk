@@ -1,0 +1,2 @@
+noinst_LIBRARIES += %D%/libui.a
+%C%_libui_a_SOURCES =
