@@ -25,8 +25,13 @@ int i8259_ack(struct dev *pic); /* the vector, as INTA fetches it */
 /* Local APIC of processor ID; drives PINS.  LINT0 gets the PIC's INTR (ExtINT), LINT1 NMI. */
 struct dev *lapic_new(const struct dev_env *env, unsigned id, struct cpu_pins pins);
 struct irq lapic_lint(struct dev *apic, unsigned n);
-/* The processor's side: fills get_tpr, set_tpr, read_msr, write_msr, intr_ack of BOARD; PIC answers ExtINT. */
+/*
+ * The processor's side: fills get_tpr, set_tpr, read_msr, write_msr, intr_ack of BOARD; PIC answers ExtINT.  BOARD's
+ * opaque becomes the APIC: ferr, shutdown and smm_changed, set before this call, still get the opaque they were set with.
+ */
 void lapic_serve(struct dev *apic, struct cpu_board *board, struct dev *pic);
+/* All APICs answer at one address: APIC's processor makes the accesses that follow.  Not needed where there is one. */
+void lapic_set_current(struct dev *apic);
 /* The guest's TSC for the deadline timer: cycles per second and the count now. */
 void lapic_set_tsc(struct dev *apic, uint64_t hz, uint64_t (*read_tsc)(void *opaque), void *opaque);
 /* A message-signalled interrupt: a write of DATA to FEExxxxxh; from PCI, IOAPIC, HPET. */
@@ -117,7 +122,9 @@ size_t mptable_build(void *to, gpa at, size_t space, const struct pc_facts *fact
 
 struct pci_bus;
 /* 82441FX host bridge: CF8h/CFCh, PAM, SMRAM over RAM at A0000h-FFFFFh.  RAM is the host mapping of the low memory,
- * BIOS the system ROM's last 128 KiB as shown below 1 MiB. */
+ * BIOS the system ROM's last 128 KiB as shown below 1 MiB.  It puts both into the memory map: RAM at 0-9FFFFh and from
+ * 1 MiB to RAM_BELOW_4G, BIOS (a multiple of 64 KiB, not yet in a space) so that it ends at FFFFFh.  Which leaves the board
+ * RAM above 4 GiB and the ROM below 4 GiB.  Message-signalled interrupts go where pci_bus_on_msi() says (hw/pci.h). */
 struct dev *i440fx_new(const struct dev_env *env, uint8_t *ram, uint64_t ram_below_4g, struct region *bios, struct pci_bus **bus);
 /* PIIX3 function 0: PIRQ routing to LINES (16 ISA lines), reset control CF9h by RESET. */
 struct dev *piix3_new(const struct dev_env *env, struct pci_bus *bus, const struct irq lines[16], struct irq reset);
