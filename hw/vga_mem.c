@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The VGA's window at A0000h: the write modes, read modes and address chains of IBM's "PS/2 Hardware Interface
+ * Technical Reference", sections "Graphics Controller" and "Display Memory".
+ *
+ * Planes have 64 KiB in the hardware.  Here plane P's byte N is vram[4 * N + P], and planes go on as far as there is
+ * memory, for the bank register of Bochs VBE.  In chain-4 the window is the same as vram itself, where IBM's has gaps: three
+ * of four bytes of each plane are never shown there.  Thus such a window can be plain memory for the processor.
+ */
+#include "hw/vga.h"
+
+#include "base/util.h"
+
+enum { MEMORY_ODD_EVEN_OFF = 0x04, MEMORY_CHAIN4 = 0x08, MODE_ODD_EVEN = 0x10, MODE_READ_COMPARE = 0x08, MISC_RAM_ENABLE = 0x02 };
+
+/* Where the graphics controller's memory map field puts the window, relative to A0000h. */
+struct map {
+	uint32_t base, size;
+};
+static const struct map maps[4] = { { 0, 0x20000 }, { 0, 0x10000 }, { 0x10000, 0x8000 }, { 0x18000, 0x8000 } };
+
+static struct map
+map_now(const struct vga *v)
+{
+	return maps[v->state.gfx[GFX_MISC] >> 2 & 3];
+}
+
+/* Each of 4 bits spread to a byte of ones. */
+static uint32_t
+spread(unsigned planes)
+{
+	return ((planes & 1) * 0xffu) | ((planes >> 1 & 1) * 0xff00u) | ((planes >> 2 & 1) * 0xff0000u) | ((planes >> 3 & 1) * 0xff000000u);
+}
+
+static uint32_t
+load_planes(const struct vga *v, uint32_t at)
+{
+	uint32_t word;
+
+	memcpy(&word, v->vram + 4 * (size_t)at, 4);
+	return word;
+}
+
+/* The window's byte at ADDR: index of the planes' bytes, and the planes that it stands for. */
+struct place {
+	uint32_t at;
+	unsigned planes;
+	bool valid;
+};
+
+static struct place
+find(const struct vga *v, uint32_t offset, bool odd_even)
+{
+	struct map map = map_now(v);
+	struct place p = { 0, 15, false };
+	uint32_t addr;
+
+	if ((v->state.misc & MISC_RAM_ENABLE) == 0 || offset < map.base || offset - map.base >= map.size)
+		return p;
+	addr = offset - map.base;
+	if ((v->state.seq[SEQ_MEMORY_MODE] & MEMORY_CHAIN4) != 0) {
+		addr += v->state.vbe[VBE_BANK] << 16;
+		p.planes = 1u << (addr & 3);
+		p.at = addr >> 2;
+	} else if (odd_even) {
+		p.planes = (addr & 1) != 0 ? 0x0a : 0x05;
+		p.at = addr & ~1u & 0xffff;
+	} else {
+		p.at = addr + (v->state.vbe[VBE_BANK] << 16);
+	}
+	p.valid = p.at < VGA_VRAM_BYTES / 4;
+	return p;
+}
+
+static uint8_t
+read_compare(const struct vga *v)
+{
+	uint32_t wanted = spread(v->state.gfx[GFX_COMPARE]), care = spread(v->state.gfx[GFX_DONT_CARE]);
+	uint32_t differ = (v->state.latch ^ wanted) & care;
+
+	return ~(differ | differ >> 8 | differ >> 16 | differ >> 24);
+}
+
+static uint64_t
+window_read(void *opaque, uint64_t offset, unsigned size)
+{
+	struct vga *v = opaque;
+	const uint8_t *gfx = v->state.gfx;
+	struct place p = find(v, offset, (gfx[GFX_MODE] & MODE_ODD_EVEN) != 0);
+	unsigned plane = gfx[GFX_READ_MAP] & 3;
+
+	(void)size;
+	if (!p.valid)
+		return 0xff;
+	v->state.latch = load_planes(v, p.at);
+	if ((gfx[GFX_MODE] & MODE_READ_COMPARE) != 0)
+		return read_compare(v);
+	if (p.planes != 15)
+		plane = (p.planes & (p.planes - 1)) == 0 ? (unsigned)__builtin_ctz(p.planes) : (plane & 2) | (p.planes >> 1 & 1);
+	return v->state.latch >> 8 * plane & 0xff;
+}
+
+/* The function select: DATA with the latches. */
+static uint32_t
+combine(const struct vga *v, uint32_t data)
+{
+	switch (v->state.gfx[GFX_ROTATE] >> 3 & 3) {
+	case 1:
+		return data & v->state.latch;
+	case 2:
+		return data | v->state.latch;
+	case 3:
+		return data ^ v->state.latch;
+	}
+	return data;
+}
+
+/* What a write of VALUE brings to the four planes. */
+static uint32_t
+written(const struct vga *v, uint8_t value)
+{
+	const uint8_t *gfx = v->state.gfx;
+	unsigned rotate = gfx[GFX_ROTATE] & 7;
+	uint8_t rotated = value >> rotate | value << (8 - rotate);
+	uint32_t mask = gfx[GFX_BIT_MASK] * 0x01010101u, data, set;
+
+	switch (gfx[GFX_MODE] & 3) {
+	case 0:
+		set = spread(gfx[GFX_ENABLE_SET]);
+		data = combine(v, (rotated * 0x01010101u & ~set) | (spread(gfx[GFX_SET_RESET]) & set));
+		break;
+	case 1:
+		return v->state.latch;
+	case 2:
+		data = combine(v, spread(value));
+		break;
+	default:
+		mask &= rotated * 0x01010101u;
+		data = spread(gfx[GFX_SET_RESET]);
+		break;
+	}
+	return (data & mask) | (v->state.latch & ~mask);
+}
+
+static void
+window_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+	struct vga *v = opaque;
+	struct place p = find(v, offset, (v->state.seq[SEQ_MEMORY_MODE] & MEMORY_ODD_EVEN_OFF) == 0);
+	uint32_t planes = spread(p.planes & v->state.seq[SEQ_MAP_MASK]), word;
+
+	(void)size;
+	if (!p.valid)
+		return;
+	word = (load_planes(v, p.at) & ~planes) | (written(v, value) & planes);
+	memcpy(v->vram + 4 * (size_t)p.at, &word, 4);
+}
+
+const struct region_ops vga_window_ops = { window_read, window_write, 1, 1 };
+
+/* Does the window behave as plain memory? */
+static bool
+is_linear(const struct vga *v)
+{
+	const uint8_t *gfx = v->state.gfx;
+
+	if ((v->state.misc & MISC_RAM_ENABLE) == 0 || (v->state.seq[SEQ_MEMORY_MODE] & MEMORY_CHAIN4) == 0 ||
+		(v->state.seq[SEQ_MAP_MASK] & 15) != 15)
+		return false;
+	if (vga_vbe_on(v))
+		return v->state.vbe[VBE_BPP] != 4;
+	return (gfx[GFX_MODE] & (3 | MODE_READ_COMPARE)) == 0 && (gfx[GFX_ENABLE_SET] & 15) == 0 && gfx[GFX_ROTATE] == 0 &&
+		gfx[GFX_BIT_MASK] == 0xff;
+}
+
+void
+vga_map_window(struct vga *v)
+{
+	struct map map = map_now(v);
+	uint32_t at = v->state.vbe[VBE_BANK] << 16;
+	uint32_t size = is_linear(v) && at + map.size <= VGA_VRAM_BYTES ? map.size : 0;
+	gpa base = 0xa0000 + map.base;
+
+	if (size == v->direct_size && (size == 0 || (at == v->direct_at && v->direct.base == base)))
+		return;
+	/* Two changes on purpose: as one, another bank at the same place would look like none. */
+	space_remove(&v->direct);
+	if (size != 0) {
+		v->direct.host = v->vram + at;
+		v->direct.size = size;
+		space_add(v->mem, &v->direct, base, v->window.priority);
+	}
+	v->direct_at = at;
+	v->direct_size = size;
+}
