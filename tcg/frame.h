@@ -57,7 +57,8 @@ struct tcg_frame {
 	struct tcg_jump *jumps;   /* jump cache of the current mode */
 	struct tcg_seg seg[6];
 	uint32_t mxcsr, host_mxcsr;
-	uint64_t host_sp;         /* of tcg_enter's caller */
+	uint64_t host_sp;         /* of the entry into generated code; 0 outside of it */
+	void *leave[5];           /* the interpreter's way out (__builtin_setjmp) */
 	const struct tcg_site *site; /* where generated code is, during a slow path; NULL in the run loop */
 	struct tcg *tcg;
 	const struct tcg_guest *guest;

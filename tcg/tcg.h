@@ -7,8 +7,6 @@
 #ifndef TCG_TCG_H
 #define TCG_TCG_H
 
-#include <setjmp.h>
-
 #include "tcg/frame.h"
 #include "tcg/ir.h"
 
@@ -78,15 +76,15 @@ struct tcg_block *tcg_find(struct tcg *t, const struct tcg_key *key);
 struct tcg_block *tcg_translate(struct tcg *t, struct tcg_frame *f, const struct tcg_key *key, unsigned max, bool keep);
 
 enum tcg_exit {
-	TCG_NEXT,    /* f->rip is where to go on; CHAIN may be set in *from */
+	TCG_NEXT,    /* f->rip is where to go on; *from says what may be chained or remembered */
 	TCG_PENDING, /* f->pending was seen; f->rip is exact */
 	TCG_LEFT,    /* a helper unwound; the state is exact */
 };
 
-/* Where an exit came from, for tcg_chain: opaque. */
+/* Where an exit came from, for tcg_chain and tcg_remember: a direct jump not chained yet, or an indirect one that missed. */
 struct tcg_from {
-	void *slot;
-	struct tcg_block *block;
+	void *slot;    /* a direct jump, or NULL */
+	bool indirect;
 };
 
 /* Runs from BLOCK on until it leaves. */

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Blocks, their sites and jumps, and the memory they live in; for the files of tcg/ alone. */
+#ifndef TCG_BLOCK_H
+#define TCG_BLOCK_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "tcg/tcg.h"
+
+/* A place where generated code may go to C: a memory operand's slow path, a helper, an operation without host code. */
+struct tcg_site {
+	struct tcg_block *block;
+	const uint8_t *start, *resume; /* host code of the fast path, and where to go on behind it */
+	const uint8_t *stub;           /* the call of the slow thunk */
+	uint64_t rip;                  /* of the guest instruction */
+	struct ir_insn insn;
+};
+
+/* A direct jump to another block: chained, or to the stub that leaves. */
+struct tcg_slot {
+	uint8_t *patch;      /* the rel32, in the writable view */
+	const uint8_t *stub; /* where it goes while not chained */
+	struct tcg_block *to;
+	struct tcg_slot *next, **prev; /* among those that go to TO */
+	bool same_page;      /* the target needs no guard */
+};
+
+struct tcg_block {
+	struct tcg_key key;
+	uint64_t phys2;
+	unsigned bytes;
+	bool kept, dead;
+	const uint8_t *code, *guarded, *end;
+	struct tcg_block *_Atomic hash_next;
+	struct tcg_block *page_next[2];
+	struct tcg_slot slot[2];
+	struct tcg_slot *incoming;
+	struct ir_insn *insn; /* interpreter: its operations */
+	unsigned insns, sites, guests;
+	struct tcg_site *site;
+};
+
+/* A page with code: granules of 64 bytes, and the blocks that touch it (page_next[0] or [1]: their first or second page). */
+struct tcg_page {
+	uint64_t page;
+	_Atomic uint64_t granules;
+	struct tcg_block *blocks;
+	struct tcg_page *_Atomic next;
+};
+
+enum { BLOCK_HASH = 1 << 15, PAGE_HASH = 1 << 13, SEGMENTS = 16, JUMP_CACHES = 64 };
+
+/* One part of the code memory with the blocks in it: filled from below, dropped as a whole. */
+struct tcg_segment {
+	uint8_t *code, *code_next, *code_end; /* writable view */
+	uint8_t *meta, *meta_next, *meta_end;
+	struct tcg_block **order; /* by address, for finding the block of a host address */
+	unsigned blocks, capacity;
+};
+
+struct x64_thunks {
+	const uint8_t *enter, *leave, *leave_indirect, *leave_pending, *slow, *vec_load, *x87_load;
+};
+
+struct tcg {
+	struct tcg_options options;
+	const struct tcg_guest *guest;
+	pthread_mutex_t lock;
+	struct tcg_block *_Atomic hash[BLOCK_HASH];
+	struct tcg_page *_Atomic pages[PAGE_HASH];
+	struct tcg_segment segment[SEGMENTS];
+	unsigned current;
+	uint8_t *code_rw, *meta;
+	ptrdiff_t to_rx; /* executable view - writable view */
+	uint64_t code_bytes, meta_bytes;
+	struct tcg_jump *jumps[JUMP_CACHES];
+	struct x64_thunks thunk;
+	struct tcg_stats stats;
+	struct ir ir; /* under construction, under the lock */
+};
+
+/* Room in the current segment; opens the next one, dropping what is in it, when fewer than these bytes are left. */
+void cache_reserve(struct tcg *t, size_t code, size_t meta);
+void *cache_meta(struct tcg *t, size_t size);
+/* The block whose host code holds PC, or NULL. */
+struct tcg_block *cache_block_at(struct tcg *t, const uint8_t *pc);
+bool cache_init(struct tcg *t, struct err *e);
+void cache_free(struct tcg *t);
+
+/* The host's back end. */
+bool x64_init(struct tcg *t, struct err *e);
+void x64_compile(struct tcg *t, struct tcg_block *b, struct ir *ir);
+void x64_patch(struct tcg *t, struct tcg_slot *s, const uint8_t *target);
+enum tcg_exit x64_enter(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from);
+void x64_disassemble(const struct tcg_block *b);
+
+#endif

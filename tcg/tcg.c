@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Finding, making, linking and dropping blocks. */
+#include "tcg/tcg.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/trace.h"
+#include "base/util.h"
+#include "tcg/block.h"
+#include "tcg/interp/interp.h"
+
+/* ---- look-up ---- */
+
+static unsigned
+hash_of(const struct tcg_key *k)
+{
+	uint64_t h = (k->phys ^ (uint64_t)k->mode << 20 ^ k->rip >> 12) * 0x9e3779b97f4a7c15ull;
+
+	return h >> 40 & (BLOCK_HASH - 1);
+}
+
+static bool
+same_key(const struct tcg_key *a, const struct tcg_key *b)
+{
+	return a->phys == b->phys && a->rip == b->rip && a->mode == b->mode && a->cs_base == b->cs_base;
+}
+
+struct tcg_block *
+tcg_find(struct tcg *t, const struct tcg_key *key)
+{
+	struct tcg_block *b = atomic_load_explicit(&t->hash[hash_of(key)], memory_order_acquire);
+
+	while (b != NULL && !same_key(&b->key, key))
+		b = atomic_load_explicit(&b->hash_next, memory_order_acquire);
+	return b;
+}
+
+static struct tcg_page *
+find_page(const struct tcg *t, uint64_t page)
+{
+	struct tcg_page *p = atomic_load_explicit(&t->pages[page * 0x9e3779b1u >> 7 & (PAGE_HASH - 1)], memory_order_acquire);
+
+	while (p != NULL && p->page != page)
+		p = atomic_load_explicit(&p->next, memory_order_acquire);
+	return p;
+}
+
+bool
+tcg_page_has_code(const struct tcg *t, uint64_t phys)
+{
+	struct tcg_page *p = find_page(t, phys >> 12);
+
+	return p != NULL && atomic_load_explicit(&p->granules, memory_order_acquire) != 0;
+}
+
+/* The granules of PAGE that [PHYS, PHYS + LEN) touches. */
+static uint64_t
+granule_mask(uint64_t page, uint64_t phys, uint64_t len)
+{
+	uint64_t first = phys >> 12 < page ? 0 : (phys & 0xfff) >> 6;
+	uint64_t end = phys + len - 1, last = end >> 12 > page ? 63 : (end & 0xfff) >> 6;
+
+	return ~0ull >> (63 - last) & ~0ull << first;
+}
+
+bool
+tcg_hits_code(const struct tcg *t, uint64_t phys, uint64_t len)
+{
+	for (uint64_t page = phys >> 12; page <= (phys + len - 1) >> 12; page++) {
+		struct tcg_page *p = find_page(t, page);
+
+		if (p != NULL && p->granules & granule_mask(page, phys, len))
+			return true;
+	}
+	return false;
+}
+
+static bool
+block_overlaps(const struct tcg_block *b, uint64_t phys, uint64_t len)
+{
+	uint64_t first = b->phys2 == ~0ull ? b->bytes : 0x1000 - (b->key.phys & 0xfff);
+
+	if (phys < b->key.phys + first && b->key.phys < phys + len)
+		return true;
+	return b->phys2 != ~0ull && phys < b->phys2 + (b->bytes - first) && b->phys2 < phys + len;
+}
+
+bool
+tcg_hits_current(const struct tcg_frame *f, uint64_t phys, uint64_t len)
+{
+	const struct tcg_block *b = f->site != NULL ? f->site->block : NULL;
+
+	return b != NULL && b->kept && block_overlaps(b, phys, len);
+}
+
+/* ---- jump caches ---- */
+
+static unsigned
+jump_index(uint64_t rip)
+{
+	return (rip ^ rip >> 12) & (TCG_JUMPS - 1);
+}
+
+struct tcg_jump *
+tcg_jumps_new(struct tcg *t)
+{
+	struct tcg_jump *j = xcalloc(TCG_JUMPS, sizeof(*j));
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < TCG_JUMPS; i++)
+		j[i].rip = 1;
+	pthread_mutex_lock(&t->lock);
+	while (n < JUMP_CACHES && t->jumps[n] != NULL)
+		n++;
+	if (n < JUMP_CACHES)
+		t->jumps[n] = j;
+	pthread_mutex_unlock(&t->lock);
+	if (n == JUMP_CACHES) {
+		free(j);
+		return NULL;
+	}
+	return j;
+}
+
+void
+tcg_jumps_free(struct tcg *t, struct tcg_jump *jumps)
+{
+	pthread_mutex_lock(&t->lock);
+	for (unsigned n = 0; n < JUMP_CACHES; n++)
+		if (t->jumps[n] == jumps)
+			t->jumps[n] = NULL;
+	pthread_mutex_unlock(&t->lock);
+	free(jumps);
+}
+
+void
+tcg_remember(struct tcg_frame *f, uint64_t rip, struct tcg_block *block)
+{
+	struct tcg_jump *j;
+
+	if (f->jumps == NULL || block->dead || !block->kept || log_on(LOG_BIT_nochain))
+		return;
+	j = &f->jumps[jump_index(rip)];
+	/* An odd address with bit 0 alone is no line's key; what is found under RIP has to be whole. */
+	__atomic_store_n(&j->rip, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&j->code, block->guarded, __ATOMIC_RELEASE);
+	if (rip != 1)
+		__atomic_store_n(&j->rip, rip, __ATOMIC_RELEASE);
+}
+
+static void
+forget(struct tcg *t, const struct tcg_block *b)
+{
+	for (unsigned n = 0; n < JUMP_CACHES; n++) {
+		struct tcg_jump *j = t->jumps[n];
+
+		if (j != NULL && j[jump_index(b->key.rip)].code == b->guarded)
+			__atomic_store_n(&j[jump_index(b->key.rip)].rip, 1, __ATOMIC_RELEASE);
+	}
+}
+
+/* ---- linking ---- */
+
+static void
+unlink_slot(struct tcg *t, struct tcg_slot *s)
+{
+	if (s->to == NULL)
+		return;
+	*s->prev = s->next;
+	if (s->next != NULL)
+		s->next->prev = s->prev;
+	s->to = NULL;
+	x64_patch(t, s, s->stub);
+}
+
+void
+tcg_chain(struct tcg *t, const struct tcg_from *from, struct tcg_block *block)
+{
+	struct tcg_slot *s = from->slot;
+
+	if (s == NULL || block->dead || !block->kept || log_on(LOG_BIT_nochain))
+		return;
+	pthread_mutex_lock(&t->lock);
+	if (s->to == NULL) {
+		s->to = block;
+		s->next = block->incoming;
+		s->prev = &block->incoming;
+		if (s->next != NULL)
+			s->next->prev = &s->next;
+		block->incoming = s;
+		x64_patch(t, s, s->same_page && block->phys2 == ~0ull ? block->code : block->guarded);
+		t->stats.chained++;
+	}
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* ---- pages ---- */
+
+static struct tcg_page *
+make_page(struct tcg *t, uint64_t page)
+{
+	struct tcg_page *p = find_page(t, page);
+	struct tcg_page *_Atomic *bucket = &t->pages[page * 0x9e3779b1u >> 7 & (PAGE_HASH - 1)];
+
+	if (p != NULL)
+		return p;
+	p = xcalloc(1, sizeof(*p));
+	p->page = page;
+	p->next = *bucket;
+	atomic_store_explicit(bucket, p, memory_order_release);
+	return p;
+}
+
+/* The bytes of B in its first (0) or second (1) page. */
+static void
+extent(const struct tcg_block *b, unsigned which, uint64_t *phys, uint64_t *len)
+{
+	uint64_t first = b->phys2 == ~0ull ? b->bytes : 0x1000 - (b->key.phys & 0xfff);
+
+	*phys = which == 0 ? b->key.phys : b->phys2;
+	*len = which == 0 ? first : b->bytes - first;
+}
+
+static unsigned
+which_page(const struct tcg_block *b, uint64_t page)
+{
+	return b->key.phys >> 12 == page ? 0 : 1;
+}
+
+static void
+add_to_page(struct tcg *t, struct tcg_block *b, unsigned which)
+{
+	uint64_t phys, len;
+	struct tcg_page *p;
+	bool first;
+
+	extent(b, which, &phys, &len);
+	p = make_page(t, phys >> 12);
+	first = p->granules == 0;
+	b->page_next[which] = p->blocks;
+	p->blocks = b;
+	p->granules |= granule_mask(p->page, phys, len);
+	if (first)
+		t->guest->protect(t->guest->opaque, p->page << 12);
+}
+
+static void
+remove_from_page(struct tcg *t, struct tcg_block *b, unsigned which)
+{
+	uint64_t phys, len, granules = 0;
+	struct tcg_page *p;
+	struct tcg_block **link;
+
+	extent(b, which, &phys, &len);
+	p = find_page(t, phys >> 12);
+	for (link = &p->blocks; *link != NULL;) {
+		struct tcg_block *at = *link;
+		unsigned w = which_page(at, p->page);
+
+		if (at == b) {
+			*link = at->page_next[w];
+			continue;
+		}
+		extent(at, w, &phys, &len);
+		granules |= granule_mask(p->page, phys, len);
+		link = &at->page_next[w];
+	}
+	p->granules = granules;
+}
+
+/* Nothing leads to B any more. */
+static void
+drop(struct tcg *t, struct tcg_block *b)
+{
+	struct tcg_block *_Atomic *link = &t->hash[hash_of(&b->key)];
+
+	if (b->dead)
+		return;
+	b->dead = true;
+	if (!b->kept)
+		return;
+	while (*link != NULL && *link != b)
+		link = &(*link)->hash_next;
+	if (*link == b)
+		*link = b->hash_next;
+	while (b->incoming != NULL)
+		unlink_slot(t, b->incoming);
+	unlink_slot(t, &b->slot[0]);
+	unlink_slot(t, &b->slot[1]);
+	forget(t, b);
+	remove_from_page(t, b, 0);
+	if (b->phys2 != ~0ull)
+		remove_from_page(t, b, 1);
+	t->stats.invalidated++;
+}
+
+static void
+invalidate_page(struct tcg *t, struct tcg_page *p, uint64_t phys, uint64_t len)
+{
+	struct tcg_block *b = p->blocks;
+
+	while (b != NULL) {
+		struct tcg_block *next = b->page_next[which_page(b, p->page)];
+
+		if (block_overlaps(b, phys, len))
+			drop(t, b);
+		b = next;
+	}
+}
+
+void
+tcg_invalidate(struct tcg *t, uint64_t phys, uint64_t len)
+{
+	if (len == 0 || !tcg_hits_code(t, phys, len))
+		return;
+	pthread_mutex_lock(&t->lock);
+	for (uint64_t page = phys >> 12; page <= (phys + len - 1) >> 12; page++) {
+		struct tcg_page *p = find_page(t, page);
+
+		if (p != NULL && p->granules & granule_mask(page, phys, len))
+			invalidate_page(t, p, phys, len);
+	}
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* ---- code memory ---- */
+
+static void
+drop_segment(struct tcg *t, struct tcg_segment *s)
+{
+	for (unsigned n = 0; n < s->blocks; n++)
+		drop(t, s->order[n]);
+	s->blocks = 0;
+	s->code_next = s->code;
+	s->meta_next = s->meta;
+}
+
+void
+cache_reserve(struct tcg *t, size_t code, size_t meta)
+{
+	struct tcg_segment *s = &t->segment[t->current];
+
+	if ((size_t)(s->code_end - s->code_next) >= code && (size_t)(s->meta_end - s->meta_next) >= meta)
+		return;
+	t->current = (t->current + 1) % SEGMENTS;
+	s = &t->segment[t->current];
+	if (s->blocks > 0)
+		t->stats.flushes++;
+	drop_segment(t, s);
+}
+
+void *
+cache_meta(struct tcg *t, size_t size)
+{
+	struct tcg_segment *s = &t->segment[t->current];
+	void *p = s->meta_next;
+
+	s->meta_next += align_up(size, 16);
+	assert(s->meta_next <= s->meta_end);
+	return p;
+}
+
+struct tcg_block *
+cache_block_at(struct tcg *t, const uint8_t *pc)
+{
+	for (unsigned n = 0; n < SEGMENTS; n++) {
+		struct tcg_segment *s = &t->segment[n];
+		unsigned low = 0, high = s->blocks;
+
+		if (pc < s->code + t->to_rx || pc >= s->code_end + t->to_rx)
+			continue;
+		while (low < high) {
+			unsigned mid = (low + high) / 2;
+
+			if (s->order[mid]->end <= pc)
+				low = mid + 1;
+			else
+				high = mid;
+		}
+		return low < s->blocks && s->order[low]->guarded <= pc ? s->order[low] : NULL;
+	}
+	return NULL;
+}
+
+static void
+note_order(struct tcg_segment *s, struct tcg_block *b)
+{
+	if (s->blocks == s->capacity) {
+		s->capacity = s->capacity ? 2 * s->capacity : 4096;
+		s->order = xrealloc(s->order, s->capacity * sizeof(struct tcg_block *));
+	}
+	s->order[s->blocks++] = b;
+}
+
+void
+tcg_flush(struct tcg *t)
+{
+	pthread_mutex_lock(&t->lock);
+	for (unsigned n = 0; n < SEGMENTS; n++)
+		drop_segment(t, &t->segment[n]);
+	t->stats.flushes++;
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* ---- translation ---- */
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
+}
+
+static void
+log_ir(struct tcg *t, enum log_bit item, const char *title)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+
+	if (!log_on(item) || !log_filter(t->ir.rip)) {
+		fclose(to);
+		free(text);
+		return;
+	}
+	ir_print(&t->ir, to);
+	fclose(to);
+	log_printf("%s:\n%s\n", title, text);
+	free(text);
+}
+
+static struct tcg_block *
+make_block(struct tcg *t, const struct tcg_key *key, const struct tcg_code *code, bool keep)
+{
+	/* Host code of one operation with its stub stays below 160 bytes, a site for each. */
+	struct tcg_block *b;
+
+	cache_reserve(t, (size_t)t->ir.count * 160 + 1024,
+		sizeof(*b) + (size_t)t->ir.count * (sizeof(struct tcg_site) + sizeof(struct ir_insn)) + 256);
+	b = cache_meta(t, sizeof(*b));
+	memset(b, 0, sizeof(*b));
+	b->key = *key;
+	b->phys2 = code->phys2;
+	b->bytes = code->bytes;
+	b->kept = keep;
+	b->guests = t->ir.guests;
+	return b;
+}
+
+static void
+keep_ir(struct tcg *t, struct tcg_block *b)
+{
+	b->insns = t->ir.count;
+	b->insn = cache_meta(t, t->ir.count * sizeof(struct ir_insn));
+	memcpy(b->insn, t->ir.insn, t->ir.count * sizeof(struct ir_insn));
+	/* The interpreter names the block through a site, as generated code does. */
+	b->site = cache_meta(t, sizeof(struct tcg_site));
+	memset(b->site, 0, sizeof(struct tcg_site));
+	b->site->block = b;
+}
+
+static void
+publish(struct tcg *t, struct tcg_block *b)
+{
+	struct tcg_block *_Atomic *bucket = &t->hash[hash_of(&b->key)];
+
+	add_to_page(t, b, 0);
+	if (b->phys2 != ~0ull)
+		add_to_page(t, b, 1);
+	b->hash_next = *bucket;
+	atomic_store_explicit(bucket, b, memory_order_release);
+}
+
+struct tcg_block *
+tcg_translate(struct tcg *t, struct tcg_frame *f, const struct tcg_key *key, unsigned max, bool keep)
+{
+	uint64_t began = now_ns();
+	struct tcg_code code = { 0, ~0ull };
+	struct tcg_block *b;
+	const char *wrong;
+
+	if (max == 0 || max > IR_MAX_GUEST)
+		max = t->options.one_insn ? 1 : IR_MAX_GUEST;
+	/* The guest's side may raise (a fault in fetching code), so the lock comes after it; one vCPU translates at a time. */
+	ir_reset(&t->ir, key->rip, key->cs_base, true);
+	t->guest->translate(f, key, &t->ir, max, &code);
+	pthread_mutex_lock(&t->lock);
+	if (log_on(LOG_BIT_in_asm) && log_filter(key->rip))
+		t->guest->disassemble(f, key, code.bytes);
+	log_ir(t, LOG_BIT_op, "OP");
+	wrong = ir_verify(&t->ir);
+	if (wrong != NULL) {
+		fprintf(stderr, "calque: the translator made a wrong block at %#llx: %s\n", (unsigned long long)key->rip, wrong);
+		ir_print(&t->ir, stderr);
+	}
+	assert(wrong == NULL);
+	ir_pass_flags(&t->ir);
+	log_ir(t, LOG_BIT_op_opt, "OP after the passes");
+	b = make_block(t, key, &code, keep);
+	if (t->options.accel == ACCEL_NATIVE)
+		x64_compile(t, b, &t->ir);
+	else
+		keep_ir(t, b);
+	note_order(&t->segment[t->current], b);
+	if (log_on(LOG_BIT_out_asm) && log_filter(key->rip) && t->options.accel == ACCEL_NATIVE)
+		x64_disassemble(b);
+	if (keep)
+		publish(t, b);
+	t->stats.blocks++;
+	t->stats.guest_insns += b->guests;
+	t->stats.guest_bytes += b->bytes;
+	t->stats.translate_ns += now_ns() - began;
+	pthread_mutex_unlock(&t->lock);
+	return b;
+}
+
+/* ---- running ---- */
+
+enum tcg_exit
+tcg_enter(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from)
+{
+	enum tcg_exit how;
+
+	*from = (struct tcg_from){ NULL, false };
+	if (f->tcg->options.accel == ACCEL_NATIVE)
+		return x64_enter(f, b, from);
+	f->site = b->site;
+	if (__builtin_setjmp(f->leave) != 0) {
+		f->site = NULL;
+		return TCG_LEFT;
+	}
+	how = interp_block(f, b->insn, b->insns);
+	f->site = NULL;
+	return how;
+}
+
+struct tcg_stats
+tcg_stats(const struct tcg *t)
+{
+	struct tcg_stats s = t->stats;
+
+	s.code_bytes = t->code_bytes;
+	for (unsigned n = 0; n < SEGMENTS; n++)
+		s.code_used += t->segment[n].code_next - t->segment[n].code;
+	return s;
+}
+
+struct tcg *
+tcg_new(const struct tcg_options *o, const struct tcg_guest *guest, struct err *e)
+{
+	struct tcg *t = xcalloc(1, sizeof(*t));
+
+	t->options = *o;
+	t->guest = guest;
+	pthread_mutex_init(&t->lock, NULL);
+	if (!cache_init(t, e) || (o->accel == ACCEL_NATIVE && !x64_init(t, e))) {
+		tcg_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void
+tcg_free(struct tcg *t)
+{
+	for (unsigned n = 0; n < PAGE_HASH; n++) {
+		struct tcg_page *p = t->pages[n];
+
+		while (p != NULL) {
+			struct tcg_page *next = p->next;
+
+			free(p);
+			p = next;
+		}
+	}
+	for (unsigned n = 0; n < SEGMENTS; n++)
+		free(t->segment[n].order);
+	for (unsigned n = 0; n < JUMP_CACHES; n++)
+		free(t->jumps[n]);
+	cache_free(t);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+}

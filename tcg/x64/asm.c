@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tcg/x64/asm.h"
+
+#include <string.h>
+
+void
+put8(struct assembler *a, unsigned v)
+{
+	*a->p++ = v;
+}
+
+void
+put32(struct assembler *a, uint32_t v)
+{
+	memcpy(a->p, &v, 4);
+	a->p += 4;
+}
+
+void
+put64(struct assembler *a, uint64_t v)
+{
+	memcpy(a->p, &v, 8);
+	a->p += 8;
+}
+
+static void
+put_modrm(struct assembler *a, unsigned reg, struct rm rm)
+{
+	unsigned mod, r = (reg & 7) << 3;
+	bool sib;
+
+	if (!rm.mem) {
+		put8(a, 0xc0 | r | (rm.reg & 7));
+		return;
+	}
+	if (rm.base == H_NONE) { /* index alone, or an absolute address */
+		put8(a, r | 4);
+		put8(a, rm.scale << 6 | (rm.index == H_NONE ? 4 : rm.index & 7) << 3 | 5);
+		put32(a, rm.disp);
+		return;
+	}
+	sib = rm.index != H_NONE || (rm.base & 7) == 4;
+	if (rm.disp == 0 && (rm.base & 7) != 5)
+		mod = 0;
+	else
+		mod = rm.disp == (int8_t)rm.disp ? 1 : 2;
+	put8(a, mod << 6 | r | (sib ? 4 : rm.base & 7));
+	if (sib)
+		put8(a, rm.scale << 6 | (rm.index == H_NONE ? 4 : rm.index & 7) << 3 | (rm.base & 7));
+	if (mod == 1)
+		put8(a, (uint8_t)rm.disp);
+	else if (mod == 2)
+		put32(a, rm.disp);
+}
+
+void
+op_rm(struct assembler *a, unsigned prefix, unsigned width, unsigned opcode, unsigned reg_and_flags, struct rm rm)
+{
+	unsigned reg = reg_and_flags & 15, rex = width == 8 ? 8 : 0;
+
+	if (reg_and_flags & ASM_LOCK)
+		put8(a, 0xf0);
+	if (prefix != 0)
+		put8(a, prefix);
+	else if (width == 2)
+		put8(a, 0x66);
+	rex |= reg >> 3 << 2;
+	if (rm.mem)
+		rex |= (rm.index != H_NONE ? rm.index >> 3 << 1 : 0) | (rm.base != H_NONE ? rm.base >> 3 : 0);
+	else
+		rex |= rm.reg >> 3;
+	if (rex != 0 || (reg_and_flags & ASM_REG_BYTE && reg >= 4) || (reg_and_flags & ASM_RM_BYTE && !rm.mem && rm.reg >= 4))
+		put8(a, 0x40 | rex);
+	if (opcode > 0xffff)
+		put8(a, opcode >> 16);
+	if (opcode > 0xff)
+		put8(a, opcode >> 8);
+	put8(a, opcode);
+	put_modrm(a, reg, rm);
+}
+
+void
+op_w(struct assembler *a, unsigned width, unsigned base, unsigned reg_and_flags, struct rm rm)
+{
+	unsigned flags = 0;
+
+	if (width == 1)
+		flags = ASM_RM_BYTE | (reg_and_flags & ASM_EXT ? 0 : ASM_REG_BYTE);
+	op_rm(a, 0, width, width == 1 ? base : base | 1, reg_and_flags | flags, rm);
+}
+
+void
+mov_rr(struct assembler *a, unsigned width, unsigned to, unsigned from)
+{
+	if (to != from || width < 8)
+		op_rm(a, 0, width, 0x8b, to, rm_reg(from));
+}
+
+void
+mov_load(struct assembler *a, unsigned width, unsigned to, struct rm rm)
+{
+	op_w(a, width, 0x8a, to, rm);
+}
+
+void
+mov_store(struct assembler *a, unsigned width, struct rm rm, unsigned from)
+{
+	op_w(a, width, 0x88, from, rm);
+}
+
+void
+mov_imm(struct assembler *a, unsigned to, uint64_t v)
+{
+	if (v <= 0xffffffff) {
+		if (to >= 8)
+			put8(a, 0x41);
+		put8(a, 0xb8 | (to & 7));
+		put32(a, v);
+	} else if ((int64_t)v == (int32_t)v) {
+		op_rm(a, 0, 8, 0xc7, ASM_EXT, rm_reg(to));
+		put32(a, v);
+	} else {
+		put8(a, to >= 8 ? 0x49 : 0x48);
+		put8(a, 0xb8 | (to & 7));
+		put64(a, v);
+	}
+}
+
+void
+mov_store_imm(struct assembler *a, unsigned width, struct rm rm, int32_t v)
+{
+	op_w(a, width, 0xc6, ASM_EXT, rm);
+	if (width == 1)
+		put8(a, v);
+	else if (width == 2) {
+		put8(a, v);
+		put8(a, v >> 8);
+	} else {
+		put32(a, v);
+	}
+}
+
+void
+lea(struct assembler *a, unsigned width, unsigned to, struct rm rm)
+{
+	op_rm(a, 0, width, 0x8d, to, rm);
+}
+
+void
+alu_imm(struct assembler *a, unsigned width, unsigned ext, struct rm rm, int32_t v)
+{
+	bool small = v == (int8_t)v;
+
+	op_rm(a, 0, width, width == 1 ? 0x80 : small ? 0x83 : 0x81, ext | ASM_EXT | (width == 1 ? ASM_RM_BYTE : 0), rm);
+	if (width == 1 || small)
+		put8(a, v);
+	else if (width == 2) {
+		put8(a, v);
+		put8(a, v >> 8);
+	} else {
+		put32(a, v);
+	}
+}
+
+void
+shift_imm(struct assembler *a, unsigned width, unsigned ext, unsigned reg, unsigned count)
+{
+	op_w(a, width, 0xc0, ext | ASM_EXT, rm_reg(reg));
+	put8(a, count);
+}
+
+uint8_t *
+jump(struct assembler *a, unsigned cc)
+{
+	if (cc < CC_JMP) {
+		put8(a, 0x0f);
+		put8(a, 0x80 | cc);
+	} else {
+		put8(a, cc == CC_JMP ? 0xe9 : 0xe8);
+	}
+	put32(a, 0);
+	return a->p - 4;
+}
+
+uint8_t *
+jump_aligned(struct assembler *a, unsigned cc)
+{
+	static const uint8_t nops[4][3] = { { 0 }, { 0x90 }, { 0x66, 0x90 }, { 0x0f, 0x1f, 0x00 } };
+	unsigned opcode = cc < CC_JMP ? 2 : 1, pad = -((uintptr_t)a->p + opcode) & 3;
+
+	memcpy(a->p, nops[pad], pad);
+	a->p += pad;
+	return jump(a, cc);
+}
+
+void
+set_rel32(uint8_t *at, int64_t to_rx, const uint8_t *rx_target)
+{
+	int32_t rel = (int32_t)(rx_target - (at + 4 + to_rx));
+
+	if (((uintptr_t)at & 3) == 0)
+		__atomic_store_n((int32_t *)at, rel, __ATOMIC_RELEASE);
+	else
+		memcpy(at, &rel, 4);
+}
+
+void
+jump_to(struct assembler *a, unsigned cc, const uint8_t *rx_target)
+{
+	set_rel32(jump(a, cc), a->to_rx, rx_target);
+}
+
+void
+here(struct assembler *a, uint8_t *at)
+{
+	set_rel32(at, a->to_rx, a->p + a->to_rx);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Encoding x86-64 instructions: AMD64 Architecture Programmer's Manual, volume 3, "Instruction Encoding". */
+#ifndef TCG_X64_ASM_H
+#define TCG_X64_ASM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum host_reg { H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI, H_R8, H_R9, H_R10, H_R11, H_R12, H_R13, H_R14, H_R15, H_NONE };
+
+/* An r/m operand: a register, or base + index (scale 1, 2, 4, 8 as log2) + disp. */
+struct rm {
+	bool mem;
+	uint8_t reg;
+	uint8_t base, index, scale;
+	int32_t disp;
+};
+
+static inline struct rm
+rm_reg(unsigned reg)
+{
+	return (struct rm){ .reg = reg };
+}
+
+static inline struct rm
+rm_at(unsigned base, int32_t disp)
+{
+	return (struct rm){ .mem = true, .base = base, .index = H_NONE, .disp = disp };
+}
+
+static inline struct rm
+rm_sib(unsigned base, unsigned index, unsigned scale, int32_t disp)
+{
+	return (struct rm){ .mem = true, .base = base, .index = index, .scale = scale, .disp = disp };
+}
+
+/* Where code is written: P in the writable view. */
+struct assembler {
+	uint8_t *p;
+	int64_t to_rx;
+};
+
+void put8(struct assembler *a, unsigned v);
+void put32(struct assembler *a, uint32_t v);
+void put64(struct assembler *a, uint64_t v);
+
+/*
+ * One instruction with modrm.  PREFIX: 0, 66h, F2h, F3h; WIDTH 8 sets REX.W, 2 adds 66h, 1 asks REX for byte registers 4-7
+ * (of REG too, unless REG is an opcode extension: ext).  OPCODE: one byte, 0Fxx, 0F38xx or 0F3Axx.
+ */
+enum { ASM_EXT = 0x100, ASM_RM_BYTE = 0x200, ASM_REG_BYTE = 0x400, ASM_LOCK = 0x800 };
+void op_rm(struct assembler *a, unsigned prefix, unsigned width, unsigned opcode, unsigned reg_and_flags, struct rm rm);
+
+/* An integer instruction whose opcode's low bit tells bytes from wider: BASE is the byte form. */
+void op_w(struct assembler *a, unsigned width, unsigned base, unsigned reg_and_flags, struct rm rm);
+
+void mov_rr(struct assembler *a, unsigned width, unsigned to, unsigned from); /* 4, 8 */
+void mov_load(struct assembler *a, unsigned width, unsigned to, struct rm rm); /* 4, 8; 1, 2 merge */
+void mov_store(struct assembler *a, unsigned width, struct rm rm, unsigned from);
+/* The shortest form; flags stay. */
+void mov_imm(struct assembler *a, unsigned to, uint64_t v);
+void mov_store_imm(struct assembler *a, unsigned width, struct rm rm, int32_t v);
+void lea(struct assembler *a, unsigned width, unsigned to, struct rm rm);
+/* add or and sub xor cmp (EXT 0-7 of opcode 80h-83h) with an immediate. */
+void alu_imm(struct assembler *a, unsigned width, unsigned ext, struct rm rm, int32_t v);
+void shift_imm(struct assembler *a, unsigned width, unsigned ext, unsigned reg, unsigned count);
+/* Jumps with 32-bit displacement, to be filled in; return the place of the displacement.  CC 16: jmp; 17: call. */
+enum { CC_JMP = 16, CC_CALL = 17 };
+uint8_t *jump(struct assembler *a, unsigned cc);
+uint8_t *jump_aligned(struct assembler *a, unsigned cc); /* the displacement is 4-byte aligned */
+void jump_to(struct assembler *a, unsigned cc, const uint8_t *rx_target);
+/* The displacement at AT goes to where A stands now. */
+void here(struct assembler *a, uint8_t *at);
+void set_rel32(uint8_t *at, int64_t to_rx, const uint8_t *rx_target);
+
+#endif
