@@ -112,7 +112,7 @@ static bool
 is_covered(const struct dev_class *cls, uint32_t offset)
 {
 	for (const struct field *f = cls->fields; f != NULL && f->name != NULL; f++) {
-		if (offset >= f->offset && offset - f->offset < (uint64_t)f->size * f->count)
+		if (f->kind != FIELD_REMOTE && offset >= f->offset && offset - f->offset < (uint64_t)f->size * f->count)
 			return true;
 	}
 	return false;

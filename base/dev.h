@@ -23,6 +23,7 @@ enum field_kind {
 	FIELD_BYTES,     /* SIZE bytes as they are */
 	FIELD_TIMER,     /* a struct timer: armed, deadline */
 	FIELD_TRANSIENT, /* rebuilt by loaded() */
+	FIELD_REMOTE,    /* the member, outside of the state, points to SIZE bytes that are saved: video memory */
 };
 
 struct field {
@@ -48,6 +49,8 @@ struct field {
 	{ #member, FIELD_TIMER, offsetof(type, member), sizeof(((type *)0)->member), 1, 0 }
 #define FIELD_SKIP(type, member) \
 	{ #member, FIELD_TRANSIENT, offsetof(type, member), sizeof(((type *)0)->member), 1, 0 }
+#define FIELD_REMOTE_OF(type, member, bytes) \
+	{ #member, FIELD_REMOTE, offsetof(type, member), bytes, 1, 0 }
 #define FIELD_END { NULL, FIELD_TRANSIENT, 0, 0, 0, 0 }
 
 struct dev;

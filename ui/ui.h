@@ -65,8 +65,9 @@ struct chr_mux_ops {
 	void (*quit)(void *opaque);
 	void (*sync)(void *opaque); /* Ctrl-A s: flush disks */
 };
+/* Closing the multiplexer closes BASE; close its fronts before. */
 struct chr *chr_mux_new(struct chr *base, const struct chr_mux_ops *ops);
-/* Each call makes one more front; the first has the focus. */
+/* Each call makes one more front, NULL after the eighth; the first has the focus. */
 struct chr *chr_mux_front(struct chr *mux);
 
 /* ---- the screen ---- */
