@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Disks as devices see them: requests that are done by a pool of threads, and completions that come back to the loop.
+ *
+ * A finished request waits in the disk's list until the loop's thread takes the whole list at once; the first to enter
+ * an empty list posts a wake-up.  That wake-up may come after disk_close(): it holds a mailbox, which outlives the disk.
+ */
+#include "disk/disk.h"
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "base/util.h"
+#include "disk/image.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { THREADS = 4 };
+
+enum request_kind { REQUEST_READ, REQUEST_WRITE, REQUEST_FLUSH, REQUEST_DISCARD };
+
+struct request {
+	struct job job;
+	struct disk *disk;
+	enum request_kind kind;
+	int error;
+	uint64_t offset, len;
+	void *buf;
+	disk_done *done;
+	void *opaque;
+	struct request *next;
+};
+
+struct mailbox {
+	struct disk *disk;   /* NULL: closed */
+	unsigned references; /* the disk, and each wake-up posted; under LOCK of the disk, or after its end the loop's */
+};
+
+struct disk {
+	struct loop *loop;
+	struct pool *pool;
+	struct image *image;
+	struct mailbox *mailbox;
+	char *file;
+	const char *format;
+	bool readonly, unsafe, closing;
+	_Atomic int flush_error; /* final */
+	pthread_mutex_t lock;    /* of what follows */
+	struct request *finished, **last_finished;
+	struct disk_stats stats;
+};
+
+/* ---- doing ---- */
+
+static bool
+is_inside(const struct disk *d, uint64_t offset, uint64_t len)
+{
+	return offset <= d->image->bytes && len <= d->image->bytes - offset;
+}
+
+static int
+flush_image(struct disk *d)
+{
+	int error = atomic_load(&d->flush_error);
+
+	if (error != 0 || d->unsafe || d->readonly)
+		return error;
+	error = d->image->ops->flush(d->image);
+	/* What was lost is lost, though the kernel may say otherwise the next time it is asked. */
+	if (error != 0)
+		atomic_store(&d->flush_error, error);
+	return error;
+}
+
+static int
+perform(struct disk *d, enum request_kind kind, uint64_t offset, void *buf, uint64_t len)
+{
+	struct image *i = d->image;
+
+	if (kind == REQUEST_FLUSH)
+		return flush_image(d);
+	if (!is_inside(d, offset, len))
+		return EINVAL;
+	if (kind == REQUEST_READ)
+		return i->ops->read(i, offset, buf, len);
+	if (d->readonly)
+		return EROFS;
+	return kind == REQUEST_WRITE ? i->ops->write(i, offset, buf, len) : i->ops->discard(i, offset, len);
+}
+
+static void
+count(struct disk *d, enum request_kind kind, uint64_t len, int error)
+{
+	switch (kind) {
+	case REQUEST_READ:
+		d->stats.reads++;
+		d->stats.bytes_read += len;
+		break;
+	case REQUEST_WRITE:
+		d->stats.writes++;
+		d->stats.bytes_written += len;
+		break;
+	case REQUEST_FLUSH:
+		d->stats.flushes++;
+		break;
+	case REQUEST_DISCARD:
+		break;
+	}
+	d->stats.errors += error != 0;
+}
+
+/* ---- completion ---- */
+
+/* The loop's thread: calls back for all that is finished now. */
+static void
+deliver(struct disk *d)
+{
+	struct request *r, *next;
+
+	pthread_mutex_lock(&d->lock);
+	r = d->finished;
+	d->finished = NULL;
+	d->last_finished = &d->finished;
+	pthread_mutex_unlock(&d->lock);
+	for (; r != NULL; r = next) {
+		next = r->next;
+		r->done(r->opaque, r->error);
+		free(r);
+	}
+}
+
+static void
+wake_up(void *opaque)
+{
+	struct mailbox *m = opaque;
+	struct disk *d = m->disk;
+	bool last;
+
+	if (d != NULL)
+		pthread_mutex_lock(&d->lock);
+	last = --m->references == 0;
+	if (d != NULL)
+		pthread_mutex_unlock(&d->lock);
+	if (last)
+		free(m);
+	if (d != NULL)
+		deliver(d);
+}
+
+static void
+finish(struct request *r)
+{
+	struct disk *d = r->disk;
+	struct mailbox *post = NULL;
+
+	pthread_mutex_lock(&d->lock);
+	count(d, r->kind, r->len, r->error);
+	if (d->finished == NULL && !d->closing) {
+		post = d->mailbox;
+		post->references++;
+	}
+	r->next = NULL;
+	*d->last_finished = r;
+	d->last_finished = &r->next;
+	pthread_mutex_unlock(&d->lock);
+	if (post != NULL)
+		loop_post(d->loop, wake_up, post);
+}
+
+static void
+run_request(struct job *j)
+{
+	struct request *r = CONTAINER_OF(j, struct request, job);
+
+	r->error = perform(r->disk, r->kind, r->offset, r->buf, r->len);
+	finish(r);
+}
+
+static void
+submit(struct disk *d, enum request_kind kind, uint64_t offset, void *buf, uint64_t len, disk_done *done, void *opaque)
+{
+	struct request *r = xcalloc(1, sizeof(*r));
+
+	*r = (struct request){
+		.job = { run_request, NULL }, .disk = d, .kind = kind, .offset = offset, .buf = buf, .len = len,
+		.done = done, .opaque = opaque,
+	};
+	if (d->closing) {
+		r->error = ECANCELED;
+		finish(r);
+	} else {
+		pool_add(d->pool, &r->job);
+	}
+}
+
+void
+disk_read(struct disk *d, uint64_t offset, void *buf, size_t len, disk_done *done, void *opaque)
+{
+	submit(d, REQUEST_READ, offset, buf, len, done, opaque);
+}
+
+void
+disk_write(struct disk *d, uint64_t offset, const void *buf, size_t len, disk_done *done, void *opaque)
+{
+	submit(d, REQUEST_WRITE, offset, (void *)buf, len, done, opaque);
+}
+
+void
+disk_flush(struct disk *d, disk_done *done, void *opaque)
+{
+	submit(d, REQUEST_FLUSH, 0, NULL, 0, done, opaque);
+}
+
+void
+disk_discard(struct disk *d, uint64_t offset, uint64_t len, disk_done *done, void *opaque)
+{
+	submit(d, REQUEST_DISCARD, offset, NULL, len, done, opaque);
+}
+
+static int
+perform_now(struct disk *d, enum request_kind kind, uint64_t offset, void *buf, size_t len)
+{
+	int error = perform(d, kind, offset, buf, len);
+
+	pthread_mutex_lock(&d->lock);
+	count(d, kind, len, error);
+	pthread_mutex_unlock(&d->lock);
+	return error;
+}
+
+int
+disk_read_sync(struct disk *d, uint64_t offset, void *buf, size_t len)
+{
+	return perform_now(d, REQUEST_READ, offset, buf, len);
+}
+
+int
+disk_write_sync(struct disk *d, uint64_t offset, const void *buf, size_t len)
+{
+	return perform_now(d, REQUEST_WRITE, offset, (void *)buf, len);
+}
+
+int
+disk_flush_sync(struct disk *d)
+{
+	return perform_now(d, REQUEST_FLUSH, 0, NULL, 0);
+}
+
+/* ---- opening and closing ---- */
+
+/* Checks the format that is asked for, or that the file's marks say. */
+static bool
+check_format(const struct disk_options *o, struct image *raw, struct err *e)
+{
+	const char *found;
+
+	if (o->format != NULL && strcmp(o->format, "raw") == 0)
+		return true;
+	if (o->format != NULL)
+		return err_set(e, "%s: format %s is not supported; convert it (qemu-img convert -O raw) and use format=raw",
+			o->file, o->format);
+	found = recognise(raw);
+	if (found == NULL)
+		return true;
+	return err_set(e, "%s: this is a %s image, a format not supported yet; convert it (qemu-img convert -O raw), or say "
+		"format=raw if it is a raw disk that looks like one", o->file, found);
+}
+
+static struct image *
+open_layers(const struct disk_options *o, struct err *e)
+{
+	struct image *top = raw_open(o->file, o->readonly || o->snapshot, e), *over;
+
+	if (top == NULL)
+		return NULL;
+	if (!check_format(o, top, e))
+		goto failed;
+	if (o->snapshot && !o->readonly) {
+		over = overlay_new(top, e);
+		if (over == NULL) {
+			err_prefix(e, "%s: ", o->file);
+			goto failed;
+		}
+		top = over;
+	}
+	if (o->filter == NULL || filters_add(&top, o->filter, e))
+		return top;
+	err_prefix(e, "%s: ", o->file);
+failed:
+	top->ops->close(top);
+	return NULL;
+}
+
+struct disk *
+disk_open(struct loop *l, const struct disk_options *o, struct err *e)
+{
+	struct image *image = open_layers(o, e);
+	struct disk *d;
+
+	if (image == NULL)
+		return NULL;
+	d = xcalloc(1, sizeof(*d));
+	d->loop = l;
+	d->image = image;
+	d->pool = pool_new(THREADS);
+	d->file = xstrdup(o->file);
+	d->format = "raw";
+	d->readonly = o->readonly;
+	d->unsafe = o->cache_unsafe;
+	pthread_mutex_init(&d->lock, NULL);
+	d->last_finished = &d->finished;
+	d->mailbox = xcalloc(1, sizeof(*d->mailbox));
+	*d->mailbox = (struct mailbox){ d, 1 };
+	return d;
+}
+
+/* A callback may ask for more: that is cancelled, and its callback comes in the next round. */
+static void
+close_requests(struct disk *d)
+{
+	bool more;
+
+	pool_drain(d->pool);
+	pthread_mutex_lock(&d->lock);
+	d->closing = true;
+	pthread_mutex_unlock(&d->lock);
+	pool_drain(d->pool);
+	do {
+		deliver(d);
+		pthread_mutex_lock(&d->lock);
+		more = d->finished != NULL;
+		pthread_mutex_unlock(&d->lock);
+	} while (more);
+}
+
+void
+disk_close(struct disk *d)
+{
+	if (d == NULL)
+		return;
+	close_requests(d);
+	flush_image(d);
+	pool_free(d->pool);
+	d->image->ops->close(d->image);
+	d->mailbox->disk = NULL;
+	if (--d->mailbox->references == 0)
+		free(d->mailbox);
+	pthread_mutex_destroy(&d->lock);
+	free(d->file);
+	free(d);
+}
+
+uint64_t
+disk_bytes(const struct disk *d)
+{
+	return d->image->bytes;
+}
+
+bool
+disk_is_readonly(const struct disk *d)
+{
+	return d->readonly;
+}
+
+const char *
+disk_file(const struct disk *d)
+{
+	return d->file;
+}
+
+const char *
+disk_format(const struct disk *d)
+{
+	return d->format;
+}
+
+struct disk_stats
+disk_stats(const struct disk *d)
+{
+	struct disk *writable = (struct disk *)d;
+	struct disk_stats s;
+
+	pthread_mutex_lock(&writable->lock);
+	s = d->stats;
+	pthread_mutex_unlock(&writable->lock);
+	return s;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Raw images: a regular file or a block device, byte for byte.
+ *
+ * A file whose size is no multiple of 512 is a disk of one sector more; what is missing at its end reads as zeros, and
+ * a write there makes the file longer.  The kernel keeps single calls apart, so that this layer needs no lock.
+ */
+#define _GNU_SOURCE /* fallocate, O_CLOEXEC */
+#include "disk/image.h"
+
+#include "base/err.h"
+#include "base/util.h"
+#include "disk/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct raw {
+	struct image image;
+	int fd;
+	bool block_device;
+};
+
+int
+pread_all(int fd, void *buf, size_t len, uint64_t offset)
+{
+	uint8_t *p = buf;
+
+	while (len > 0) {
+		ssize_t n = pread(fd, p, len, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		if (n == 0) {
+			memset(p, 0, len);
+			return 0;
+		}
+		p += n;
+		len -= n;
+		offset += n;
+	}
+	return 0;
+}
+
+int
+pwrite_all(int fd, const void *buf, size_t len, uint64_t offset)
+{
+	const uint8_t *p = buf;
+
+	while (len > 0) {
+		ssize_t n = pwrite(fd, p, len, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		if (n == 0)
+			return ENOSPC;
+		p += n;
+		len -= n;
+		offset += n;
+	}
+	return 0;
+}
+
+static int
+raw_read(struct image *i, uint64_t offset, void *buf, size_t len)
+{
+	return pread_all(CONTAINER_OF(i, struct raw, image)->fd, buf, len, offset);
+}
+
+static int
+raw_write(struct image *i, uint64_t offset, const void *buf, size_t len)
+{
+	return pwrite_all(CONTAINER_OF(i, struct raw, image)->fd, buf, len, offset);
+}
+
+static int
+raw_flush(struct image *i)
+{
+	struct raw *r = CONTAINER_OF(i, struct raw, image);
+	int error;
+
+	do {
+		error = fdatasync(r->fd) < 0 ? errno : 0;
+	} while (error == EINTR);
+	/* Files that have nothing to synchronise, as /dev/null. */
+	return error == EINVAL || error == EROFS ? 0 : error;
+}
+
+/* Discarding is advice: a host that can't do it has done it. */
+static int
+raw_discard(struct image *i, uint64_t offset, uint64_t len)
+{
+	struct raw *r = CONTAINER_OF(i, struct raw, image);
+	uint64_t range[2] = { offset, len };
+	int error;
+
+	if (r->block_device)
+		error = ioctl(r->fd, BLKDISCARD, range) < 0 ? errno : 0;
+	else
+		error = fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len) < 0 ? errno : 0;
+	return error == EOPNOTSUPP || error == ENOSYS || error == EINVAL || error == ENOTTY || error == EINTR ? 0 : error;
+}
+
+static void
+raw_close(struct image *i)
+{
+	struct raw *r = CONTAINER_OF(i, struct raw, image);
+
+	close(r->fd);
+	free(r);
+}
+
+static const struct image_ops raw_ops = { "raw", raw_read, raw_write, raw_flush, raw_discard, raw_close };
+
+/* What one can do about it when a file can't be opened. */
+static const char *
+advice(int error, bool readonly)
+{
+	switch (error) {
+	case ENOENT:
+		return "; check the path, or create an image (truncate -s SIZE FILE makes an empty raw one)";
+	case EACCES:
+	case EPERM:
+		return readonly ? "; change its permissions" : "; change its permissions, or open it read-only or with snapshot=on";
+	case EROFS:
+		return "; open it read-only or with snapshot=on";
+	case ETXTBSY:
+		return "; the file is being executed";
+	default:
+		return "";
+	}
+}
+
+static bool
+measure(struct raw *r, const char *file, struct err *e)
+{
+	struct stat st;
+	off_t end;
+
+	if (fstat(r->fd, &st) < 0)
+		return err_set(e, "%s: %s", file, strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return err_set(e, "%s: is a directory; give the file of an image", file);
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return err_set(e, "%s: is neither a file nor a block device", file);
+	r->block_device = S_ISBLK(st.st_mode);
+	end = lseek(r->fd, 0, SEEK_END);
+	if (end < 0)
+		return err_set(e, "%s: can't find its size: %s", file, strerror(errno));
+	if (end == 0)
+		return err_set(e, "%s: is empty; give it a size (truncate -s SIZE FILE)", file);
+	r->image.bytes = align_up(end, DISK_SECTOR);
+	return true;
+}
+
+struct image *
+raw_open(const char *file, bool readonly, struct err *e)
+{
+	/* O_NONBLOCK: a named pipe must not hold us up; it means nothing to files and block devices. */
+	int fd = open(file, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct raw *r;
+
+	if (fd < 0 && errno == EISDIR) {
+		err_set(e, "%s: is a directory; give the file of an image", file);
+		return NULL;
+	}
+	if (fd < 0) {
+		err_set(e, "%s: %s%s", file, strerror(errno), advice(errno, readonly));
+		return NULL;
+	}
+	r = xcalloc(1, sizeof(*r));
+	r->image.ops = &raw_ops;
+	r->fd = fd;
+	if (!measure(r, file, e) || !lock_image(fd, file, readonly, e)) {
+		raw_close(&r->image);
+		return NULL;
+	}
+	return &r->image;
+}
