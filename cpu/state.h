@@ -115,6 +115,25 @@ struct cpu {
 	jmp_buf leave;              /* to the run loop, when no generated code is on the way */
 	uint64_t exceptions[32], interrupts, block_lookups; /* counters */
 	bool one_insn;
+
+	/* ---- run.c, exception.c ---- */
+	bool in_tcg;                /* inside tcg_enter: leaving means tcg_unwind */
+	bool retry_alone;           /* a store met the running block's own code: the instruction runs again in a block of its own */
+	bool shutdown;              /* after a triple fault, until a reset */
+	bool wait_sipi;             /* after INIT, until a start-up interrupt */
+	bool resume;                /* RF was set when the current instruction began: no instruction breakpoint */
+	int delivering;             /* the vector on its way, for double faults; -1: none */
+	pthread_t thread;           /* of cpu_run */
+	_Atomic uint8_t sipi_vector;
+	_Atomic bool flush_wanted;  /* by another thread: the map changed */
+	uint8_t view;               /* enum shadow_view of f.shadow */
+	uint64_t xss, mcg_status, mc_ctl[4];
+	struct { uint32_t mode; struct tcg_jump *jumps; } mode_jumps[32]; /* a jump cache for each mode seen lately */
+	unsigned mode_jumps_next;
+	struct tcg_jump *no_jumps;  /* stays empty: for modes in which RIP alone does not name a block */
+	struct space_listener listener;
+	struct cpu *_Atomic sharing; /* the next vCPU with the same struct tcg */
+	struct cpu *first;          /* head of that list */
 };
 
 static inline struct cpu *
