@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The x86-64 back end's state while it compiles one block.
+ *
+ * Registers.  rsp is the frame.  Eleven guest registers are pinned (host_of), the other five are operands in the frame.
+ * r13 and r14 are scratch, r15 is the shadow's read table, rax holds the guest's flags: AH as LAHF gives them, OF in AL.
+ *
+ * Flags.  After an operation that defines the guest's flags they are in the host's own; before anything that destroys those
+ * (the check of a memory access, mostly) `seto al; lahf` brings them into rax (two operations, no store), and
+ * `cmp al, 81h; sahf` back.  g->flags says where they are valid.  Between blocks and at every call they are in rax.
+ *
+ * A memory access compares nothing but the shadow's entry with 0; the delta is added by the access itself.  What doesn't
+ * pass (a miss, MMIO, code, a page crossing) calls the slow thunk, which has the interpreter execute this one operation.
+ */
+#ifndef TCG_X64_GEN_H
+#define TCG_X64_GEN_H
+
+#include "tcg/block.h"
+#include "tcg/x64/asm.h"
+
+enum { S1 = H_R13, S2 = H_R14, TABLE = H_R15 };
+
+enum { IN_AX = 1, IN_HOST = 2 };
+
+/* Out-of-line code at the end of the block. */
+struct stub {
+	uint8_t *from[4];    /* jumps that come here */
+	unsigned count;
+	struct tcg_site *site;
+	uint8_t *unaligned;  /* the jump of a misaligned access, or NULL */
+	uint8_t *back;       /* where it goes on when it stays in its page (writable view) */
+	uint8_t addr, free, size;
+	bool flags_in_frame; /* rax was used: flags come from the frame */
+};
+
+struct gen {
+	struct assembler a;
+	struct tcg *t;
+	struct tcg_block *b;
+	struct ir *ir;
+	unsigned flags;
+	struct stub stub[IR_MAX_INSNS];
+	unsigned stubs;
+	struct { uint8_t *from; uint64_t rip; } pending[4];
+	unsigned pendings;
+	uint8_t *miss[2];
+	unsigned misses;
+	uint8_t *vec_load, *vec_back, *x87_load, *x87_back;
+};
+
+extern const uint8_t host_of[16];
+
+#define FRAME(member) rm_at(H_RSP, offsetof(struct tcg_frame, member))
+
+/* ---- flags.c ---- */
+void flags_save(struct gen *g);      /* rax is valid */
+void flags_clobber(struct gen *g);   /* the host's are about to be destroyed */
+void flags_to_host(struct gen *g);
+void carry_to_host(struct gen *g);   /* CF alone, before an operation that overwrites the rest */
+/* After an operation that wrote all flags. */
+void flags_defined(struct gen *g, const struct ir_insn *i);
+/* Before and after one that leaves some as they were. */
+void flags_partial(struct gen *g, const struct ir_insn *i);
+void flags_after_partial(struct gen *g, const struct ir_insn *i, unsigned before);
+
+/* ---- memory.c ---- */
+struct tcg_site *new_site(struct gen *g, const struct ir_insn *i);
+/* The checked memory operand of I, for SIZE bytes.  Host flags are gone.  S2 is in use; S1 unless base is pinned. */
+struct rm memory_operand(struct gen *g, const struct ir_insn *i, unsigned size);
+/* The same operand as [S1], which frees S2. */
+struct rm fold(struct gen *g, struct rm m);
+/* Where the operation that used memory ends: the slow path comes back here. */
+void memory_done(struct gen *g);
+/* The whole operation by the interpreter. */
+void emit_slow(struct gen *g, const struct ir_insn *i);
+void emit_stubs(struct gen *g);
+/* S1 = the effective address, cut to its width; host flags stay. */
+void emit_address(struct gen *g, const struct ir_mem *m);
+
+/* ---- operand.c ---- */
+bool is_pinned(struct ir_opnd o);
+bool is_slot(struct ir_opnd o);                 /* in the frame: an unpinned register, a temporary, a field */
+struct rm operand_rm(struct ir_opnd o);         /* pinned or slot */
+/* A host register that holds O at WIDTH: its own, or SCRATCH, loaded.  High bytes and flags: flags_clobber first. */
+unsigned operand_reg(struct gen *g, const struct ir_insn *i, struct ir_opnd o, unsigned width, unsigned scratch);
+/* Stores SCRATCH into the slot or high byte O, as a register write of WIDTH does. */
+void store_operand(struct gen *g, struct ir_opnd o, unsigned width, unsigned scratch);
+
+/* ---- integer.c, shift.c, control.c, vector.c: each returns false for what it has no host code for ---- */
+bool emit_integer(struct gen *g, const struct ir_insn *i);
+bool emit_move(struct gen *g, const struct ir_insn *i);
+bool emit_bits(struct gen *g, const struct ir_insn *i);
+bool emit_control(struct gen *g, const struct ir_insn *i);
+bool emit_vector(struct gen *g, const struct ir_insn *i);
+bool vector_is_native(const struct ir *ir, const struct ir_insn *i);
+bool vector_needs_x87(const struct ir_insn *i);
+void emit_entry(struct gen *g);
+
+#endif

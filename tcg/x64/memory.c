@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Memory operands: the inline path through the shadow table, and the stubs behind it. */
+#include "tcg/x64/gen.h"
+
+#include <assert.h>
+
+struct tcg_site *
+new_site(struct gen *g, const struct ir_insn *i)
+{
+	struct tcg_site *s = cache_meta(g->t, sizeof(*s));
+
+	s->block = g->b;
+	s->rip = g->ir->guest_rip[i->guest];
+	s->insn = *i;
+	s->start = g->a.p + g->a.to_rx;
+	if (g->b->sites++ == 0)
+		g->b->site = s;
+	return s;
+}
+
+static struct stub *
+new_stub(struct gen *g, const struct ir_insn *i)
+{
+	struct stub *s = &g->stub[g->stubs++];
+
+	*s = (struct stub){ .site = new_site(g, i) };
+	return s;
+}
+
+/* The host register for a base or index: pinned, or loaded into SCRATCH. */
+static unsigned
+address_reg(struct gen *g, unsigned reg, unsigned scratch)
+{
+	struct ir_opnd o = { reg < IR_TEMP_REG ? IR_GPR : IR_TEMP, reg < IR_TEMP_REG ? reg : reg - IR_TEMP_REG, 0 };
+
+	if (is_pinned(o))
+		return host_of[o.reg];
+	mov_load(&g->a, 8, scratch, operand_rm(o));
+	return scratch;
+}
+
+/* The effective address as a host operand; S1 and S2 may be in use.  False: the displacement takes 64 bits, S1 holds it all. */
+static bool
+effective(struct gen *g, const struct ir_mem *m, struct rm *out)
+{
+	*out = (struct rm){ .mem = true, .base = H_NONE, .index = H_NONE, .scale = m->scale, .disp = (int32_t)m->disp };
+	if (m->index != IR_NO_REG)
+		out->index = address_reg(g, m->index, S2);
+	if (m->base != IR_NO_REG)
+		out->base = address_reg(g, m->base, S1);
+	if (m->disp == (int32_t)m->disp)
+		return true;
+	assert(m->index == IR_NO_REG || m->base == IR_NO_REG);
+	if (out->base == H_NONE && out->index == H_NONE) {
+		mov_imm(&g->a, S1, m->disp);
+		return false;
+	}
+	/* base + disp64: rare (moffs has none; RIP-relative has none) */
+	if (out->base != H_NONE) {
+		mov_rr(&g->a, 8, S2, out->base);
+		mov_imm(&g->a, S1, m->disp);
+		out->base = S1, out->index = S2, out->scale = 0, out->disp = 0;
+	} else {
+		mov_imm(&g->a, S1, m->disp);
+		out->base = S1, out->disp = 0;
+	}
+	lea(&g->a, 8, S1, *out);
+	return false;
+}
+
+void
+emit_address(struct gen *g, const struct ir_mem *m)
+{
+	struct rm ea;
+
+	if (effective(g, m, &ea))
+		lea(&g->a, m->addr_width == 8 ? 8 : 4, S1, ea);
+	else if (m->addr_width == 4)
+		mov_rr(&g->a, 4, S1, S1);
+	if (m->addr_width == 2)
+		op_rm(&g->a, 0, 4, 0x0fb7, S1, rm_reg(S1)); /* movzx */
+}
+
+/* S1 = linear address. */
+static void
+linear(struct gen *g, const struct ir_insn *i, unsigned size, struct stub *s)
+{
+	unsigned seg = offsetof(struct tcg_frame, seg) + i->mem.seg * sizeof(struct tcg_seg);
+
+	emit_address(g, &i->mem);
+	if (i->mem.how == ADDR_BASE) {
+		op_rm(&g->a, 0, 8, 0x03, S1, rm_at(H_RSP, seg + offsetof(struct tcg_seg, base)));
+	} else if (i->mem.how == ADDR_CHECKED) {
+		unsigned limit = i->attr & IR_WRITE ? offsetof(struct tcg_seg, write_limit) : offsetof(struct tcg_seg, read_limit);
+
+		lea(&g->a, 8, S2, rm_at(S1, (int32_t)size - 1));
+		op_rm(&g->a, 0, 8, 0x3b, S2, rm_at(H_RSP, seg + limit)); /* cmp */
+		s->from[s->count++] = jump(&g->a, 3);                    /* jae */
+		op_rm(&g->a, 0, 4, 0x03, S1, rm_at(H_RSP, seg + offsetof(struct tcg_seg, base)));
+	}
+}
+
+/* Leaves for the stub when ADDR + SIZE may cross into the next page; FREE is a register that holds nothing yet. */
+static void
+alignment(struct gen *g, const struct ir_insn *i, struct stub *s, unsigned addr, unsigned free, unsigned size)
+{
+	unsigned need = i->mem.align;
+
+	if (need == 0 && size == 1)
+		return;
+	if (need != 0 || (size & (size - 1)) == 0) {
+		op_rm(&g->a, 0, 1, 0xf6, ASM_EXT | ASM_RM_BYTE, rm_reg(addr)); /* test addr, size - 1 */
+		put8(&g->a, (need ? need : size) - 1);
+		if (need != 0 && need >= size) {
+			s->from[s->count++] = jump(&g->a, 5);
+			return;
+		}
+		s->unaligned = jump(&g->a, 5);
+		s->addr = addr;
+		s->free = free;
+		s->size = size;
+		s->back = g->a.p;
+		return;
+	}
+	mov_rr(&g->a, 4, free, addr);
+	alu_imm(&g->a, 4, 4, rm_reg(free), 0xfff);
+	alu_imm(&g->a, 4, 7, rm_reg(free), 0x1000 - size);
+	s->from[s->count++] = jump(&g->a, 7); /* ja */
+}
+
+/* S2 = index of the page, from the address that is in it already. */
+static void
+look_up(struct gen *g, const struct ir_insn *i, struct stub *s)
+{
+	shift_imm(&g->a, 8, 4, S2, 16);
+	shift_imm(&g->a, 8, 5, S2, 28);
+	if (i->attr & IR_WRITE) {
+		op_rm(&g->a, 0, 8, 0x0fba, ASM_EXT | 5, rm_reg(S2)); /* bts: the write table stands 2^36 entries on */
+		put8(&g->a, SHADOW_BITS);
+	}
+	mov_load(&g->a, 8, S2, rm_sib(TABLE, S2, 3, 0));
+	op_rm(&g->a, 0, 8, 0x85, S2, rm_reg(S2));
+	s->from[s->count++] = jump(&g->a, 4);
+}
+
+struct rm
+memory_operand(struct gen *g, const struct ir_insn *i, unsigned size)
+{
+	const struct ir_mem *m = &i->mem;
+	struct stub *s;
+	bool simple = m->how == ADDR_FLAT && m->addr_width == 8 && m->index == IR_NO_REG && m->base < IR_TEMP_REG &&
+		host_of[m->base] != H_NONE && m->disp == (int32_t)m->disp;
+
+	flags_clobber(g);
+	s = new_stub(g, i);
+	if (simple) {
+		lea(&g->a, 8, S2, rm_at(host_of[m->base], (int32_t)m->disp));
+		alignment(g, i, s, S2, S1, size);
+		look_up(g, i, s);
+		return rm_sib(host_of[m->base], S2, 0, (int32_t)m->disp);
+	}
+	linear(g, i, size, s);
+	alignment(g, i, s, S1, S2, size);
+	mov_rr(&g->a, 8, S2, S1);
+	look_up(g, i, s);
+	return rm_sib(S1, S2, 0, 0);
+}
+
+struct rm
+fold(struct gen *g, struct rm m)
+{
+	lea(&g->a, 8, S1, m);
+	return rm_at(S1, 0);
+}
+
+void
+memory_done(struct gen *g)
+{
+	struct stub *s = &g->stub[g->stubs - 1];
+
+	s->site->resume = g->a.p + g->a.to_rx;
+}
+
+static void
+call_slow(struct gen *g, struct tcg_site *site)
+{
+	site->stub = g->a.p + g->a.to_rx;
+	jump_to(&g->a, CC_CALL, g->t->thunk.slow);
+	put32(&g->a, (uint32_t)((uint8_t *)site - g->t->meta));
+}
+
+void
+emit_slow(struct gen *g, const struct ir_insn *i)
+{
+	struct tcg_site *s;
+
+	flags_save(g);
+	s = new_site(g, i);
+	call_slow(g, s);
+	s->resume = g->a.p + g->a.to_rx;
+	g->flags = IN_AX | IN_HOST;
+}
+
+void
+emit_stubs(struct gen *g)
+{
+	for (unsigned n = 0; n < g->stubs; n++) {
+		struct stub *s = &g->stub[n];
+
+		if (s->unaligned != NULL) {
+			here(&g->a, s->unaligned);
+			mov_rr(&g->a, 4, s->free, s->addr);
+			alu_imm(&g->a, 4, 4, rm_reg(s->free), 0xfff);
+			alu_imm(&g->a, 4, 7, rm_reg(s->free), 0x1000 - s->size);
+			jump_to(&g->a, 6, s->back + g->a.to_rx); /* jbe */
+		}
+		for (unsigned k = 0; k < s->count; k++)
+			here(&g->a, s->from[k]);
+		if (s->flags_in_frame)
+			mov_load(&g->a, 8, H_RAX, FRAME(flags));
+		call_slow(g, s->site);
+	}
+}
