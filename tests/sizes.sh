@@ -9,7 +9,7 @@ function report(what, name, lines, measure) {
 	if (lines <= measure)
 		return
 	printf "%s: %s has %d lines, the measure is %d%s\n", file, what name, lines, measure, \
-		lines > measure * 1.5 ? ": too many" : ""
+		(lines > measure * 1.5) ? ": too many" : ""
 	if (lines > measure * 1.5)
 		failed = 1
 }
