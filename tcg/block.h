@@ -60,7 +60,7 @@ struct tcg_segment {
 };
 
 struct x64_thunks {
-	const uint8_t *enter, *leave, *leave_indirect, *leave_pending, *slow, *vec_load, *x87_load;
+	const uint8_t *enter, *leave, *leave_indirect, *leave_pending, *unwind, *slow, *vec_load, *x87_load;
 };
 
 struct tcg {

@@ -64,7 +64,7 @@ struct tcg_frame {
 	const struct tcg_guest *guest;
 	uint64_t slow_loads, slow_stores, slow_ops, jump_misses, fills; /* counters of info jit */
 	_Alignas(64) uint8_t vec[32][64];
-	_Alignas(64) uint8_t x87[512]; /* FXSAVE image; its XMM part is not used */
+	_Alignas(64) uint8_t x87[576]; /* FXSAVE image, whose XMM part is not used, and an XSAVE header */
 };
 
 /* OF and the five of LAHF, from and to their places in EFLAGS. */
@@ -85,5 +85,12 @@ _Noreturn void tcg_unwind(struct tcg_frame *f);
 
 /* Brings the x87/MMX state into f->x87 (and lets the next block that needs it load it again). */
 void tcg_x87_sync(struct tcg_frame *f);
+
+/*
+ * Memory for a state of SIZE bytes that begins with a frame: zeroed, with a stack below it, because generated code and what it
+ * calls run with the host's stack pointer there.  NULL: none to be had.
+ */
+void *tcg_frame_alloc(size_t size);
+void tcg_frame_free(void *state, size_t size);
 
 #endif

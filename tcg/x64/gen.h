@@ -95,5 +95,6 @@ bool emit_vector(struct gen *g, const struct ir_insn *i);
 bool vector_is_native(const struct ir *ir, const struct ir_insn *i);
 bool vector_needs_x87(const struct ir_insn *i);
 void emit_entry(struct gen *g);
+void emit_entry_stubs(struct gen *g);
 
 #endif

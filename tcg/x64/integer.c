@@ -205,8 +205,10 @@ accumulator(struct gen *g, const struct ir_insn *i)
 
 	if (i->op != IR_mul && i->op != IR_imul1 && !divides)
 		return false;
-	if (divides)
+	if (divides) {
 		flags_clobber(g);
+		mov_store(&g->a, 8, FRAME(flags), H_RAX);
+	}
 	if (i->dst.kind == IR_MEM)
 		rm = memory_operand(g, i, i->width);
 	else if (i->dst.kind == IR_GPRH) {
@@ -224,7 +226,6 @@ accumulator(struct gen *g, const struct ir_insn *i)
 			s = &g->stub[g->stubs - 1];
 		}
 		s->flags_in_frame = true;
-		mov_store(&g->a, 8, FRAME(flags), H_RAX);
 		s->site->start = g->a.p + g->a.to_rx;
 	}
 	mov_rr(&g->a, 8, H_RAX, host_of[0]);

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The code between C and generated code, made once: into it, out of it, and the slow path's call.
+ *
+ * What leaves carries in r13 how: 0 nothing to chain, 1 an indirect jump that missed, 2 something is pending, 3 a helper unwound,
+ * else the struct tcg_slot of a direct jump.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include "base/err.h"
+#include "tcg/interp/interp.h"
+#include "tcg/x64/gen.h"
+
+enum { LEFT_INDIRECT = 1, LEFT_PENDING = 2, LEFT_UNWOUND = 3, STACK_BYTES = 256 * 1024, PAGE = 4096 };
+
+static const uint8_t callee_saved[] = { H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15 };
+
+/* ---- pieces ---- */
+
+static void
+push_pop(struct assembler *a, unsigned base, unsigned reg)
+{
+	if (reg >= 8)
+		put8(a, 0x41);
+	put8(a, base | (reg & 7));
+}
+
+static void
+move_pinned(struct assembler *a, bool to_frame)
+{
+	for (unsigned n = 0; n < 16; n++) {
+		struct rm at = rm_at(H_RSP, offsetof(struct tcg_frame, gpr) + 8 * n);
+
+		if (host_of[n] == H_NONE)
+			continue;
+		if (to_frame)
+			mov_store(a, 8, at, host_of[n]);
+		else
+			mov_load(a, 8, host_of[n], at);
+	}
+}
+
+/* movaps of all sixteen; SKEW: how far rsp stands below the frame. */
+static void
+move_vectors(struct assembler *a, bool to_frame, unsigned skew)
+{
+	for (unsigned n = 0; n < 16; n++)
+		op_rm(a, 0, 4, to_frame ? 0x0f29 : 0x0f28, n, rm_at(H_RSP, skew + offsetof(struct tcg_frame, vec) + 64 * n));
+}
+
+static void
+mxcsr(struct assembler *a, bool store, unsigned offset)
+{
+	op_rm(a, 0, 4, 0x0fae, (store ? 3 : 2) | ASM_EXT, rm_at(H_RSP, offset));
+}
+
+static void
+save_vectors(struct assembler *a)
+{
+	move_vectors(a, true, 0);
+	mxcsr(a, true, offsetof(struct tcg_frame, mxcsr));
+	mxcsr(a, false, offsetof(struct tcg_frame, host_mxcsr));
+	mov_store_imm(a, 1, FRAME(vec_resident), 0);
+}
+
+static void
+load_vectors(struct assembler *a, unsigned skew)
+{
+	move_vectors(a, false, skew);
+	mxcsr(a, false, skew + offsetof(struct tcg_frame, mxcsr));
+	mov_store_imm(a, 1, rm_at(H_RSP, skew + offsetof(struct tcg_frame, vec_resident)), 1);
+}
+
+static const uint8_t *
+begin(struct assembler *a)
+{
+	while ((uintptr_t)a->p & 15)
+		put8(a, 0x90);
+	return a->p + a->to_rx;
+}
+
+static void
+call_c(struct assembler *a, const void *function)
+{
+	mov_imm(a, H_RAX, (uintptr_t)function);
+	op_rm(a, 0, 4, 0xff, 2 | ASM_EXT, rm_reg(H_RAX));
+}
+
+/* ---- the slow path ---- */
+
+static void
+load_x87(struct tcg_frame *f)
+{
+	uint64_t *header = (uint64_t *)(f->x87 + 512);
+
+	memset(header, 0, 64);
+	header[0] = 1;
+	__asm__ volatile("xrstor64 %0" : : "m"(f->x87), "a"(1), "d"(0) : "memory");
+	f->x87_resident = 1;
+}
+
+void
+tcg_x87_sync(struct tcg_frame *f)
+{
+	if (!f->x87_resident)
+		return;
+	/* The XMM part of the image is scratch; instruction pointers would be ours, not the guest's. */
+	__asm__ volatile("fxsave64 %0\n\tfninit" : "=m"(f->x87) : : "memory");
+	memset(f->x87 + 6, 0, 18);
+	f->x87_resident = 0;
+}
+
+/* Called by the slow thunk: executes the operation of the site, returns where to go on. */
+static const void *
+run_slow(struct tcg_frame *f, uint32_t offset)
+{
+	struct tcg_site *s = (struct tcg_site *)(f->tcg->meta + offset);
+	bool x87 = f->x87_resident;
+
+	f->site = s;
+	f->rip = s->rip;
+	f->slow_ops++;
+	interp_insn(f, &s->insn);
+	f->site = NULL;
+	if (x87 && !f->x87_resident)
+		load_x87(f);
+	return s->resume;
+}
+
+/* In: [rsp] points behind the call, at the site's offset; flags in rax.  Out: at the site's resume, flags in rax and the host's. */
+static const uint8_t *
+make_slow(struct assembler *a)
+{
+	const uint8_t *start = begin(a);
+	uint8_t *vectors, *restore;
+
+	push_pop(a, 0x58, S1);
+	mov_store(a, 8, FRAME(flags), H_RAX);
+	move_pinned(a, true);
+	mov_load(a, 4, H_RSI, rm_at(S1, 0));
+	mov_rr(a, 8, H_RDI, H_RSP);
+	alu_imm(a, 1, 7, FRAME(vec_resident), 0);
+	vectors = jump(a, 5);
+	call_c(a, run_slow);
+	mov_rr(a, 8, S2, H_RAX);
+	restore = a->p;
+	move_pinned(a, false);
+	mov_load(a, 8, TABLE, FRAME(shadow));
+	mov_load(a, 8, H_RAX, FRAME(flags));
+	put8(a, 0x3c);
+	put8(a, 0x81);
+	put8(a, 0x9e);
+	op_rm(a, 0, 4, 0xff, 4 | ASM_EXT, rm_reg(S2));
+	here(a, vectors);
+	save_vectors(a);
+	call_c(a, run_slow);
+	mov_rr(a, 8, S2, H_RAX);
+	load_vectors(a, 0);
+	jump_to(a, CC_JMP, restore + a->to_rx);
+	return start;
+}
+
+/* ---- in and out ---- */
+
+/* uint64_t enter(frame, code) */
+static const uint8_t *
+make_enter(struct assembler *a)
+{
+	const uint8_t *start = begin(a);
+
+	for (unsigned n = 0; n < sizeof(callee_saved); n++)
+		push_pop(a, 0x50, callee_saved[n]);
+	mov_store(a, 8, rm_at(H_RDI, offsetof(struct tcg_frame, host_sp)), H_RSP);
+	mov_rr(a, 8, H_RSP, H_RDI);
+	mov_rr(a, 8, S2, H_RSI);
+	move_pinned(a, false);
+	mov_load(a, 8, TABLE, FRAME(shadow));
+	mov_load(a, 8, H_RAX, FRAME(flags));
+	op_rm(a, 0, 4, 0xff, 4 | ASM_EXT, rm_reg(S2));
+	return start;
+}
+
+/* leave: pinned registers and flags to the frame, vectors if they are resident; rax = r13. */
+static const uint8_t *
+make_leave(struct assembler *a, const uint8_t **tail)
+{
+	const uint8_t *start = begin(a);
+	uint8_t *over;
+
+	move_pinned(a, true);
+	mov_store(a, 8, FRAME(flags), H_RAX);
+	alu_imm(a, 1, 7, FRAME(vec_resident), 0);
+	over = jump(a, 4);
+	save_vectors(a);
+	here(a, over);
+	*tail = a->p + a->to_rx;
+	mov_rr(a, 8, H_RAX, S1);
+	mov_load(a, 8, H_RSP, FRAME(host_sp));
+	for (unsigned n = sizeof(callee_saved); n-- > 0;)
+		push_pop(a, 0x58, callee_saved[n]);
+	put8(a, 0xc3);
+	return start;
+}
+
+/* r13 is a RIP: stores it and leaves with CODE. */
+static const uint8_t *
+make_leave_with(struct assembler *a, unsigned code, const uint8_t *leave)
+{
+	const uint8_t *start = begin(a);
+
+	mov_store(a, 8, FRAME(rip), S1);
+	mov_imm(a, S1, code);
+	jump_to(a, CC_JMP, leave);
+	return start;
+}
+
+static const uint8_t *
+make_vec_load(struct assembler *a)
+{
+	const uint8_t *start = begin(a);
+
+	load_vectors(a, 8);
+	put8(a, 0xc3);
+	return start;
+}
+
+/* XRSTOR of the x87 part alone; XMM registers and the guest's flags in rax stay. */
+static const uint8_t *
+make_x87_load(struct assembler *a)
+{
+	const uint8_t *start = begin(a);
+	unsigned image = 8 + offsetof(struct tcg_frame, x87);
+
+	mov_rr(a, 8, S1, H_RAX);
+	mov_rr(a, 8, S2, H_RDX);
+	mov_store_imm(a, 8, rm_at(H_RSP, image + 512), 1);
+	for (unsigned n = 1; n < 8; n++)
+		mov_store_imm(a, 8, rm_at(H_RSP, image + 512 + 8 * n), 0);
+	mov_imm(a, H_RAX, 1);
+	mov_imm(a, H_RDX, 0);
+	op_rm(a, 0, 8, 0x0fae, 5 | ASM_EXT, rm_at(H_RSP, image));
+	mov_store_imm(a, 1, rm_at(H_RSP, 8 + offsetof(struct tcg_frame, x87_resident)), 1);
+	mov_rr(a, 8, H_RAX, S1);
+	mov_rr(a, 8, H_RDX, S2);
+	put8(a, 0xc3);
+	return start;
+}
+
+void
+tcg_unwind(struct tcg_frame *f)
+{
+	f->site = NULL;
+	if (f->tcg->options.accel != ACCEL_NATIVE)
+		__builtin_longjmp(f->leave, 1);
+	/* Registers are in the frame already: the slow thunk put them there. */
+	__asm__ volatile("mov %0, %%rsp\n\tmov %2, %%r13d\n\tjmp *%1"
+			 :
+			 : "D"(f), "S"(f->tcg->thunk.unwind), "i"(LEFT_UNWOUND)
+			 : "memory", "r13");
+	__builtin_unreachable();
+}
+
+/* ---- faults of the host in generated code ---- */
+
+/* Only a signal handler has no argument to find its vCPU by. */
+static _Thread_local struct tcg_frame *running;
+
+/* The site whose fast path holds PC. */
+static struct tcg_site *
+site_at(struct tcg *t, const uint8_t *pc)
+{
+	struct tcg_block *b = cache_block_at(t, pc);
+
+	if (b == NULL)
+		return NULL;
+	for (unsigned n = 0; n < b->sites; n++)
+		if (pc >= b->site[n].start && pc < b->site[n].resume)
+			return &b->site[n];
+	return NULL;
+}
+
+/*
+ * A non-canonical address or a division that overflows: the operation goes to the slow path, which knows what the guest gets.
+ * Anything else is our own crash and takes its course.
+ */
+static void
+on_fault(int signal, siginfo_t *info, void *context)
+{
+	ucontext_t *u = context;
+	struct tcg_frame *f = running;
+	struct tcg_site *s = NULL;
+
+	(void)info;
+	if (f != NULL && (uint64_t)u->uc_mcontext.gregs[REG_RSP] == (uint64_t)(uintptr_t)f)
+		s = site_at(f->tcg, (const uint8_t *)(uintptr_t)u->uc_mcontext.gregs[REG_RIP]);
+	if (s == NULL) {
+		struct sigaction usual = { .sa_handler = SIG_DFL };
+
+		sigaction(signal, &usual, NULL);
+		return;
+	}
+	u->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)s->stub;
+}
+
+/* ---- */
+
+bool
+x64_init(struct tcg *t, struct err *e)
+{
+	struct assembler a = { t->code_rw, t->to_rx };
+	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct x64_thunks *k = &t->thunk;
+
+	k->enter = make_enter(&a);
+	k->leave = make_leave(&a, &k->unwind);
+	k->leave_indirect = make_leave_with(&a, LEFT_INDIRECT, k->leave);
+	k->leave_pending = make_leave_with(&a, LEFT_PENDING, k->leave);
+	k->slow = make_slow(&a);
+	k->vec_load = make_vec_load(&a);
+	k->x87_load = make_x87_load(&a);
+	if (sigaction(SIGSEGV, &action, NULL) != 0 || sigaction(SIGBUS, &action, NULL) != 0 || sigaction(SIGFPE, &action, NULL) != 0)
+		return err_set(e, "cannot catch SIGSEGV");
+	return true;
+}
+
+enum tcg_exit
+x64_enter(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from)
+{
+	uint64_t (*enter)(struct tcg_frame *, const void *) = (uint64_t(*)(struct tcg_frame *, const void *))(uintptr_t)f->tcg->thunk.enter;
+	uint64_t how;
+
+	running = f;
+	how = enter(f, b->code);
+	switch (how) {
+	case LEFT_INDIRECT:
+		from->indirect = true;
+		return TCG_NEXT;
+	case LEFT_PENDING:
+		return TCG_PENDING;
+	case LEFT_UNWOUND:
+		return TCG_LEFT;
+	default:
+		from->slot = (void *)(uintptr_t)how;
+		return TCG_NEXT;
+	}
+}
+
+void
+x64_patch(struct tcg *t, struct tcg_slot *s, const uint8_t *target)
+{
+	set_rel32(s->patch, t->to_rx, target);
+}
+
+void *
+tcg_frame_alloc(size_t size)
+{
+	size_t all = PAGE + STACK_BYTES + ((size + PAGE - 1) & ~(size_t)(PAGE - 1));
+	uint8_t *p = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	mprotect(p, PAGE, PROT_NONE);
+	return p + PAGE + STACK_BYTES;
+}
+
+void
+tcg_frame_free(void *state, size_t size)
+{
+	munmap((uint8_t *)state - STACK_BYTES - PAGE, PAGE + STACK_BYTES + ((size + PAGE - 1) & ~(size_t)(PAGE - 1)));
+}
