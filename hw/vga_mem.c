@@ -29,7 +29,9 @@ map_now(const struct vga *v)
 static uint32_t
 spread(unsigned planes)
 {
-	return ((planes & 1) * 0xffu) | ((planes >> 1 & 1) * 0xff00u) | ((planes >> 2 & 1) * 0xff0000u) | ((planes >> 3 & 1) * 0xff000000u);
+	uint32_t bit = (planes & 1) | (planes & 2) << 7 | (planes & 4) << 14 | (planes & 8u) << 21;
+
+	return bit * 0xff;
 }
 
 static uint32_t

@@ -78,7 +78,7 @@ enum socket_kind { SOCKET_TCP, SOCKET_TELNET, SOCKET_UNIX };
 struct chr *chr_open_socket(struct loop *l, const char *id, const char *spec, enum socket_kind kind, struct err *e);
 struct chr *chr_open_udp(struct loop *l, const char *id, const char *spec, struct err *e);
 
-/* Splits "HOST:PORT", "[v6]:PORT", ":PORT" or "PORT" in place; the strings point into TEXT.  Looks them up: a list for freeaddrinfo. */
+/* Looks up TEXT, "HOST:PORT", "[v6]:PORT", ":PORT" or "PORT", which is cut to pieces: a list for freeaddrinfo. */
 struct addrinfo;
 bool chr_look_up(char *text, bool passive, int socktype, struct addrinfo **list, struct err *e);
 
