@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cpu/decode.h"
+
+#include <stddef.h>
+
+#include "cpu/map.h"
+#include "cpu/vec.h"
+
+enum { MAX_LEN = 15 };
+
+struct reader {
+	const uint8_t *bytes;
+	unsigned at, avail;
+	bool more; /* a byte was wanted that isn't there */
+};
+
+static uint8_t
+get8(struct reader *r)
+{
+	if (r->at >= r->avail) {
+		r->more = true;
+		r->at++;
+		return 0;
+	}
+	return r->bytes[r->at++];
+}
+
+static uint64_t
+get(struct reader *r, unsigned width)
+{
+	uint64_t v = 0;
+
+	for (unsigned n = 0; n < width; n++)
+		v |= (uint64_t)get8(r) << 8 * n;
+	return v;
+}
+
+static int64_t
+get_signed(struct reader *r, unsigned width)
+{
+	unsigned shift = 64 - 8 * width;
+
+	return (int64_t)(get(r, width) << shift) >> shift;
+}
+
+/* ---- prefixes and opcode ---- */
+
+static void
+set_segment(struct insn *i, struct decode_mode m, unsigned seg)
+{
+	/* In 64-bit code only FS and GS count; the others don't even cancel them. */
+	if (m.code != 8 || seg >= SEG_FS)
+		i->seg = seg;
+}
+
+/* One legacy prefix; false: it is none. */
+static bool
+legacy_prefix(struct insn *i, struct decode_mode m, uint8_t b)
+{
+	switch (b) {
+	case 0x26:
+	case 0x2e:
+	case 0x36:
+	case 0x3e:
+		set_segment(i, m, b >> 3 & 3);
+		return true;
+	case 0x64:
+	case 0x65:
+		set_segment(i, m, SEG_FS + (b & 1));
+		return true;
+	case 0x66:
+		i->opsize_prefix = true;
+		return true;
+	case 0x67:
+		i->addr_prefix = true;
+		return true;
+	case 0xf0:
+		i->lock = true;
+		return true;
+	case 0xf2:
+	case 0xf3:
+		i->rep = b;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Eats the prefixes; the first byte of the opcode is what it returns.  REX counts only right before it. */
+static uint8_t
+prefixes(struct insn *i, struct decode_mode m, struct reader *r)
+{
+	uint8_t b;
+
+	for (;;) {
+		b = get8(r);
+		if (r->at > MAX_LEN)
+			return b;
+		if (legacy_prefix(i, m, b)) {
+			i->has_rex = false;
+			i->rex = 0;
+		} else if (m.code == 8 && b >> 4 == 4) {
+			i->has_rex = true;
+			i->rex = b & 0xf;
+		} else {
+			return b;
+		}
+	}
+}
+
+static void
+opcode(struct insn *i, struct decode_mode m, struct reader *r)
+{
+	uint8_t b = prefixes(i, m, r);
+
+	i->map = MAP_1;
+	if (b == 0x0f) {
+		b = get8(r);
+		i->map = MAP_0F;
+		if (b == 0x38 || b == 0x3a) {
+			i->map = b == 0x38 ? MAP_0F38 : MAP_0F3A;
+			b = get8(r);
+		}
+	}
+	i->opcode = b;
+	i->prefix = i->rep == 0xf3 ? PF3 : i->rep == 0xf2 ? PF2 : i->opsize_prefix ? P66 : NP;
+}
+
+/* ---- ModRM ---- */
+
+enum ir_addr
+insn_addressing(struct decode_mode m, unsigned seg)
+{
+	if (m.code == 8)
+		return seg >= SEG_FS ? ADDR_BASE : ADDR_FLAT;
+	return m.flat && seg < SEG_FS ? ADDR_FLAT : ADDR_CHECKED;
+}
+
+static void
+memory16(struct insn *i, struct reader *r)
+{
+	static const uint8_t base[8] = { 3, 3, 5, 5, 6, 7, 5, 3 };
+	static const uint8_t index[8] = { 6, 7, 6, 7, IR_NO_REG, IR_NO_REG, IR_NO_REG, IR_NO_REG };
+
+	if (i->mod == 0 && i->rm == 6) {
+		i->mem.disp = get_signed(r, 2);
+		return;
+	}
+	i->mem.base = base[i->rm];
+	i->mem.index = index[i->rm];
+	if (i->mod == 1)
+		i->mem.disp = get_signed(r, 1);
+	else if (i->mod == 2)
+		i->mem.disp = get_signed(r, 2);
+}
+
+/* True: relative to the next instruction, whose address isn't known yet. */
+static bool
+memory32(struct insn *i, struct decode_mode m, struct reader *r)
+{
+	unsigned base = i->rm, rex_b = i->rex & REX_B ? 8 : 0;
+
+	if (base == 4) {
+		uint8_t sib = get8(r);
+		unsigned index = (sib >> 3 & 7) | (i->rex & REX_X ? 8 : 0);
+
+		base = sib & 7;
+		i->mem.scale = sib >> 6;
+		if (index != 4)
+			i->mem.index = index;
+	} else if (i->mod == 0 && base == 5 && m.code == 8) {
+		i->mem.disp = get_signed(r, 4);
+		return true;
+	}
+	if (i->mod == 0 && base == 5) {
+		i->mem.disp = get_signed(r, 4);
+		return false;
+	}
+	i->mem.base = base | rex_b;
+	if (i->mod == 1)
+		i->mem.disp = get_signed(r, 1);
+	else if (i->mod == 2)
+		i->mem.disp = get_signed(r, 4);
+	return false;
+}
+
+static bool
+memory(struct insn *i, struct decode_mode m, struct reader *r)
+{
+	bool rip_relative = false;
+
+	i->mem.addr_width = i->addr_width;
+	if (i->addr_width == 2)
+		memory16(i, r);
+	else
+		rip_relative = memory32(i, m, r);
+	i->mem.seg = i->mem.base == 4 || i->mem.base == 5 ? SEG_SS : SEG_DS;
+	if (i->seg != IR_NO_REG)
+		i->mem.seg = i->seg;
+	i->mem.how = insn_addressing(m, i->mem.seg);
+	return rip_relative;
+}
+
+static void
+modrm(struct insn *i, struct reader *r)
+{
+	i->modrm = get8(r);
+	i->mod = i->modrm >> 6;
+	i->reg = i->modrm >> 3 & 7;
+	i->rm = i->modrm & 7;
+}
+
+/* ---- rows ---- */
+
+/* Follows ROW through its groups down to an instruction, gathering operands and flags; NULL: undefined. */
+static const struct row *
+resolve(struct insn *i, const struct row *row, struct reader *r, bool *has_modrm)
+{
+	for (;;) {
+		unsigned n, kind;
+
+		i->flags = (i->flags & 0xffffff) | row->flags;
+		if (row->opnd[0] != O___)
+			for (n = 0; n < 3; n++)
+				i->opnd[n] = row->opnd[n];
+		if (row->group == 0)
+			break;
+		kind = group_kinds[row->group - 1];
+		if (kind != BY_PREFIX && !*has_modrm) {
+			modrm(i, r);
+			*has_modrm = true;
+		}
+		n = kind == BY_DIGIT ? i->reg + (i->mod == 3 ? 8u : 0u) : kind == BY_RM ? i->rm : i->prefix;
+		row = &group_rows[row->group - 1][n];
+	}
+	if (row->gen == NULL)
+		return NULL;
+	if (i->flags & ROW_MODRM && !*has_modrm) {
+		modrm(i, r);
+		*has_modrm = true;
+	}
+	return row;
+}
+
+static void
+operand_sizes(struct insn *i, struct decode_mode m)
+{
+	bool long_default = m.code == 8 && i->flags & (ROW_D64 | ROW_F64);
+
+	if (m.code == 8)
+		i->width = i->rex & REX_W ? 8 : i->opsize_prefix ? 2 : long_default ? 8 : 4;
+	else
+		i->width = i->opsize_prefix == (m.code == 2) ? 4 : 2;
+	/* Near branches ignore 66h in 64-bit mode as Intel's processors do; AMD's take 16 bits there. */
+	if (m.code == 8 && i->flags & ROW_F64)
+		i->width = 8;
+}
+
+static void
+immediate(struct insn *i, enum form form, bool second, struct reader *r)
+{
+	int64_t v;
+
+	switch (form) {
+	case O_Ib:
+		v = (int64_t)get(r, 1);
+		break;
+	case O_Is:
+	case O_Jb:
+		v = get_signed(r, 1);
+		break;
+	case O_Iw:
+		v = (int64_t)get(r, 2);
+		break;
+	case O_Iz:
+	case O_Jz:
+		v = get_signed(r, i->width == 8 ? 4 : i->width);
+		break;
+	case O_Iv:
+		v = get_signed(r, i->width);
+		break;
+	case O_I1:
+		v = 1;
+		break;
+	case O_Ap:
+		i->imm = (int64_t)get(r, i->width);
+		i->imm2 = (uint32_t)get(r, 2);
+		return;
+	case O_Ob:
+	case O_Ov:
+		i->mem.disp = get_signed(r, i->addr_width);
+		i->mem.addr_width = i->addr_width;
+		return;
+	default:
+		return;
+	}
+	if (second)
+		i->imm2 = (uint32_t)v;
+	else
+		i->imm = v;
+}
+
+static bool
+is_immediate(enum form form)
+{
+	return form >= O_Ib && form <= O_I1;
+}
+
+static void
+immediates(struct insn *i, struct reader *r)
+{
+	bool second = false;
+
+	for (unsigned n = 0; n < 3; n++) {
+		immediate(i, i->opnd[n], second, r);
+		second = second || is_immediate(i->opnd[n]);
+	}
+}
+
+/* ---- rules ---- */
+
+static bool
+is_memory_only(enum form form)
+{
+	return form >= O_M && form <= O_Ma;
+}
+
+static bool
+is_legal(const struct insn *i, struct decode_mode m)
+{
+	if (i->flags & (m.code == 8 ? ROW_I64 : ROW_O64))
+		return false;
+	for (unsigned n = 0; n < 3; n++) {
+		enum form form = i->opnd[n];
+
+		if (is_memory_only(form) && i->mod == 3)
+			return false;
+		if ((form == O_Rr || form == O_Ry) && i->mod != 3)
+			return false;
+	}
+	if (i->lock && !(i->flags & ROW_LOCK && i->flags & ROW_MODRM && i->mod != 3))
+		return false;
+	return true;
+}
+
+unsigned
+insn_width(const struct insn *i, unsigned n, bool code64)
+{
+	switch ((enum form)i->opnd[n]) {
+	case O_Eb: case O_Gb: case O_Zb: case O_Ob: case O_AL: case O_CL: case O_Ib: case O_Is: case O_Jb: case O_Xb: case O_Yb:
+	case O_I1:
+		return 1;
+	case O_Ew: case O_Gw: case O_Mw: case O_Sw: case O_Iw: case O_DX:
+		return 2;
+	case O_Ed: case O_Gd: case O_Md:
+		return 4;
+	case O_Eq: case O_Mq:
+		return 8;
+	case O_Mt:
+		return 10;
+	case O_Ey: case O_Gy: case O_My: case O_Ry:
+		return i->rex & REX_W ? 8 : 4;
+	case O_Gr: case O_Rr: case O_Cd: case O_Dd:
+		return code64 ? 8 : 4;
+	case O_eAX: case O_Xz: case O_Yz: case O_Iz:
+		return i->width == 8 ? 4 : i->width;
+	case O_Rm:
+		return i->mod == 3 ? i->width : 2;
+	case O_M: case O_Ma: case O_Mp: case O___:
+		return 0;
+	default:
+		return i->width;
+	}
+}
+
+/* ---- all together ---- */
+
+/* Reads what follows the opcode of a known row. */
+static void
+body(struct insn *i, struct decode_mode m, struct reader *r, bool has_modrm)
+{
+	bool rip_relative = false;
+
+	operand_sizes(i, m);
+	if (i->flags & ROW_MOD3)
+		i->mod = 3;
+	if (has_modrm && i->mod != 3)
+		rip_relative = memory(i, m, r);
+	else if (i->opnd[0] == O_Ob || i->opnd[0] == O_Ov || i->opnd[1] == O_Ob || i->opnd[1] == O_Ov) {
+		i->mem.seg = i->seg != IR_NO_REG ? i->seg : SEG_DS;
+		i->mem.how = insn_addressing(m, i->mem.seg);
+	}
+	immediates(i, r);
+	if (rip_relative)
+		i->mem.disp += (int64_t)(i->rip + r->at);
+	i->len = r->at;
+}
+
+static enum decode_result
+lengths(struct insn *i, const struct reader *r, enum decode_result otherwise)
+{
+	i->len = r->at < MAX_LEN ? r->at : MAX_LEN;
+	if (r->at > MAX_LEN)
+		return r->avail < MAX_LEN ? DECODE_MORE : DECODE_LONG;
+	return r->more ? DECODE_MORE : otherwise;
+}
+
+/* A vector instruction: ModRM always, an imm8 if the row has one. */
+static enum decode_result
+vector(struct insn *i, struct decode_mode m, struct reader *r)
+{
+	bool has_modrm = vec_has_modrm(i->map, i->opcode), rip_relative = false;
+
+	if (has_modrm)
+		modrm(i, r);
+	i->vec = vec_find(i);
+	if (i->vec == NULL)
+		return lengths(i, r, DECODE_UD);
+	operand_sizes(i, m);
+	if (has_modrm && i->mod != 3)
+		rip_relative = memory(i, m, r);
+	if (vec_has_imm(i->vec))
+		i->imm = (int64_t)get(r, 1);
+	if (rip_relative)
+		i->mem.disp += (int64_t)(i->rip + r->at);
+	return lengths(i, r, i->lock || !vec_is_legal(i) ? DECODE_UD : DECODE_OK);
+}
+
+enum decode_result
+decode(struct insn *i, const uint8_t *bytes, unsigned avail, uint64_t rip, struct decode_mode m)
+{
+	struct reader r = { bytes, 0, avail < MAX_LEN ? avail : MAX_LEN, false };
+	const struct row *row;
+	bool has_modrm = false;
+
+	*i = (struct insn){ .rip = rip, .seg = IR_NO_REG, .mem = { .base = IR_NO_REG, .index = IR_NO_REG } };
+	opcode(i, m, &r);
+	i->addr_width = m.code == 8 ? (i->addr_prefix ? 4 : 8) : i->addr_prefix == (m.code == 2) ? 4 : 2;
+	if (r.more || r.at > MAX_LEN)
+		return lengths(i, &r, DECODE_UD);
+	row = i->map == MAP_0F3A ? NULL : &map_rows[i->map][i->opcode];
+	if (row == NULL || (row->gen == NULL && row->group == 0))
+		return i->map == MAP_1 ? lengths(i, &r, DECODE_UD) : vector(i, m, &r);
+	i->row = resolve(i, row, &r, &has_modrm);
+	if (i->row == NULL)
+		return lengths(i, &r, DECODE_UD);
+	body(i, m, &r, has_modrm);
+	return lengths(i, &r, is_legal(i, m) ? DECODE_OK : DECODE_UD);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The opcode maps as tables. */
+#include "cpu/map.h"
+
+#include "cpu/gen.h"
+
+#define LOCK ROW_LOCK
+#define I64 ROW_I64
+#define O64 ROW_O64
+#define D64 ROW_D64
+#define F64 ROW_F64
+#define MOD3 ROW_MOD3
+#define NEED(feature) ROW_NEED(feature)
+
+#define MODRM(form) ((form) != O___ && (form) <= O_LAST_MODRM ? ROW_MODRM : 0)
+#define gen_GROUP(kind) NULL, .group = GROUP_##kind + 1
+#define ROW(name_, a, b, c, flags_)                                                                          \
+	{                                                                                                    \
+		.name = #name_, .opnd = { O_##a, O_##b, O_##c },                                             \
+		.flags = (flags_) | MODRM(O_##a) | MODRM(O_##b) | MODRM(O_##c), .gen = gen_##name_           \
+	}
+
+#define OP(opcode, name, a, b, c, flags) [opcode] = ROW(name, a, b, c, flags),
+const struct row map_rows[3][256] = {
+	[MAP_1] = {
+#include "cpu/map1.def"
+	},
+	[MAP_0F] = {
+#include "cpu/map0f.def"
+	},
+	[MAP_0F38] = {
+#include "cpu/map0f38.def"
+	},
+};
+#undef OP
+
+#define KIND(group, by)
+#define G(group, n, name, a, b, c, flags) \
+	[GROUP_##group][n] = ROW(name, a, b, c, flags), [GROUP_##group][(n) + 8] = ROW(name, a, b, c, flags),
+#define GM(group, n, name, a, b, c, flags) [GROUP_##group][n] = ROW(name, a, b, c, flags),
+#define GR(group, n, name, a, b, c, flags) [GROUP_##group][(n) + 8] = ROW(name, a, b, c, flags),
+#define GX(group, n, name, a, b, c, flags) [GROUP_##group][n] = ROW(name, a, b, c, flags),
+#define GP(group, n, name, a, b, c, flags) [GROUP_##group][n] = ROW(name, a, b, c, flags),
+const struct row group_rows[GROUPS][16] = {
+#include "cpu/group.def"
+};
+#undef KIND
+#undef G
+#undef GM
+#undef GR
+#undef GX
+#undef GP
+
+const uint8_t group_kinds[GROUPS] = {
+#define KIND(group, by) [GROUP_##group] = BY_##by,
+#define G(...)
+#define GM(...)
+#define GR(...)
+#define GX(...)
+#define GP(...)
+#include "cpu/group.def"
+#undef KIND
+#undef G
+#undef GM
+#undef GR
+#undef GX
+#undef GP
+};
