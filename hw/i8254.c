@@ -253,8 +253,10 @@ i8254_update(struct i8254 *p)
 		take_next_count(p, &p->state.counter[i]);
 	if (p->state.event_ns <= now) {
 		earliest = now + MIN_PERIOD_NS;
-		if (mode_of(&p->state.counter[0]) >= 2)
+		if (mode_of(&p->state.counter[0]) >= 2) {
 			irq_set(&p->out, 0);
+			irq_set(&p->out, p->state.irq_enabled);
+		}
 	}
 	irq_set(&p->out, p->state.irq_enabled && out_of(p, &p->state.counter[0]));
 	p->state.event_ns = MAX(next_event(p), earliest);

@@ -18,6 +18,7 @@
 #include "base/util.h"
 #include "hw/apic.h"
 #include "hw/hw.h"
+#include "hw/lapic_int.h"
 
 /* Registers, by their offset divided by 16: thus also their MSR, less 800h. */
 enum {
@@ -26,8 +27,6 @@ enum {
 	REG_ESR = 0x28, REG_ICR = 0x30, REG_ICR_HIGH = 0x31, REG_LVT = 0x32, REG_INITIAL = 0x38,
 	REG_CURRENT = 0x39, REG_DIVIDE = 0x3e, REG_SELF_IPI = 0x3f,
 };
-
-enum { LVT_TIMER, LVT_THERMAL, LVT_COUNTERS, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVTS };
 
 /* Version 14h, the highest LVT entry, and the suppression of EOI broadcasts. */
 #define VERSION (0x14u | (LVTS - 1) << 16 | 1u << 24)
@@ -41,8 +40,6 @@ enum { LVT_TIMER, LVT_THERMAL, LVT_COUNTERS, LVT_LINT0, LVT_LINT1, LVT_ERROR, LV
 #define LVT_REMOTE_IRR 0x4000u
 #define LVT_LEVEL 0x8000u
 #define LVT_MASKED 0x10000u
-#define LVT_TIMER_MODE(lvt) ((lvt) >> 17 & 3)
-enum { TIMER_ONE_SHOT, TIMER_PERIODIC, TIMER_DEADLINE };
 
 #define ESR_SEND_ILLEGAL 0x20u
 #define ESR_RECEIVE_ILLEGAL 0x40u
@@ -59,52 +56,10 @@ enum { TIMER_ONE_SHOT, TIMER_PERIODIC, TIMER_DEADLINE };
 #define MSR_X2APIC 0x800
 #define BASE_BSP (1ull << 8)
 #define BASE_X2APIC (1ull << 10)
-#define BASE_ENABLE (1ull << 11)
 #define BASE_ADDRESS 0xfffffff000ull /* 40 bits of physical address */
 
 #define EVERYONE 0xffffffffu
 #define LOWEST_VECTOR 16
-#define MIN_PERIOD_NS 50000u
-
-struct lapic;
-
-struct lapic_bus {
-	struct lapic *first;
-	struct lapic *current; /* the processor that accesses FEE00000h */
-	struct lapic_eoi *listeners;
-	struct region msi;
-	unsigned users;
-};
-
-struct lapic {
-	struct dev dev;
-	struct {
-		uint64_t base;         /* IA32_APIC_BASE */
-		uint64_t zero_ns;      /* when the timer's count reaches zero; 0: it stands */
-		uint64_t tsc_deadline; /* 0: none */
-		uint32_t ldr, dfr, svr;
-		uint32_t esr, errors;  /* as read, and as collected since it was last written */
-		uint32_t icr, icr_high;
-		uint32_t lvt[LVTS];
-		uint32_t initial, divide;
-		uint32_t isr[8], tmr[8], irr[8];
-		uint8_t tpr;
-		uint8_t lint[2];       /* levels of the inputs */
-		uint8_t extint;        /* an ExtINT message has come */
-	} state;
-	unsigned id;
-	struct cpu_pins pins;
-	struct lapic_bus *bus;
-	struct lapic *next;
-	struct region region;
-	struct clock *clock;
-	struct timer timer;
-	uint64_t tsc_hz;
-	uint64_t (*read_tsc)(void *opaque);
-	void *tsc_opaque;
-	struct dev *pic;
-	struct cpu_board board; /* what others serve: the callbacks as they were, with their opaque */
-};
 
 /* A message on the bus.  DEST is a local APIC's ID, or a set of logical ones; EVERYONE is a broadcast. */
 struct message {
@@ -114,16 +69,6 @@ struct message {
 	bool level;
 	uint8_t mode, vector;
 };
-
-static const struct dev_class lapic_class;
-static void lapic_update(struct lapic *a);
-static void deliver_lvt(struct lapic *a, unsigned n);
-
-static bool
-enabled(const struct lapic *a)
-{
-	return a->state.base & BASE_ENABLE;
-}
 
 static bool
 in_x2apic(const struct lapic *a)
@@ -181,7 +126,7 @@ extint_pending(const struct lapic *a)
 {
 	uint32_t lvt = a->state.lvt[LVT_LINT0];
 
-	if (!enabled(a))
+	if (!lapic_is_on(a))
 		return a->state.lint[0];
 	if (a->state.extint)
 		return true;
@@ -199,7 +144,7 @@ report_error(struct lapic *a, uint32_t error)
 
 	a->state.errors |= error;
 	if (news && v >= LOWEST_VECTOR)
-		deliver_lvt(a, LVT_ERROR);
+		lapic_deliver_lvt(a, LVT_ERROR);
 }
 
 static bool
@@ -279,8 +224,8 @@ accept(struct lapic *a, unsigned mode, uint8_t vector, bool level)
 }
 
 /* An event of entry N of the local vector table. */
-static void
-deliver_lvt(struct lapic *a, unsigned n)
+void
+lapic_deliver_lvt(struct lapic *a, unsigned n)
 {
 	uint32_t lvt = a->state.lvt[n];
 
@@ -295,7 +240,7 @@ sample_lint0(struct lapic *a)
 {
 	uint32_t *lvt = &a->state.lvt[LVT_LINT0];
 
-	if (!enabled(a) || !a->state.lint[0] || (*lvt & (LVT_MASKED | LVT_REMOTE_IRR)))
+	if (!lapic_is_on(a) || !a->state.lint[0] || (*lvt & (LVT_MASKED | LVT_REMOTE_IRR)))
 		return;
 	if (LVT_MODE(*lvt) != APIC_FIXED || !(*lvt & LVT_LEVEL))
 		return;
@@ -304,11 +249,11 @@ sample_lint0(struct lapic *a)
 }
 
 /* The one place where INTR is computed. */
-static void
+void
 lapic_update(struct lapic *a)
 {
 	sample_lint0(a);
-	pin(a, PIN_INTR, extint_pending(a) || (enabled(a) && deliverable(a) >= 0));
+	pin(a, PIN_INTR, extint_pending(a) || (lapic_is_on(a) && deliverable(a) >= 0));
 }
 
 static void
@@ -319,12 +264,12 @@ lapic_set_lint(void *opaque, int n, int level)
 	uint32_t lvt = a->state.lvt[LVT_LINT0 + n];
 
 	a->state.lint[n] = level != 0;
-	if (rises && !enabled(a)) {
+	if (rises && !lapic_is_on(a)) {
 		if (n == 1)
 			pin(a, PIN_NMI, 1);
 	} else if (rises && LVT_MODE(lvt) != APIC_EXTINT) {
 		if (n == 1 || LVT_MODE(lvt) != APIC_FIXED || !(lvt & LVT_LEVEL))
-			deliver_lvt(a, LVT_LINT0 + n);
+			lapic_deliver_lvt(a, LVT_LINT0 + n);
 	}
 	lapic_update(a);
 }
@@ -348,7 +293,7 @@ matches_logical(const struct lapic *a, uint32_t dest)
 static bool
 addressed(const struct lapic *a, const struct message *m)
 {
-	if (!enabled(a))
+	if (!lapic_is_on(a))
 		return false;
 	if (m->logical)
 		return matches_logical(a, m->dest);
@@ -463,158 +408,8 @@ send_ipi(struct lapic *a)
 		return;
 	}
 	for (struct lapic *to = a->bus->first; to != NULL; to = to->next)
-		if (enabled(to) && (shorthand == 1 ? to == a : shorthand == 2 || to != a))
+		if (lapic_is_on(to) && (shorthand == 1 ? to == a : shorthand == 2 || to != a))
 			accept(to, m.mode, m.vector, false);
-}
-
-/* ---- the timer ---- */
-
-/* Nanoseconds of a tick, as a power of two. */
-static unsigned
-divider(const struct lapic *a)
-{
-	uint32_t d = a->state.divide;
-
-	return ((d & 3) + (d >> 1 & 4) + 1) & 7;
-}
-
-static unsigned
-timer_mode(const struct lapic *a)
-{
-	return LVT_TIMER_MODE(a->state.lvt[LVT_TIMER]);
-}
-
-static uint64_t
-period_ns(const struct lapic *a)
-{
-	uint64_t ns = (uint64_t)a->state.initial << divider(a);
-
-	return MAX(ns, MIN_PERIOD_NS);
-}
-
-/* How long until the guest's TSC reaches the deadline; a year is as good as never. */
-static uint64_t
-deadline_in_ns(const struct lapic *a)
-{
-	uint64_t tsc = a->read_tsc(a->tsc_opaque), most = a->tsc_hz * (365 * 86400ull), left;
-
-	if (a->state.tsc_deadline <= tsc)
-		return 0;
-	left = MIN(a->state.tsc_deadline - tsc, most);
-	return mul_div(left, NS_PER_SEC, a->tsc_hz) + 1;
-}
-
-static void
-arm_timer(struct lapic *a)
-{
-	if (timer_mode(a) == TIMER_DEADLINE && a->state.tsc_deadline != 0 && a->tsc_hz != 0)
-		timer_set(&a->timer, clock_now(a->clock) + deadline_in_ns(a));
-	else if (a->state.zero_ns != 0)
-		timer_set(&a->timer, a->state.zero_ns);
-	else
-		timer_cancel(&a->timer);
-}
-
-/* The count is zero, or the deadline reached.  Periods missed meanwhile count as one. */
-static void
-timer_expire(struct lapic *a)
-{
-	uint64_t now = clock_now(a->clock), period = period_ns(a);
-
-	if (timer_mode(a) == TIMER_DEADLINE)
-		a->state.tsc_deadline = 0;
-	else if (timer_mode(a) == TIMER_PERIODIC && a->state.initial != 0)
-		a->state.zero_ns += period * (1 + (now - a->state.zero_ns) / period);
-	else
-		a->state.zero_ns = 0;
-	deliver_lvt(a, LVT_TIMER);
-}
-
-/* Lets happen what is due, and waits for what comes next. */
-static void
-sync_timer(struct lapic *a)
-{
-	bool due;
-
-	if (timer_mode(a) == TIMER_DEADLINE)
-		due = a->state.tsc_deadline != 0 && a->tsc_hz != 0 && deadline_in_ns(a) == 0;
-	else
-		due = a->state.zero_ns != 0 && a->state.zero_ns <= clock_now(a->clock);
-	if (due)
-		timer_expire(a);
-	arm_timer(a);
-}
-
-static void
-timer_fired(void *opaque)
-{
-	struct lapic *a = opaque;
-
-	sync_timer(a);
-	lapic_update(a);
-}
-
-static uint32_t
-current_count(struct lapic *a)
-{
-	uint64_t now = clock_now(a->clock), left;
-
-	if (a->state.zero_ns != 0 && a->state.zero_ns <= now)
-		timer_fired(a);
-	if (a->state.zero_ns <= now)
-		return 0;
-	left = (a->state.zero_ns - now + (1u << divider(a)) - 1) >> divider(a);
-	return MIN(left, a->state.initial);
-}
-
-static void
-write_initial(struct lapic *a, uint32_t value)
-{
-	sync_timer(a);
-	if (timer_mode(a) == TIMER_DEADLINE)
-		return;
-	a->state.initial = value;
-	a->state.zero_ns = 0;
-	if (value != 0 && timer_mode(a) == TIMER_PERIODIC)
-		a->state.zero_ns = clock_now(a->clock) + period_ns(a);
-	else if (value != 0)
-		a->state.zero_ns = clock_now(a->clock) + ((uint64_t)value << divider(a));
-	arm_timer(a);
-}
-
-/* The count goes on from where it is, at the new rate. */
-static void
-write_divide(struct lapic *a, uint32_t value)
-{
-	uint64_t left = current_count(a);
-
-	a->state.divide = value & 0xb;
-	if (left != 0)
-		a->state.zero_ns = clock_now(a->clock) + (left << divider(a));
-	arm_timer(a);
-}
-
-static void
-write_lvt_timer(struct lapic *a, uint32_t value)
-{
-	unsigned before;
-
-	sync_timer(a);
-	before = timer_mode(a);
-	a->state.lvt[LVT_TIMER] = value;
-	if ((before == TIMER_DEADLINE) != (timer_mode(a) == TIMER_DEADLINE))
-		a->state.zero_ns = a->state.tsc_deadline = 0;
-	arm_timer(a);
-}
-
-static void
-write_tsc_deadline(struct lapic *a, uint64_t value)
-{
-	if (timer_mode(a) != TIMER_DEADLINE || !enabled(a))
-		return;
-	a->state.tsc_deadline = value;
-	sync_timer(a);
-	lapic_update(a);
 }
 
 /* ---- registers ---- */
@@ -630,7 +425,7 @@ write_lvt(struct lapic *a, unsigned n, uint32_t value)
 	if (!(a->state.svr & SVR_ENABLE))
 		value |= LVT_MASKED;
 	if (n == LVT_TIMER) {
-		write_lvt_timer(a, value);
+		lapic_write_lvt_timer(a, value);
 		return;
 	}
 	if (n == LVT_LINT0 && LVT_MODE(value) == APIC_FIXED && (value & LVT_LEVEL))
@@ -681,7 +476,7 @@ read_register(struct lapic *a, unsigned reg)
 	case REG_ICR_HIGH: return a->state.icr_high;
 	case REG_LVT ... REG_LVT + LVTS - 1: return a->state.lvt[reg - REG_LVT];
 	case REG_INITIAL: return a->state.initial;
-	case REG_CURRENT: return current_count(a);
+	case REG_CURRENT: return lapic_current_count(a);
 	case REG_DIVIDE: return a->state.divide;
 	default:
 		report_error(a, ESR_REGISTER);
@@ -725,10 +520,10 @@ write_register(struct lapic *a, unsigned reg, uint32_t value)
 		write_lvt(a, reg - REG_LVT, value);
 		break;
 	case REG_INITIAL:
-		write_initial(a, value);
+		lapic_write_initial(a, value);
 		break;
 	case REG_DIVIDE:
-		write_divide(a, value);
+		lapic_write_divide(a, value);
 		break;
 	default:
 		report_error(a, ESR_REGISTER);
@@ -744,7 +539,7 @@ answering(void *opaque)
 {
 	struct lapic *owner = opaque, *a = owner->bus->current;
 
-	if (!enabled(a) || in_x2apic(a) || (a->state.base & BASE_ADDRESS) != owner->region.base)
+	if (!lapic_is_on(a) || in_x2apic(a) || (a->state.base & BASE_ADDRESS) != owner->region.base)
 		return NULL;
 	return a;
 }
@@ -800,7 +595,7 @@ static void
 place_page(struct lapic *a)
 {
 	gpa base = a->state.base & BASE_ADDRESS;
-	bool on = enabled(a) && !in_x2apic(a);
+	bool on = lapic_is_on(a) && !in_x2apic(a);
 
 	space_begin(a->region.space);
 	if (a->region.base != base)
@@ -816,7 +611,7 @@ static int
 lapic_intr_ack(void *opaque)
 {
 	struct lapic *a = opaque;
-	int v = enabled(a) ? deliverable(a) : -1;
+	int v = lapic_is_on(a) ? deliverable(a) : -1;
 
 	if (v >= 0) {
 		set_vector(a->state.irr, v, false);
@@ -824,7 +619,7 @@ lapic_intr_ack(void *opaque)
 	} else if (extint_pending(a) && a->pic != NULL) {
 		a->state.extint = 0;
 		v = i8259_ack(a->pic);
-	} else if (enabled(a) && highest(a->state.irr) >= 0) {
+	} else if (lapic_is_on(a) && highest(a->state.irr) >= 0) {
 		v = a->state.svr & 0xff; /* the priority rose between INTR and its acknowledge */
 	}
 	lapic_update(a);
@@ -937,7 +732,7 @@ lapic_read_msr(void *opaque, uint32_t msr, uint64_t *value)
 		return true;
 	}
 	if (msr == MSR_TSC_DEADLINE) {
-		*value = timer_mode(a) == TIMER_DEADLINE ? a->state.tsc_deadline : 0;
+		*value = lapic_timer_mode(a) == TIMER_DEADLINE ? a->state.tsc_deadline : 0;
 		return true;
 	}
 	if (!in_x2apic(a) || reg > 0xff || !readable(reg))
@@ -957,7 +752,7 @@ lapic_write_msr(void *opaque, uint32_t msr, uint64_t value)
 	if (msr == MSR_APIC_BASE)
 		return write_base(a, value);
 	if (msr == MSR_TSC_DEADLINE) {
-		write_tsc_deadline(a, value);
+		lapic_write_tsc_deadline(a, value);
 		return true;
 	}
 	return in_x2apic(a) && reg <= 0xff && write_x2apic(a, reg, value);
@@ -1023,7 +818,7 @@ lapic_set_tsc(struct dev *apic, uint64_t hz, uint64_t (*read_tsc)(void *opaque),
 	a->tsc_hz = hz;
 	a->read_tsc = read_tsc;
 	a->tsc_opaque = opaque;
-	arm_timer(a);
+	lapic_arm_timer(a);
 }
 
 struct irq
@@ -1052,10 +847,10 @@ lapic_loaded(struct dev *d, struct err *e)
 
 	(void)e;
 	a->state.base &= BASE_ADDRESS | BASE_BSP | BASE_ENABLE | BASE_X2APIC;
-	if (!enabled(a))
+	if (!lapic_is_on(a))
 		a->state.base &= ~BASE_X2APIC;
 	place_page(a);
-	arm_timer(a);
+	lapic_arm_timer(a);
 	lapic_update(a);
 	return true;
 }
@@ -1076,7 +871,7 @@ lapic_info(struct dev *d, void (*print)(void *opaque, const char *text), void *o
 		print(opaque, text);
 	}
 	snprintf(text, sizeof(text), "  timer initial=%x current=%x divide=%u highest irr=%d isr=%d\n", a->state.initial,
-		current_count(a), 1u << divider(a), highest(a->state.irr), highest(a->state.isr));
+		lapic_current_count(a), 1u << lapic_divider(a), highest(a->state.irr), highest(a->state.isr));
 	print(opaque, text);
 }
 
@@ -1169,7 +964,7 @@ lapic_new(const struct dev_env *env, unsigned id, struct cpu_pins pins)
 	a->id = id;
 	a->pins = pins;
 	a->clock = env->clock;
-	timer_init(&a->timer, env->clock, timer_fired, a);
+	timer_init(&a->timer, env->clock, lapic_timer_fired, a);
 	join_bus(a, find_bus(env));
 	region_init_io(&a->region, "lapic", &page_ops, a, 4096);
 	space_add(env->mem, &a->region, MSI_BASE, 11);

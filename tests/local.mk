@@ -11,3 +11,11 @@ endif
 tests_test_base_SOURCES = tests/test_base.c
 tests_test_base_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_base_LDADD = base/libbase.a $(CHECK_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += tests/test_hw_irq
+TESTS += tests/test_hw_irq
+endif
+tests_test_hw_irq_SOURCES = tests/test_hw_irq.c
+tests_test_hw_irq_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_irq_LDADD = hw/libhw.a base/libbase.a $(CHECK_LIBS)
