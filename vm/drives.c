@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Drives of a machine: which image is in which place, and how the monitor changes that. */
+#include "vm/machine.h"
+
+#include "base/err.h"
+#include "base/util.h"
+#include "disk/disk.h"
+
+#include <stdio.h>
+
+static void
+name_places(struct machine *m)
+{
+	for (unsigned i = 0; i < IDE_DRIVES; i++) {
+		struct drive *d = &m->ide_drives[i];
+
+		snprintf(d->name, sizeof(d->name), "ide%u-%s%u", i / 2, d->cdrom ? "cd" : "hd", i % 2);
+	}
+	for (unsigned i = 0; i < FLOPPY_DRIVES; i++)
+		snprintf(m->floppies[i].name, sizeof(m->floppies[i].name), "floppy%u", i);
+	for (unsigned i = 0; i < PFLASH_MAX; i++)
+		snprintf(m->flashes[i].name, sizeof(m->flashes[i].name), "pflash%u", i);
+}
+
+bool
+drive_occupy(struct drive *d, struct drive_config *config, bool cdrom, struct err *e)
+{
+	if (d->present)
+		return err_set(e, "that place is taken by %s %s; give another index", d->config ? d->config->option : "a drive",
+			d->config && d->config->file ? d->config->file : "");
+	d->present = true;
+	d->config = config;
+	d->cdrom = cdrom;
+	d->serial = config != NULL ? config->serial : NULL;
+	d->boot_index = config != NULL ? config->boot_index : -1;
+	return true;
+}
+
+struct drive_config *
+machine_find_drive(struct machine *m, const char *id, struct err *e)
+{
+	for (struct drive_config *c = m->settings->drives; c != NULL; c = c->next) {
+		if (c->id == NULL || strcmp(c->id, id) != 0)
+			continue;
+		if (c->interface == DRIVE_NONE)
+			return c;
+		err_set(e, "drive '%s' is in a place already; give it if=none", id);
+		return NULL;
+	}
+	err_set(e, "there is no drive '%s'; add -drive if=none,id=%s,file=FILE", id, id);
+	return NULL;
+}
+
+static struct drive *
+places(struct machine *m, enum drive_interface interface, unsigned *count)
+{
+	switch (interface) {
+	case DRIVE_IDE:
+		*count = IDE_DRIVES;
+		return m->ide_drives;
+	case DRIVE_FLOPPY:
+		*count = FLOPPY_DRIVES;
+		return m->floppies;
+	case DRIVE_PFLASH:
+		*count = PFLASH_MAX;
+		return m->flashes;
+	case DRIVE_NONE:
+		break;
+	}
+	*count = 0;
+	return NULL;
+}
+
+/* Drives with an index come first, then the others take what is free. */
+static bool
+place_some(struct machine *m, bool with_index, struct err *e)
+{
+	for (struct drive_config *c = m->settings->drives; c != NULL; c = c->next) {
+		unsigned count, i = (unsigned)c->index;
+		struct drive *place = places(m, c->interface, &count);
+
+		if (place == NULL || (c->index >= 0) != with_index)
+			continue;
+		if (!with_index) {
+			for (i = 0; i < count && place[i].present; i++)
+				continue;
+		}
+		if (i >= count)
+			return err_set(e, "%s %s: all %u places for such drives are taken", c->option, c->file ? c->file : "", count);
+		if (!drive_occupy(&place[i], c, c->cdrom, e))
+			return err_prefix(e, "%s %s: ", c->option, c->file ? c->file : "");
+	}
+	return true;
+}
+
+bool
+machine_place_drives(struct machine *m, struct err *e)
+{
+	if (!place_some(m, true, e) || !place_some(m, false, e))
+		return false;
+	if (m->settings->defaults && !m->ide_drives[2].present)
+		drive_occupy(&m->ide_drives[2], NULL, true, e);
+	m->floppy_controller = m->settings->defaults || m->floppies[0].present || m->floppies[1].present;
+	if (m->floppy_controller && !m->floppies[0].present)
+		drive_occupy(&m->floppies[0], NULL, false, e);
+	name_places(m);
+	return true;
+}
+
+static bool
+open_drive(struct machine *m, struct drive *d, struct err *e)
+{
+	const struct drive_config *c = d->config;
+
+	if (c == NULL || c->file == NULL)
+		return true;
+	struct disk_options o = {
+		.file = c->file,
+		.format = c->format,
+		.readonly = c->readonly,
+		.snapshot = (c->snapshot || m->settings->snapshot) && !c->readonly,
+		.cache_unsafe = c->cache_unsafe,
+		.filter = c->filter,
+	};
+	d->disk = disk_open(m->loop, &o, e);
+	return d->disk != NULL || err_prefix(e, "%s ", c->option);
+}
+
+bool
+machine_open_drives(struct machine *m, struct err *e)
+{
+	static const enum drive_interface interfaces[] = { DRIVE_IDE, DRIVE_FLOPPY, DRIVE_PFLASH };
+
+	for (unsigned k = 0; k < ARRAY_SIZE(interfaces); k++) {
+		unsigned count;
+		struct drive *place = places(m, interfaces[k], &count);
+
+		for (unsigned i = 0; i < count; i++) {
+			if (!open_drive(m, &place[i], e))
+				return false;
+		}
+	}
+	return true;
+}
+
+void
+machine_close_drives(struct machine *m)
+{
+	static const enum drive_interface interfaces[] = { DRIVE_IDE, DRIVE_FLOPPY, DRIVE_PFLASH };
+
+	for (unsigned k = 0; k < ARRAY_SIZE(interfaces); k++) {
+		unsigned count;
+		struct drive *place = places(m, interfaces[k], &count);
+
+		for (unsigned i = 0; i < count; i++) {
+			if (place[i].disk != NULL)
+				disk_close(place[i].disk);
+			place[i].disk = NULL;
+		}
+	}
+}
+
+/* ---- the monitor's view ---- */
+
+/* By its place or by its id=. */
+static struct drive *
+find_drive(struct machine *m, const char *name, unsigned *unit, enum drive_interface *interface)
+{
+	static const enum drive_interface interfaces[] = { DRIVE_IDE, DRIVE_FLOPPY, DRIVE_PFLASH };
+
+	for (unsigned k = 0; k < ARRAY_SIZE(interfaces); k++) {
+		unsigned count;
+		struct drive *place = places(m, interfaces[k], &count);
+
+		for (unsigned i = 0; i < count; i++) {
+			const char *id = place[i].config != NULL ? place[i].config->id : NULL;
+
+			if (place[i].present && (strcmp(place[i].name, name) == 0 || (id != NULL && strcmp(id, name) == 0))) {
+				*unit = i;
+				*interface = interfaces[k];
+				return &place[i];
+			}
+		}
+	}
+	return NULL;
+}
+
+static void
+print_drive(const struct drive *d, bool verbose, view_print *print, void *to)
+{
+	char text[1024];
+	struct disk_stats st;
+
+	if (!d->present)
+		return;
+	if (d->disk == NULL) {
+		snprintf(text, sizeof(text), "%s: [not inserted]\n", d->name);
+		print(to, text);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s: %s (%s%s)\n", d->name, disk_file(d->disk), disk_format(d->disk),
+		disk_is_readonly(d->disk) ? ", read-only" : "");
+	print(to, text);
+	if (!verbose)
+		return;
+	st = disk_stats(d->disk);
+	snprintf(text, sizeof(text), "    %llu bytes; %llu reads (%llu bytes), %llu writes (%llu bytes), %llu flushes, %llu errors\n",
+		(unsigned long long)disk_bytes(d->disk), (unsigned long long)st.reads, (unsigned long long)st.bytes_read,
+		(unsigned long long)st.writes, (unsigned long long)st.bytes_written, (unsigned long long)st.flushes,
+		(unsigned long long)st.errors);
+	print(to, text);
+}
+
+static void
+block_info(void *opaque, bool verbose, view_print *print, void *to)
+{
+	struct machine *m = opaque;
+
+	for (unsigned i = 0; i < IDE_DRIVES; i++)
+		print_drive(&m->ide_drives[i], verbose, print, to);
+	for (unsigned i = 0; i < FLOPPY_DRIVES; i++)
+		print_drive(&m->floppies[i], verbose, print, to);
+	for (unsigned i = 0; i < PFLASH_MAX; i++)
+		print_drive(&m->flashes[i], verbose, print, to);
+}
+
+static void
+block_names(void *opaque, void (*each)(void *to, const char *name), void *to)
+{
+	struct machine *m = opaque;
+
+	for (unsigned i = 0; i < IDE_DRIVES; i++) {
+		if (m->ide_drives[i].present)
+			each(to, m->ide_drives[i].name);
+	}
+	for (unsigned i = 0; i < FLOPPY_DRIVES; i++) {
+		if (m->floppies[i].present)
+			each(to, m->floppies[i].name);
+	}
+}
+
+/* Puts DISK (NULL: nothing) into a removable drive. */
+static bool
+exchange(struct machine *m, const char *name, struct disk *disk, bool force, struct err *e)
+{
+	unsigned unit;
+	enum drive_interface interface;
+	struct drive *d = find_drive(m, name, &unit, &interface);
+
+	if (d == NULL)
+		return err_set(e, "there is no drive '%s'; see info block", name);
+	if (interface == DRIVE_FLOPPY && m->fdc != NULL)
+		i82077_change(m->fdc, unit, disk);
+	else if (interface != DRIVE_IDE || !d->cdrom)
+		return err_set(e, "drive '%s' is not removable", name);
+	else if (!piix3_ide_change(m->ide, unit, disk, force))
+		return err_set(e, "drive '%s' is locked by the guest; force it with -f", name);
+	if (d->disk != NULL)
+		disk_close(d->disk);
+	d->disk = disk;
+	return true;
+}
+
+static bool
+eject(void *opaque, const char *name, bool force, struct err *e)
+{
+	return exchange(opaque, name, NULL, force, e);
+}
+
+static bool
+change(void *opaque, const char *name, const char *path, const char *format, bool read_only, bool force, struct err *e)
+{
+	struct machine *m = opaque;
+	unsigned unit;
+	enum drive_interface interface;
+	struct drive *d = find_drive(m, name, &unit, &interface);
+
+	if (d == NULL)
+		return err_set(e, "there is no drive '%s'; see info block", name);
+	struct disk_options o = { .file = path, .format = format, .readonly = read_only || d->cdrom };
+	struct disk *disk = disk_open(m->loop, &o, e);
+	if (disk == NULL)
+		return false;
+	if (exchange(m, name, disk, force, e))
+		return true;
+	disk_close(disk);
+	return false;
+}
+
+void
+drives_fill_view(struct machine_view *v)
+{
+	v->block_info = block_info;
+	v->block_names = block_names;
+	v->eject = eject;
+	v->change = change;
+}

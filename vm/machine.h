@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One machine: everything that belongs to it, and how it is run.
+ *
+ * The struct is open to the files of this folder.  All functions are called under the machine's lock, in the loop's
+ * thread, but for the requests, which a vCPU's thread may make too, and machine_run().
+ */
+#ifndef VM_MACHINE_H
+#define VM_MACHINE_H
+
+#include "base/dev.h"
+#include "base/irq.h"
+#include "base/mem.h"
+#include "base/pins.h"
+#include "hw/hw.h"
+#include "ui/ui.h"
+#include "vm/boot.h"
+#include "vm/machine_view.h"
+#include "vm/options.h"
+#include "vm/ram.h"
+#include "vm/settings.h"
+
+struct clock;
+struct disk;
+struct err;
+struct loop;
+struct monitor;
+struct pci_bus;
+struct vcpu;
+
+enum run_state { RUN_PRELAUNCH, RUN_RUNNING, RUN_PAUSED, RUN_SHUTDOWN };
+
+/* A wire that several sources pull: its level is the OR of theirs.  Rebuilt as the sources drive their lines again. */
+struct wired_or {
+	uint32_t levels; /* bit per source */
+	struct irq out;
+};
+
+/* What stands in a drive's place.  NAME is that of `info block`. */
+struct drive {
+	const struct drive_config *config; /* NULL: nothing was asked for here */
+	char name[16];
+	struct disk *disk;
+	bool present;   /* the drive is there, with or without a disk */
+	bool cdrom;
+	const char *serial;
+	int boot_index;
+};
+
+/* A character device, multiplexer or front that was opened; the last one opened stands first, as it is closed first. */
+struct line {
+	const char *chardev; /* id of the -chardev that it is the face of, or NULL */
+	struct chr *chr;
+	bool mux;            /* CHR is a multiplexer: users get fronts */
+	bool used;
+	struct line *next;
+};
+
+struct machine {
+	struct settings *settings;
+	struct loop *loop;
+	struct clock *clock;
+	struct space *mem, *io;
+	struct dev *devices;
+	struct dev_env env;
+
+	struct ram ram;
+	struct region ram_high, rom, rom_low;
+	uint8_t *rom_shadow;         /* the low view's own bytes when the ROM is in flash */
+	uint64_t rom_size;
+
+	struct vcpu *cpu;
+	struct cpu_board board;
+
+	struct dev *pic, *apic, *ioapic, *pit, *rtc, *hpet, *dma, *kbc, *port92, *fdc, *fw_cfg;
+	struct dev *host_bridge, *isa_bridge, *ide, *pm, *vga;
+	struct pci_bus *pci;
+	struct display *display;
+	struct input input;
+	struct key_queue *keys;
+
+	struct irq isa[16];          /* ISA line: to the PIC and the I/O APIC */
+	struct irq gsi[24];          /* inputs of the I/O APIC; those below 16 reach the PIC too */
+	struct wired_or isa_or[16];  /* serial and parallel ports may share a line */
+	unsigned isa_sources[16];
+	struct wired_or a20;
+	uint8_t serial_ports, parallel_ports; /* bit per COM, LPT that there is */
+
+	struct drive ide_drives[IDE_DRIVES], floppies[FLOPPY_DRIVES], flashes[PFLASH_MAX];
+	bool floppy_controller;
+	struct line *lines;
+	bool stdio_used;
+	struct monitor *monitors[8];
+	unsigned monitor_count;
+	struct machine_view view;
+
+	struct boot_plan plan;       /* of -kernel */
+	struct blob vga_rom;
+	struct pc_facts facts;       /* what the firmware tables say */
+	bool booted_once;            /* -boot once= is used up */
+
+	enum run_state state;
+	bool reset_wanted, off_wanted, exit_wanted;
+	int exit_code;
+	int signal_fd;
+	struct loop_fd *signal_watch;
+};
+
+/* Builds it; NULL with E set.  SETTINGS must outlive it. */
+struct machine *machine_new(struct settings *settings, struct err *e);
+/* Runs until it is quit; the process's exit status. */
+int machine_run(struct machine *m, struct err *e);
+void machine_free(struct machine *m);
+
+/* ---- run.c ---- */
+void machine_stop(struct machine *m);
+bool machine_cont(struct machine *m, struct err *e);
+void machine_power_on(struct machine *m);   /* the state after power-on or reset: every device, the processor, the kernel */
+void machine_request_reset(struct machine *m);
+void machine_request_off(struct machine *m);
+void machine_request_exit(struct machine *m, int code);
+void machine_power_button(struct machine *m);
+const char *machine_state_name(const struct machine *m);
+
+/* ---- lines.c ---- */
+/* What SPEC of -serial means, for one user; "mon:" adds a monitor. */
+struct chr *machine_line(struct machine *m, const char *id, const char *spec, struct err *e);
+bool machine_open_chardevs(struct machine *m, struct err *e);
+bool machine_add_serials(struct machine *m, struct err *e);
+bool machine_add_monitors(struct machine *m, struct err *e);
+void machine_close_monitors(struct machine *m);
+void machine_close_lines(struct machine *m);
+/* INDEX: COM1 is 0, LPT1 is 0; PORT and IRQ 0: the usual ones. */
+bool machine_add_serial(struct machine *m, unsigned index, unsigned port, unsigned irq, struct chr *chr, struct err *e);
+bool machine_add_parallel(struct machine *m, unsigned index, unsigned port, unsigned irq, struct chr *chr, struct err *e);
+/* A source of its own on an ISA line that several may share. */
+struct irq machine_isa_source(struct machine *m, unsigned n);
+
+/* ---- drives.c ---- */
+bool machine_place_drives(struct machine *m, struct err *e);
+bool machine_open_drives(struct machine *m, struct err *e);
+void machine_close_drives(struct machine *m);
+/* The if=none drive ID, for a -device to take. */
+struct drive_config *machine_find_drive(struct machine *m, const char *id, struct err *e);
+bool drive_occupy(struct drive *d, struct drive_config *config, bool cdrom, struct err *e);
+void drives_fill_view(struct machine_view *v);
+
+/* ---- firmware.c ---- */
+bool firmware_load_rom(struct machine *m, struct err *e);
+bool firmware_load_vga(struct machine *m, struct err *e);
+bool firmware_publish(struct machine *m, struct err *e);
+void firmware_set_cmos(struct machine *m);
+
+/* ---- direct.c ---- */
+/* Does for the board what firmware would have done, and starts the kernel. */
+void direct_start(struct machine *m);
+
+/* ---- view.c ---- */
+void machine_fill_view(struct machine *m);
+
+/* ---- devices.c ---- */
+bool machine_add_devices(struct machine *m, enum device_when when, struct err *e);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The program: command line, machine, end. */
+#include "vm/machine.h"
+
+#include "base/err.h"
+#include "base/trace.h"
+#include "base/util.h"
+#include "hw/trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* One line, whatever the message has in it. */
+static int
+complain(const struct err *e)
+{
+	fprintf(stderr, "calque: %s\n", e->text);
+	return 1;
+}
+
+/* The signals that end the program come through a descriptor; a reader that went away is an error of write(). */
+static void
+set_up_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/*
+ * -daemonize: the parent waits until the child has built the machine, and ends with its verdict.  In the child, the
+ * descriptor to tell it by; in the parent it does not return.
+ */
+static bool
+fork_daemon(int *tell, struct err *e)
+{
+	int pipe_fds[2];
+	char verdict;
+
+	if (pipe(pipe_fds) != 0)
+		return err_set(e, "-daemonize: %s", strerror(errno));
+	pid_t child = fork();
+	if (child < 0)
+		return err_set(e, "-daemonize: %s", strerror(errno));
+	if (child > 0) {
+		close(pipe_fds[1]);
+		_exit(read(pipe_fds[0], &verdict, 1) == 1 ? 0 : 1);
+	}
+	close(pipe_fds[0]);
+	setsid();
+	*tell = pipe_fds[1];
+	return true;
+}
+
+/* The child leaves terminal and directory behind. */
+static bool
+finish_daemon(int tell, struct err *e)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	if (null < 0 || chdir("/") != 0)
+		return err_set(e, "-daemonize: %s", strerror(errno));
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
+	if (null > STDERR_FILENO)
+		close(null);
+	bool told = write(tell, "", 1) == 1;
+	close(tell);
+	return told || err_set(e, "-daemonize: %s", strerror(errno));
+}
+
+static bool
+write_pidfile(const char *path, struct err *e)
+{
+	FILE *f = fopen(path, "we");
+
+	if (f == NULL)
+		return err_set(e, "-pidfile %s: cannot write: %s; check the path", path, strerror(errno));
+	fprintf(f, "%ld\n", (long)getpid());
+	if (fclose(f) != 0)
+		return err_set(e, "-pidfile %s: cannot write: %s", path, strerror(errno));
+	return true;
+}
+
+static int
+run(struct settings *s, struct err *e)
+{
+	int tell = -1;
+	char *pidfile = NULL;
+
+	if (s->daemonize && !fork_daemon(&tell, e))
+		return complain(e);
+	set_up_signals();
+	if (s->pidfile != NULL) {
+		if (!write_pidfile(s->pidfile, e))
+			return complain(e);
+		pidfile = realpath(s->pidfile, NULL);
+	}
+	struct machine *m = machine_new(s, e);
+	int status = 1;
+	if (m != NULL && (!s->daemonize || finish_daemon(tell, e)))
+		status = machine_run(m, e);
+	if (e->text[0] != '\0')
+		complain(e);
+	machine_free(m);
+	if (pidfile != NULL)
+		unlink(pidfile);
+	free(pidfile);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct settings s;
+	struct err e = { "" };
+
+	trace_register(hw_trace_events, hw_trace_count);
+	settings_init(&s);
+	int status = options_parse(&s, argc, argv, &e) ? 0 : complain(&e);
+	if (status == 0 && !s.exit)
+		status = run(&s, &e);
+	settings_free(&s);
+	return status;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the command line asks for, before anything of it exists. */
+#ifndef VM_SETTINGS_H
+#define VM_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+
+enum { SERIAL_MAX = 4, PARALLEL_MAX = 3, IDE_DRIVES = 4, FLOPPY_DRIVES = 2, PFLASH_MAX = 2 };
+
+enum drive_interface { DRIVE_IDE, DRIVE_FLOPPY, DRIVE_PFLASH, DRIVE_NONE };
+
+struct drive_config {
+	const char *option;     /* "-hda", for messages */
+	const char *file;       /* NULL: an empty drive */
+	const char *format, *id, *serial, *filter;
+	enum drive_interface interface;
+	int index;              /* -1: the next one that is free */
+	int boot_index;         /* -1: none */
+	bool cdrom, readonly, snapshot, cache_unsafe;
+	struct drive_config *next;
+};
+
+/* A -chardev (or what stands for one): SPEC is as -serial has it. */
+struct chardev_config {
+	const char *id, *spec;
+	bool mux;
+	struct chardev_config *next;
+};
+
+/* A -device, with its properties as text. */
+struct device_config {
+	const struct device_model *model;
+	const char *properties;
+	struct device_config *next;
+};
+
+struct monitor_config {
+	const char *spec;
+	struct monitor_config *next;
+};
+
+struct fw_cfg_config {
+	const char *name;
+	const char *file, *string; /* one of them */
+	struct fw_cfg_config *next;
+};
+
+struct rom_config {
+	const char *file;
+	int boot_index;
+	struct rom_config *next;
+};
+
+enum kernel_through { KERNEL_AUTO, KERNEL_DIRECT, KERNEL_FIRMWARE };
+
+struct settings {
+	struct settings_memory *memory;   /* owns every string and list entry below */
+
+	bool exit;                      /* what was asked for (help, version) was printed */
+
+	uint64_t ram_bytes;
+	const char *cpu;                /* MODEL[,+feature][,-feature]; NULL: the default */
+	bool interpreter, one_insn_per_tb;
+	uint64_t code_cache_bytes;      /* 0: the default */
+
+	struct drive_config *drives;
+	bool snapshot, image_given;
+
+	const char *firmware;           /* -bios */
+	const char *data_dirs[8];
+	unsigned data_dir_count;
+	const char *boot_order, *boot_once;
+	bool boot_menu;
+	uint64_t boot_menu_ms, reboot_timeout_ms; /* UINT64_MAX: not given */
+	struct fw_cfg_config *fw_cfg;
+	struct rom_config *option_roms;
+
+	const char *kernel, *initrd, *append;
+	enum kernel_through kernel_through;
+
+	bool nographic, display_given, vga;
+	bool defaults;                  /* -nodefaults clears it */
+	bool hpet;
+
+	struct chardev_config *chardevs;
+	const char *serials[SERIAL_MAX];
+	unsigned serial_count;
+	const char *parallels[PARALLEL_MAX];
+	unsigned parallel_count;
+	struct monitor_config *monitors;
+	bool monitor_none;              /* -monitor none */
+	const char *debugcon;
+	struct device_config *devices;
+
+	bool paused, no_reboot, no_shutdown;
+	const char *pidfile;
+	bool daemonize;
+	const char *name;
+	uint8_t uuid[16];
+	bool uuid_given;
+
+	bool rtc_localtime;
+	bool rtc_at_given;
+	int64_t rtc_at_s;               /* seconds of the epoch, in the guest's own zone */
+};
+
+void settings_init(struct settings *c);
+void settings_free(struct settings *c);
+/* Zeroed memory and strings that live as long as the settings. */
+void *settings_alloc(struct settings *c, uint64_t size);
+char *settings_dup(struct settings *c, const char *text);
+
+struct drive_config *settings_add_drive(struct settings *c, const char *option, enum drive_interface interface);
+
+/* False with E set. */
+bool options_parse(struct settings *c, int argc, char **argv, struct err *e);
+
+/* Where firmware is looked for after -L; ends with NULL. */
+extern const char *const firmware_dirs[];
+
+/* The version of this program. */
+const char *vm_version(void);
+
+#endif
