@@ -21,7 +21,10 @@ enum {
 	MAX_GROUPS = 8192,           /* of all views */
 	HEADS = 1 << 16,             /* hash table of the pages that have write entries */
 	MAX_NODES = 1 << 19,
+	MAX_HUGE = 64,
 };
+/* Pieces of a large page are in this group: they go together. */
+#define GROUP_LARGE (1u << 31)
 #define TABLE_BYTES (2ull * SHADOW_WRITE * sizeof(uint64_t))
 #define EXEC_BYTES (SHADOW_WRITE * sizeof(uint32_t))
 
@@ -39,7 +42,7 @@ struct view {
 	uint64_t *table;
 	uint32_t *exec;
 	struct fills local, global;
-	uint32_t groups[GROUP_LINES]; /* group number + 1 */
+	uint32_t groups[GROUP_LINES]; /* group number + 1, GROUP_LARGE */
 	unsigned group_count;
 };
 
@@ -62,6 +65,8 @@ struct shadow {
 	unsigned slots, reserved;
 	uint64_t uses;
 	unsigned group_count;
+	uint32_t huge[MAX_HUGE]; /* linear address >> 30 of pages of 1 GiB */
+	unsigned huge_count;
 	pthread_mutex_t lock; /* of all below, and of the write entries */
 	uint32_t heads[HEADS];
 	struct node *node;    /* number 0 is no node */
@@ -193,6 +198,7 @@ reset(struct shadow *s)
 			v->local.count = v->global.count = 0;
 		}
 	s->group_count = 0;
+	s->huge_count = 0;
 	memset(s->heads, 0, sizeof(s->heads));
 	s->nodes = 1;
 	s->free_nodes = 0;
@@ -239,9 +245,42 @@ group_line(struct view *v, uint32_t group)
 {
 	uint32_t i = (group * 2654435761u) >> 20;
 
-	while (v->groups[i] && v->groups[i] != group + 1)
+	while (v->groups[i] && (v->groups[i] & ~GROUP_LARGE) != group + 1)
 		i = (i + 1) % GROUP_LINES;
 	return &v->groups[i];
+}
+
+static void
+flush_index(struct view *v, uint64_t index)
+{
+	/* A look costs less than a store to a page of the host that was never written. */
+	if (v->table[index])
+		v->table[index] = 0;
+	if (v->table[index + SHADOW_WRITE])
+		v->table[index + SHADOW_WRITE] = 0;
+	if (v->exec[index])
+		v->exec[index] = 0;
+}
+
+static void
+view_flush_page(struct view *v, uint64_t index)
+{
+	uint32_t line = v->group_count ? *group_line(v, index >> 9) : 0;
+
+	/* Where nothing was ever filled a look would cost the host a page. */
+	if (!line)
+		return;
+	if (!(line & GROUP_LARGE)) {
+		flush_index(v, index);
+		return;
+	}
+	/* 2 MiB, or 4 MiB of which this is one half. */
+	for (uint64_t half = index >> 10 << 1; half <= (index >> 10 << 1 | 1); half++) {
+		if (!*group_line(v, half))
+			continue;
+		for (unsigned i = 0; i < 512; i++)
+			flush_index(v, half << 9 | i);
+	}
 }
 
 void
@@ -249,20 +288,15 @@ shadow_flush_page(struct shadow *s, uint64_t linear)
 {
 	uint64_t index = SHADOW_INDEX(linear);
 
-	for (unsigned i = 0; i < s->reserved; i++)
-		for (unsigned j = 0; j < SHADOW_VIEWS; j++) {
-			struct view *v = &s->slot[i].view[j];
-
-			/* Where nothing was ever filled a look would cost the host a page. */
-			if (!v->group_count || !*group_line(v, index >> 9))
-				continue;
-			if (v->table[index])
-				v->table[index] = 0;
-			if (v->table[index + SHADOW_WRITE])
-				v->table[index + SHADOW_WRITE] = 0;
-			if (v->exec[index])
-				v->exec[index] = 0;
+	for (unsigned i = 0; i < s->huge_count; i++)
+		if (s->huge[i] == index >> 18) {
+			shadow_flush_all(s);
+			s->huge_count = 0;
+			return;
 		}
+	for (unsigned i = 0; i < s->reserved; i++)
+		for (unsigned j = 0; j < SHADOW_VIEWS; j++)
+			view_flush_page(&s->slot[i].view[j], index);
 }
 
 void
@@ -436,12 +470,28 @@ fill_write(struct shadow *s, unsigned view, uint64_t index, uint64_t delta, uint
 	return filled;
 }
 
+static void
+note_large(struct shadow *s, struct view *v, uint64_t index, uint64_t bytes)
+{
+	*group_line(v, index >> 9) |= GROUP_LARGE;
+	if (bytes < GiB)
+		return;
+	for (unsigned i = 0; i < s->huge_count; i++)
+		if (s->huge[i] == index >> 18)
+			return;
+	if (s->huge_count == MAX_HUGE) {
+		shadow_flush_all(s);
+		s->huge_count = 0;
+	}
+	s->huge[s->huge_count++] = index >> 18;
+}
+
 void
-shadow_fill(struct shadow *s, unsigned view, uint64_t linear, const uint8_t *host, uint64_t phys, unsigned rights, bool global,
-	const struct tcg *t)
+shadow_fill(struct shadow *s, unsigned view, uint64_t linear, const uint8_t *host, uint64_t phys, unsigned rights,
+	const struct shadow_page *page, const struct tcg *t)
 {
 	struct view *v = &s->current->view[view];
-	struct fills *fills = global ? &v->global : &v->local;
+	struct fills *fills = page->global ? &v->global : &v->local;
 	uint64_t index = SHADOW_INDEX(linear), fill = index;
 	uint64_t delta = (uint64_t)host - (linear & ~0xfffull);
 	bool is_new;
@@ -450,6 +500,8 @@ shadow_fill(struct shadow *s, unsigned view, uint64_t linear, const uint8_t *hos
 		return;
 	make_room(s, v, fills, index >> 9);
 	make_node_room(s, v, fills, index >> 9);
+	if (page->bytes > 4 * KiB)
+		note_large(s, v, index, page->bytes);
 	is_new = !v->table[index];
 	if (rights & SHADOW_W && v->table[index + SHADOW_WRITE] != delta && fill_write(s, view, index, delta, phys, t))
 		fill |= FILL_WRITE;

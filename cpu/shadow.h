@@ -36,12 +36,18 @@ void shadow_select(struct shadow *s, uint32_t id);
 uint64_t *shadow_table(const struct shadow *s, unsigned view);
 uint32_t *shadow_exec(const struct shadow *s, unsigned view);
 
+/* What the guest's page tables say of a page. */
+struct shadow_page {
+	uint64_t bytes;
+	bool global;
+};
+
 /*
- * Enters the page of LINEAR, which is HOST in the host and PHYS in the guest, in the current slot's VIEW.  A write entry is left out
+ * Enters the 4 KiB of LINEAR, which is HOST in the host and PHYS in the guest, in the current slot's VIEW.  A write entry is left out
  * when the page has code in T.
  */
-void shadow_fill(struct shadow *s, unsigned view, uint64_t linear, const uint8_t *host, uint64_t phys, unsigned rights, bool global,
-	const struct tcg *t);
+void shadow_fill(struct shadow *s, unsigned view, uint64_t linear, const uint8_t *host, uint64_t phys, unsigned rights,
+	const struct shadow_page *page, const struct tcg *t);
 
 void shadow_flush_all(struct shadow *s);                   /* every slot, global pages too */
 void shadow_flush_slot(struct shadow *s, uint32_t id);     /* all but the global pages of one address space */

@@ -1,0 +1,735 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Linear memory: page walks, accesses with all checks, and the filling of the shadow tables.
+ *
+ * An access goes through three steps: locate() finds each page that it touches (from the shadow tables, or by a walk, which
+ * raises and sets A and D bits); code in the way of a write is looked for; then the bytes move.  So nothing is
+ * written when any part of an access faults.
+ */
+#include "cpu/system.h"
+
+#include "base/trace.h"
+
+enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100 };
+#define PTE_NX (1ull << 63)
+enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16 };
+enum access { ACCESS_READ = SHADOW_R, ACCESS_WRITE = SHADOW_W, ACCESS_FETCH = SHADOW_X };
+#define PHYS_MASK ((1ull << PHYS_BITS) - 1)
+
+unsigned
+view_of(const struct cpu *c, unsigned cpl)
+{
+	if (cpl == 3)
+		return VIEW_USER;
+	return c->cr4 & CR4_SMAP && !(c->eflags & EFL_AC) ? VIEW_SMAP : VIEW_SUPER;
+}
+
+unsigned
+system_view(const struct cpu *c)
+{
+	return c->cr4 & CR4_SMAP ? VIEW_SMAP : VIEW_SUPER;
+}
+
+/* ---- physical memory ---- */
+
+static uint64_t
+a20_masked(const struct cpu *c, uint64_t phys)
+{
+	return c->a20 ? phys : phys & ~0x100000ull;
+}
+
+/* Where PHYS is in the host; *R is its range.  NULL: not memory. */
+static uint8_t *
+phys_host(struct cpu *c, uint64_t phys, struct mem_range *r)
+{
+	*r = space_find(c->config.mem, phys, c->smm);
+	if (!r->region || r->region->kind == REGION_IO)
+		return NULL;
+	return r->region->host + r->offset + (phys - r->first);
+}
+
+static uint64_t
+io_read(struct cpu *c, uint64_t phys, unsigned size)
+{
+	uint64_t v;
+
+	cpu_lock(c);
+	v = space_read(c->config.mem, phys, size, c->smm);
+	cpu_unlock(c);
+	return v;
+}
+
+static void
+io_write(struct cpu *c, uint64_t phys, uint64_t value, unsigned size)
+{
+	cpu_lock(c);
+	space_write(c->config.mem, phys, value, size, c->smm);
+	cpu_unlock(c);
+}
+
+/* ---- page walks ---- */
+
+/* A page-table entry where it lies. */
+struct entry {
+	uint64_t phys, value;
+	uint8_t *host;
+	bool ram;
+	unsigned size;
+};
+
+static void
+entry_load(struct cpu *c, struct entry *e, uint64_t phys, unsigned size)
+{
+	struct mem_range r;
+
+	e->phys = a20_masked(c, phys);
+	e->size = size;
+	e->host = phys_host(c, e->phys, &r);
+	e->ram = e->host && r.region->kind == REGION_RAM;
+	if (!e->host)
+		e->value = io_read(c, e->phys, size);
+	else if (size == 8)
+		e->value = __atomic_load_n((uint64_t *)e->host, __ATOMIC_RELAXED);
+	else
+		e->value = __atomic_load_n((uint32_t *)e->host, __ATOMIC_RELAXED);
+}
+
+/* Sets bits of the entry.  False: another processor changed it meanwhile. */
+static bool
+entry_set(struct cpu *c, struct entry *e, uint64_t set)
+{
+	uint64_t old = e->value;
+	uint32_t old32 = old;
+
+	if ((old & set) == set)
+		return true;
+	e->value |= set;
+	if (!e->host) {
+		io_write(c, e->phys, e->value, e->size);
+		return true;
+	}
+	if (!e->ram)
+		return true;
+	if (tcg_page_has_code(c->tcg, e->phys))
+		tcg_invalidate(c->tcg, e->phys, e->size);
+	space_set_dirty(c->config.mem, e->phys, e->size);
+	if (e->size == 8)
+		return __atomic_compare_exchange_n((uint64_t *)e->host, &old, e->value, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n((uint32_t *)e->host, &old32, (uint32_t)e->value, false, __ATOMIC_SEQ_CST,
+		__ATOMIC_RELAXED);
+}
+
+/* One walk: where it stands, and what the levels above allow. */
+struct walker {
+	struct cpu *c;
+	uint64_t linear;
+	enum access access;
+	unsigned view;
+	bool probe;        /* set nothing, ask nothing */
+	uint32_t error;    /* of the page fault */
+	uint64_t reserved; /* bits that no entry may have */
+};
+
+enum walk_result { WALK_OK, WALK_FAULT, WALK_AGAIN };
+
+static unsigned
+rights_of(const struct cpu *c, const struct walk *w, unsigned view)
+{
+	bool nx = w->no_execute;
+
+	if (view == VIEW_USER)
+		return !w->user ? 0 : SHADOW_R | (w->write ? SHADOW_W : 0) | (nx ? 0 : SHADOW_X);
+	if (c->cr4 & CR4_SMEP && w->user)
+		nx = true;
+	if (view == VIEW_SMAP && w->user)
+		return nx ? 0 : SHADOW_X;
+	return SHADOW_R | (w->write || !(c->cr0 & CR0_WP) ? SHADOW_W : 0) | (nx ? 0 : SHADOW_X);
+}
+
+/* The last level: may it be, and A and D. */
+static enum walk_result
+walk_leaf(struct walker *k, struct entry *e, struct walk *w)
+{
+	w->global = e->value & PTE_G && k->c->cr4 & CR4_PGE;
+	w->dirty = e->value & PTE_D;
+	if (k->probe)
+		return WALK_OK;
+	if (!(rights_of(k->c, w, k->view) & k->access)) {
+		k->error |= PF_P;
+		return WALK_FAULT;
+	}
+	if (!entry_set(k->c, e, PTE_A | (k->access == ACCESS_WRITE ? PTE_D : 0)))
+		return WALK_AGAIN;
+	w->dirty = e->value & PTE_D;
+	return WALK_OK;
+}
+
+/* What one entry adds to the rights; false: not present or malformed. */
+static bool
+walk_entry(struct walker *k, const struct entry *e, struct walk *w, uint64_t reserved)
+{
+	if (!(e->value & PTE_P))
+		return false;
+	if (e->value & reserved) {
+		k->error |= PF_P | PF_RSVD;
+		return false;
+	}
+	w->user &= e->value >> 2 & 1;
+	w->write &= e->value >> 1 & 1;
+	w->no_execute |= e->size == 8 && e->value >> 63;
+	return true;
+}
+
+static enum walk_result
+walk32(struct walker *k, struct walk *w)
+{
+	struct cpu *c = k->c;
+	struct entry e;
+
+	entry_load(c, &e, (c->cr3 & 0xfffff000) + (k->linear >> 22 & 0x3ff) * 4, 4);
+	if (e.value & PTE_PS && c->cr4 & CR4_PSE) {
+		if (!walk_entry(k, &e, w, 0x200000))
+			return WALK_FAULT;
+		w->bytes = 4 * MiB;
+		w->phys = (e.value & 0xffc00000) | (e.value >> 13 & 0xff) << 32;
+		return walk_leaf(k, &e, w);
+	}
+	if (!walk_entry(k, &e, w, 0))
+		return WALK_FAULT;
+	if (!k->probe && !entry_set(c, &e, PTE_A))
+		return WALK_AGAIN;
+	entry_load(c, &e, (e.value & 0xfffff000) + (k->linear >> 12 & 0x3ff) * 4, 4);
+	if (!walk_entry(k, &e, w, 0))
+		return WALK_FAULT;
+	w->bytes = 4 * KiB;
+	w->phys = e.value & 0xfffff000;
+	return walk_leaf(k, &e, w);
+}
+
+static enum walk_result
+walk64(struct walker *k, struct walk *w)
+{
+	struct cpu *c = k->c;
+	bool lma = in_long_mode(c), has_1g = cpu_has(c, FEAT_pdpe1gb);
+	uint64_t table = lma ? c->cr3 & PHYS_MASK & ~0xfffull : c->cr3 & 0xffffffe0;
+	struct entry e;
+
+	for (int level = lma ? 3 : 2;; level--) {
+		unsigned shift = 12 + 9 * level;
+		unsigned mask = !lma && level == 2 ? 3 : 0x1ff;
+		uint64_t reserved = k->reserved;
+		bool large;
+
+		entry_load(c, &e, table + (k->linear >> shift & mask) * 8, 8);
+		if (!lma && level == 2) {
+			/* A PDPTE of PAE paging has no rights, and no A bit. */
+			if (!(e.value & PTE_P))
+				return WALK_FAULT;
+			table = e.value & PHYS_MASK & ~0xfffull;
+			continue;
+		}
+		large = e.value & PTE_PS && (level == 1 || (level == 2 && has_1g));
+		if (large)
+			reserved |= ((1ull << shift) - 1) & ~0x1fffull;
+		else if (level >= 2)
+			reserved |= PTE_PS;
+		if (!walk_entry(k, &e, w, reserved))
+			return WALK_FAULT;
+		if (large || level == 0) {
+			w->bytes = 1ull << shift;
+			w->phys = e.value & PHYS_MASK & ~(w->bytes - 1);
+			return walk_leaf(k, &e, w);
+		}
+		if (!k->probe && !entry_set(c, &e, PTE_A))
+			return WALK_AGAIN;
+		table = e.value & PHYS_MASK & ~0xfffull;
+	}
+}
+
+static enum walk_result
+walk_once(struct walker *k, struct walk *w)
+{
+	struct cpu *c = k->c;
+
+	*w = (struct walk){ .user = true, .write = true };
+	k->error = (k->access == ACCESS_WRITE ? PF_W : 0) | (k->view == VIEW_USER ? PF_U : 0);
+	if (k->access == ACCESS_FETCH && (c->cr4 & CR4_SMEP || (c->cr4 & CR4_PAE && c->efer & EFER_NXE)))
+		k->error |= PF_I;
+	if (!(c->cr0 & CR0_PG)) {
+		w->bytes = 4 * KiB;
+		w->phys = k->linear & 0xfffff000;
+		w->dirty = true;
+		return WALK_OK;
+	}
+	if (!(c->cr4 & CR4_PAE))
+		return walk32(k, w);
+	k->reserved = ~PHYS_MASK & (in_long_mode(c) ? 0x000fffffffffffffull : 0x7fffffffffffffffull);
+	if (!(c->efer & EFER_NXE))
+		k->reserved |= PTE_NX;
+	return walk64(k, w);
+}
+
+bool
+mmu_probe(struct cpu *c, uint64_t linear, struct walk *w)
+{
+	struct walker k = { .c = c, .linear = linear, .access = ACCESS_READ, .view = VIEW_SUPER, .probe = true };
+
+	if (!in_long_mode(c))
+		k.linear = (uint32_t)linear;
+	else if (!is_canonical(linear))
+		return false;
+	return walk_once(&k, w) == WALK_OK;
+}
+
+bool
+pdptes_valid(struct cpu *c, uint64_t cr3)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		struct entry e;
+
+		entry_load(c, &e, (cr3 & 0xffffffe0) + i * 8, 8);
+		if (e.value & PTE_P && e.value & (~PHYS_MASK | 0x1e6))
+			return false;
+	}
+	return true;
+}
+
+/* ---- finding a page, filling the shadow tables ---- */
+
+/* A piece of an access: within one page. */
+struct piece {
+	uint8_t *host; /* NULL: not memory, or a write to ROM */
+	uint64_t phys;
+	unsigned size;
+	bool is_new;   /* came from a walk: may need dirty bits and invalidation */
+};
+
+static void
+fill(struct cpu *c, unsigned view, uint64_t linear, const struct walk *w, uint64_t page, enum access access)
+{
+	struct mem_range r;
+	uint8_t *host = phys_host(c, page, &r);
+	unsigned rights = rights_of(c, w, view);
+
+	if (!host || page < r.first || page + 0xfff > r.last)
+		return;
+	if (!w->dirty || r.region->kind != REGION_RAM)
+		rights &= ~SHADOW_W;
+	if (access != ACCESS_FETCH)
+		rights &= ~SHADOW_X;
+	if (rights & SHADOW_W && r.region->log_dirty) {
+		/* Only a write makes it dirty; until then the write entry is missing. */
+		if (access == ACCESS_WRITE)
+			space_set_dirty(c->config.mem, page, 4 * KiB);
+		else
+			rights &= ~SHADOW_W;
+	}
+	c->f.fills++;
+	shadow_fill(c->shadow, view, linear, host, page, rights, &(struct shadow_page){ w->bytes, w->global }, c->tcg);
+}
+
+/* Walks to LINEAR for ACCESS and fills; raises a page fault.  The physical address. */
+static uint64_t
+translate(struct cpu *c, uint64_t linear, enum access access, unsigned view)
+{
+	struct walker k = { .c = c, .linear = linear, .access = access, .view = view };
+	enum walk_result result;
+	struct walk w;
+	uint64_t page;
+
+	do {
+		result = walk_once(&k, &w);
+	} while (result == WALK_AGAIN);
+	if (result == WALK_FAULT)
+		cpu_raise_page_fault(c, linear, k.error);
+	page = a20_masked(c, (w.phys | (linear & (w.bytes - 1))) & ~0xfffull);
+	fill(c, view, linear, &w, page, access);
+	return page | (linear & 0xfff);
+}
+
+static _Noreturn void
+raise_non_canonical(struct cpu *c, unsigned seg)
+{
+	cpu_raise_error(c, seg == SEG_SS ? EXC_SS : EXC_GP, 0);
+}
+
+/* The page of LINEAR for reading or writing SIZE bytes in it. */
+static struct piece
+locate(struct cpu *c, uint64_t linear, unsigned size, bool write, unsigned view)
+{
+	uint64_t entry = shadow_table(c->shadow, view)[SHADOW_INDEX(linear) + (write ? SHADOW_WRITE : 0)];
+	struct piece p = { .size = size };
+	struct mem_range r;
+
+	if (entry) {
+		p.host = (uint8_t *)(linear + entry);
+		return p;
+	}
+	p.is_new = true;
+	p.phys = translate(c, linear, write ? ACCESS_WRITE : ACCESS_READ, view);
+	p.host = phys_host(c, p.phys, &r);
+	if (p.host && (p.phys + size - 1 > r.last || (write && r.region->kind != REGION_RAM)))
+		p.host = NULL;
+	return p;
+}
+
+/* The pieces of a span: how many.  Wraps at 4 GiB outside of long mode. */
+static unsigned
+locate_span(struct cpu *c, uint64_t linear, unsigned size, bool write, unsigned view, unsigned seg, struct piece p[2])
+{
+	unsigned first = 0x1000 - (linear & 0xfff);
+
+	if (!in_long_mode(c))
+		linear = (uint32_t)linear;
+	else if (!is_canonical(linear) || !is_canonical(linear + size - 1))
+		raise_non_canonical(c, seg);
+	if (size <= first) {
+		p[0] = locate(c, linear, size, write, view);
+		return 1;
+	}
+	p[0] = locate(c, linear, first, write, view);
+	/* Tables of a 64-bit system are read from compatibility mode too: they don't wrap. */
+	if (!in_mode64(c) && linear >> 32 == 0)
+		linear = (uint32_t)(linear + first);
+	else
+		linear += first;
+	p[1] = locate(c, linear, size - first, write, view);
+	return 2;
+}
+
+/* ---- moving bytes ---- */
+
+/* Whole at their natural sizes, as other processors see it. */
+static inline void
+copy_bytes(void *to, const void *from, unsigned size)
+{
+	switch (size) {
+	case 1:
+		memcpy(to, from, 1);
+		break;
+	case 2:
+		memcpy(to, from, 2);
+		break;
+	case 4:
+		memcpy(to, from, 4);
+		break;
+	case 8:
+		memcpy(to, from, 8);
+		break;
+	case 16:
+		memcpy(to, from, 16);
+		break;
+	default:
+		memcpy(to, from, size);
+	}
+}
+
+/* The largest device access that fits into SIZE bytes. */
+static unsigned
+io_chunk(unsigned size)
+{
+	return size >= 8 ? 8 : size >= 4 ? 4 : size >= 2 ? 2 : 1;
+}
+
+static void
+piece_read(struct cpu *c, const struct piece *p, uint8_t *to)
+{
+	if (p->host) {
+		copy_bytes(to, p->host, p->size);
+		return;
+	}
+	for (unsigned i = 0, n; i < p->size; i += n) {
+		n = io_chunk(p->size - i);
+		store_le(to + i, io_read(c, p->phys + i, n), n);
+	}
+}
+
+static void
+piece_write(struct cpu *c, const struct piece *p, const uint8_t *from)
+{
+	if (!p->host) {
+		for (unsigned i = 0, n; i < p->size; i += n) {
+			n = io_chunk(p->size - i);
+			io_write(c, p->phys + i, load_le(from + i, n), n);
+		}
+		return;
+	}
+	copy_bytes(p->host, from, p->size);
+	if (!p->is_new)
+		return;
+	space_set_dirty(c->config.mem, p->phys, p->size);
+	if (tcg_page_has_code(c->tcg, p->phys))
+		tcg_invalidate(c->tcg, p->phys, p->size);
+}
+
+/* A write into the running block's own code: nothing is written yet; the instruction runs again in a block of its own. */
+static void
+check_own_code(struct cpu *c, const struct piece *p)
+{
+	if (!p->is_new || !p->host || !c->in_tcg || !tcg_page_has_code(c->tcg, p->phys) ||
+		!tcg_hits_current(&c->f, p->phys, p->size))
+		return;
+	c->retry_alone = true;
+	tcg_invalidate(c->tcg, p->phys, p->size);
+	tcg_unwind(&c->f);
+}
+
+void
+span_load(struct cpu *c, uint64_t linear, void *to, unsigned size, unsigned view, unsigned seg)
+{
+	struct piece p[2];
+	unsigned n = locate_span(c, linear, size, false, view, seg, p);
+
+	piece_read(c, &p[0], to);
+	if (n == 2)
+		piece_read(c, &p[1], (uint8_t *)to + p[0].size);
+}
+
+void
+span_store(struct cpu *c, uint64_t linear, const void *from, unsigned size, unsigned view, unsigned seg)
+{
+	struct piece p[2];
+	unsigned n = locate_span(c, linear, size, true, view, seg, p);
+
+	check_own_code(c, &p[0]);
+	if (n == 2)
+		check_own_code(c, &p[1]);
+	piece_write(c, &p[0], from);
+	if (n == 2)
+		piece_write(c, &p[1], (const uint8_t *)from + p[0].size);
+}
+
+void
+span_check(struct cpu *c, uint64_t linear, unsigned size, bool write, unsigned view, unsigned seg)
+{
+	struct piece p[2];
+
+	locate_span(c, linear, size, write, view, seg, p);
+}
+
+uint64_t
+sys_load(struct cpu *c, uint64_t linear, unsigned size)
+{
+	uint64_t v = 0;
+
+	span_load(c, linear, &v, size, system_view(c), SEG_DS);
+	return v;
+}
+
+void
+sys_store(struct cpu *c, uint64_t linear, uint64_t value, unsigned size)
+{
+	span_store(c, linear, &value, size, system_view(c), SEG_DS);
+}
+
+/* What MODE_SLOW_MEM stands for. */
+static void
+check_slow(struct cpu *c, uint64_t linear, unsigned size, bool write)
+{
+	if (c->cpl == 3 && c->cr0 & CR0_AM && c->eflags & EFL_AC && (size == 2 || size == 4 || size == 8) &&
+		linear & (size - 1))
+		cpu_raise_error(c, EXC_AC, 0);
+	debug_check_data(c, linear, size, write);
+}
+
+uint64_t
+lin_load(struct cpu *c, uint64_t linear, unsigned size, unsigned seg)
+{
+	uint64_t v = 0;
+
+	if (c->mode & MODE_SLOW_MEM)
+		check_slow(c, linear, size, false);
+	span_load(c, linear, &v, size, c->view, seg);
+	return v;
+}
+
+void
+lin_store(struct cpu *c, uint64_t linear, uint64_t value, unsigned size, unsigned seg)
+{
+	if (c->mode & MODE_SLOW_MEM)
+		check_slow(c, linear, size, true);
+	span_store(c, linear, &value, size, c->view, seg);
+}
+
+void *
+lin_host(struct cpu *c, uint64_t linear, unsigned size, bool write, unsigned seg)
+{
+	struct piece p;
+
+	if (!in_long_mode(c))
+		linear = (uint32_t)linear;
+	else if (!is_canonical(linear))
+		raise_non_canonical(c, seg);
+	if (c->mode & MODE_SLOW_MEM)
+		return NULL;
+	p = locate(c, linear, MIN(size, 0x1000 - (unsigned)(linear & 0xfff)), write, c->view);
+	if (!p.host || !p.is_new)
+		return p.host;
+	/* To the page's end it has to be one range, as a shadow entry would have it. */
+	if (!shadow_table(c->shadow, c->view)[SHADOW_INDEX(linear) + (write ? SHADOW_WRITE : 0)])
+		return NULL;
+	return p.host;
+}
+
+uint64_t
+fetch_phys(struct cpu *c, uint64_t linear)
+{
+	uint32_t entry;
+
+	if (!in_long_mode(c))
+		linear = (uint32_t)linear;
+	else if (!is_canonical(linear))
+		cpu_raise_error(c, EXC_GP, 0);
+	entry = c->f.exec[SHADOW_INDEX(linear)];
+	if (entry)
+		return (uint64_t)(entry - 1) << 12 | (linear & 0xfff);
+	return translate(c, linear, ACCESS_FETCH, c->view);
+}
+
+/* ---- the translator's callbacks ---- */
+
+static void
+guest_load(struct tcg_frame *f, uint64_t linear, void *to, unsigned size, unsigned seg)
+{
+	struct cpu *c = cpu_of(f);
+
+	f->slow_loads++;
+	if (c->mode & MODE_SLOW_MEM)
+		check_slow(c, linear, size, false);
+	span_load(c, linear, to, size, c->view, seg);
+}
+
+static void
+guest_store(struct tcg_frame *f, uint64_t linear, const void *from, unsigned size, unsigned seg)
+{
+	struct cpu *c = cpu_of(f);
+
+	f->slow_stores++;
+	if (c->mode & MODE_SLOW_MEM)
+		check_slow(c, linear, size, true);
+	span_store(c, linear, from, size, c->view, seg);
+}
+
+static void *
+guest_modify(struct tcg_frame *f, uint64_t linear, unsigned size, unsigned seg)
+{
+	struct cpu *c = cpu_of(f);
+	struct piece p[2];
+	unsigned n;
+
+	f->slow_ops++;
+	if (c->mode & MODE_SLOW_MEM)
+		check_slow(c, linear, size, true);
+	n = locate_span(c, linear, size, true, c->view, seg, p);
+	check_own_code(c, &p[0]);
+	if (n == 2)
+		check_own_code(c, &p[1]);
+	if (n == 2 || !p[0].host)
+		return NULL;
+	if (p[0].is_new) {
+		space_set_dirty(c->config.mem, p[0].phys, size);
+		if (tcg_page_has_code(c->tcg, p[0].phys))
+			tcg_invalidate(c->tcg, p[0].phys, size);
+	}
+	return p[0].host;
+}
+
+static uint64_t
+guest_linear(struct tcg_frame *f, unsigned seg, uint64_t ea, unsigned size, enum tcg_access access)
+{
+	return seg_linear(cpu_of(f), seg, ea, size, access & TCG_WRITE);
+}
+
+void
+mmu_protect(void *cpu, uint64_t phys)
+{
+	struct cpu *c = cpu;
+
+	for (struct cpu *each = c->first; each; each = each->sharing)
+		shadow_drop_writes(each->shadow, phys >> 12);
+}
+
+void
+mmu_guest(struct tcg_guest *g)
+{
+	g->linear = guest_linear;
+	g->load = guest_load;
+	g->store = guest_store;
+	g->modify = guest_modify;
+	g->protect = mmu_protect;
+}
+
+/* ---- flushing ---- */
+
+void
+tlb_flush_all(struct cpu *c)
+{
+	shadow_flush_all(c->shadow);
+}
+
+void
+tlb_flush_nonglobal(struct cpu *c)
+{
+	shadow_flush_local(c->shadow);
+}
+
+void
+tlb_flush_page(struct cpu *c, uint64_t linear)
+{
+	if (!in_long_mode(c))
+		linear = (uint32_t)linear;
+	shadow_flush_page(c->shadow, linear);
+}
+
+/* ---- the machine's map ---- */
+
+void
+mmu_flush_everything(struct cpu *c)
+{
+	tlb_flush_all(c);
+	/* What is remapped at run time and holds code is below 1 MiB: PAM, SMRAM. */
+	tcg_invalidate(c->tcg, 0xa0000, 0x60000);
+}
+
+static void
+map_changed(void *opaque)
+{
+	struct cpu *c = opaque;
+
+	if (pthread_equal(pthread_self(), c->thread)) {
+		mmu_flush_everything(c);
+		return;
+	}
+	atomic_store(&c->flush_wanted, true);
+	__atomic_store_n(&c->f.pending, 1, __ATOMIC_SEQ_CST);
+}
+
+static void
+map_written(void *opaque, gpa addr, uint64_t len)
+{
+	struct cpu *c = opaque;
+
+	if (c == c->first)
+		tcg_invalidate(c->tcg, addr, len);
+}
+
+static void
+map_clean(void *opaque, gpa addr, uint64_t len)
+{
+	struct cpu *c = opaque;
+	bool own = pthread_equal(pthread_self(), c->thread);
+
+	for (gpa page = addr >> 12; len && page <= (addr + len - 1) >> 12; page++)
+		/* A write between the clearing and this has to be seen at the next look. */
+		if (shadow_drop_writes(c->shadow, page) && !own)
+			space_set_dirty(c->config.mem, page << 12, 4 * KiB);
+}
+
+void
+mmu_listen(struct cpu *c)
+{
+	c->listener = (struct space_listener){
+		.opaque = c, .changed = map_changed, .written = map_written, .clean = map_clean,
+	};
+	space_listen(c->config.mem, &c->listener);
+}
