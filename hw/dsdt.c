@@ -265,7 +265,6 @@ dsdt_build(struct aml *a, const struct pc_facts *facts)
 	aml_scope(a, "\\_SB");
 	aml_device(a, "PCI0");
 	aml_name_eisa(a, "_HID", "PNP0A03");
-	aml_name_int(a, "_ADR", 0);
 	aml_name_int(a, "_UID", 0);
 	add_windows(a, facts);
 	add_routing(a);

@@ -31,3 +31,6 @@ noinst_LIBRARIES += %D%/libhw.a
 %C%_libhw_a_SOURCES += %D%/smbios.c
 %C%_libhw_a_SOURCES += %D%/mptable.c
 %C%_libhw_a_SOURCES += %D%/pc_tables.c
+%C%_libhw_a_SOURCES += %D%/i82077.c
+%C%_libhw_a_SOURCES += %D%/parallel.c
+%C%_libhw_a_SOURCES += %D%/pflash.c
