@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cpu/cpuid.h"
+
+#include "base/err.h"
+#include "base/util.h"
+#include "cpu/system.h"
+
+#include <stdlib.h>
+
+static const struct {
+	const char *name;
+	uint32_t leaf, subleaf;
+	char reg;
+	uint8_t bit;
+} features[] = {
+#define REG_A 'A'
+#define REG_B 'B'
+#define REG_C 'C'
+#define REG_D 'D'
+#define FEATURE(name, leaf, subleaf, reg, bit) { #name, leaf, subleaf, REG_##reg, bit },
+#include "cpu/feature.def"
+#undef FEATURE
+};
+
+/* What there is an implementation of: the only features that a model may have. */
+static const char implemented[] =
+	" fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush acpi mmx fxsr sse sse2 ht"
+	" sse3 pclmulqdq monitor ssse3 cx16 pcid sse4_1 sse4_2 x2apic popcnt tsc_deadline aes xsave hypervisor"
+	" arat fsgsbase tsc_adjust smep erms invpcid smap umip fsrm rdpid xsaveopt xsavec xgetbv1"
+	" lahf_lm cr8_legacy 3dnowprefetch syscall nx pdpe1gb rdtscp lm ";
+
+static const struct {
+	const char *name, *vendor;
+	uint32_t signature, max_leaf;
+	const char *brand, *features;
+} models[] = {
+#define MODEL(name, vendor, signature, max_leaf, brand, features) { name, vendor, signature, max_leaf, brand, features },
+#include "cpu/model.def"
+#undef MODEL
+};
+
+/* Other spellings of features. */
+static const struct { const char *name, *ours; } aliases[] = {
+	{ "pni", "sse3" }, { "sse4.1", "sse4_1" }, { "sse4.2", "sse4_2" }, { "sse4-1", "sse4_1" }, { "sse4-2", "sse4_2" },
+	{ "tsc-deadline", "tsc_deadline" }, { "tsc-adjust", "tsc_adjust" }, { "lahf-lm", "lahf_lm" }, { "pclmuldq", "pclmulqdq" },
+	{ "cr8legacy", "cr8_legacy" }, { "sha-ni", "sha_ni" }, { "3dnowprefetch", "3dnowprefetch" }, { "xd", "nx" },
+	{ "i64", "lm" }, { "sse4a", "sse4a" },
+};
+
+/* Does the list, words between spaces, have the word? */
+static bool
+has_word(const char *list, const char *word, size_t len)
+{
+	for (const char *at = list; *at;) {
+		size_t n = strcspn(at, " ");
+
+		if (n == len && !memcmp(at, word, len))
+			return true;
+		at += n;
+		at += strspn(at, " ");
+	}
+	return false;
+}
+
+static bool
+is_implemented(unsigned feature)
+{
+	return has_word(implemented + 1, features[feature].name, strlen(features[feature].name));
+}
+
+static int
+find_feature(const char *name, size_t len)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(aliases); i++)
+		if (strlen(aliases[i].name) == len && !memcmp(aliases[i].name, name, len)) {
+			name = aliases[i].ours;
+			len = strlen(name);
+			break;
+		}
+	for (unsigned i = 0; i < ARRAY_SIZE(features); i++)
+		if (strlen(features[i].name) == len && !memcmp(features[i].name, name, len))
+			return i;
+	return -1;
+}
+
+/* One word of the list behind the model: "+f", "-f", "f=on", "f=off", "f". */
+static bool
+parse_feature(struct cpuid_model *m, const char *text, size_t len, struct err *e)
+{
+	bool on = true;
+	size_t name_len;
+	int feature;
+
+	if (len && (*text == '+' || *text == '-')) {
+		on = *text == '+';
+		text++;
+		len--;
+	}
+	for (name_len = 0; name_len < len && text[name_len] != '='; name_len++)
+		continue;
+	if (name_len < len) {
+		const char *value = text + name_len + 1;
+		size_t n = len - name_len - 1;
+
+		if (n == 3 && !memcmp(value, "off", 3))
+			on = false;
+		else if (!(n == 2 && !memcmp(value, "on", 2)))
+			return err_set(e, "-cpu: feature '%.*s' takes on or off", (int)name_len, text);
+	}
+	if (has_word("enforce check", text, name_len))
+		return true;
+	feature = find_feature(text, name_len);
+	if (feature < 0)
+		return err_set(e, "-cpu: there is no feature '%.*s'", (int)name_len, text);
+	if (on && !is_implemented(feature))
+		return err_set(e, "-cpu: feature '%.*s' is not implemented", (int)name_len, text);
+	m->has[feature] = on;
+	return true;
+}
+
+static bool
+set_model(struct cpuid_model *m, const char *name, size_t len, struct err *e)
+{
+	unsigned i = 0;
+
+	while (i < ARRAY_SIZE(models) && (strlen(models[i].name) != len || memcmp(models[i].name, name, len)))
+		i++;
+	if (i == ARRAY_SIZE(models))
+		return err_set(e, "-cpu: there is no model '%.*s'; -cpu help lists them", (int)len, name);
+	snprintf(m->vendor, sizeof(m->vendor), "%s", models[i].vendor);
+	snprintf(m->brand, sizeof(m->brand), "%s", models[i].brand);
+	m->signature = models[i].signature;
+	m->max_leaf = models[i].max_leaf;
+	m->max_ext_leaf = 0x80000008;
+	for (unsigned f = 0; f < ARRAY_SIZE(features); f++)
+		m->has[f] = has_word(models[i].features, features[f].name, strlen(features[f].name)) && is_implemented(f);
+	return true;
+}
+
+struct cpuid_model *
+cpuid_parse(const char *text, struct err *e)
+{
+	struct cpuid_model *m = xcalloc(1, sizeof(*m));
+	size_t len;
+
+	if (!text || !*text)
+		text = "max";
+	len = strcspn(text, ",");
+	if (!set_model(m, text, len, e))
+		goto fail;
+	for (text += len; *text == ','; text += len) {
+		text++;
+		len = strcspn(text, ",");
+		if (!parse_feature(m, text, len, e))
+			goto fail;
+	}
+	if (m->has[FEAT_xsave] && m->max_leaf < 0xd)
+		m->max_leaf = 0xd;
+	return m;
+fail:
+	free(m);
+	return NULL;
+}
+
+void
+cpu_list_models(FILE *to)
+{
+	fprintf(to, "Models:\n");
+	for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
+		fprintf(to, "  %-12s %s\n", models[i].name, models[i].brand);
+	fprintf(to, "Features (model,+feature,-feature):\n ");
+	for (unsigned i = 0; i < ARRAY_SIZE(features); i++)
+		if (is_implemented(i))
+			fprintf(to, " %s", features[i].name);
+	fprintf(to, "\n");
+}
+
+uint64_t
+cpuid_cr4_mask(const struct cpu *c)
+{
+	static const struct { enum cpu_feature feature; uint64_t bits; } table[] = {
+		{ FEAT_tsc, CR4_TSD }, { FEAT_de, CR4_DE }, { FEAT_pse, CR4_PSE }, { FEAT_pae, CR4_PAE }, { FEAT_mce, CR4_MCE },
+		{ FEAT_pge, CR4_PGE }, { FEAT_fxsr, CR4_OSFXSR }, { FEAT_sse, CR4_OSXMMEXCPT }, { FEAT_umip, CR4_UMIP },
+		{ FEAT_fsgsbase, CR4_FSGSBASE }, { FEAT_pcid, CR4_PCIDE }, { FEAT_xsave, CR4_OSXSAVE }, { FEAT_smep, CR4_SMEP },
+		{ FEAT_smap, CR4_SMAP },
+	};
+	uint64_t mask = CR4_PCE;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(table); i++)
+		if (cpu_has(c, table[i].feature))
+			mask |= table[i].bits;
+	return mask;
+}
+
+uint64_t
+cpuid_efer_mask(const struct cpu *c)
+{
+	return (cpu_has(c, FEAT_syscall) ? EFER_SCE : 0) | (cpu_has(c, FEAT_lm) ? EFER_LME | EFER_LMA : 0) |
+		(cpu_has(c, FEAT_nx) ? EFER_NXE : 0);
+}
+
+uint64_t
+cpuid_xcr0_mask(const struct cpu *c)
+{
+	return cpu_has(c, FEAT_xsave) ? 3 : 0;
+}
+
+/* ---- the leaves ---- */
+
+static void
+query_features(const struct cpu *c, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(features); i++)
+		if (c->model->has[i] && features[i].leaf == leaf && features[i].subleaf == subleaf)
+			out[features[i].reg - 'A'] |= 1u << features[i].bit;
+}
+
+static void
+query_1(const struct cpu *c, uint32_t out[4])
+{
+	out[0] = c->model->signature;
+	out[1] |= (c->config.id & 0xff) << 24 | 1 << 16 | 8 << 8;
+	if (c->cr4 & CR4_OSXSAVE)
+		out[2] |= 1u << 27;
+}
+
+/* Deterministic cache parameters: type, level, bytes, ways, sets. */
+static void
+query_4(uint32_t subleaf, uint32_t out[4])
+{
+	static const struct { uint8_t type, level; uint16_t ways; uint32_t sets; } caches[] = {
+		{ 1, 1, 8, 64 }, { 2, 1, 8, 64 }, { 3, 2, 16, 4096 },
+	};
+
+	if (subleaf >= ARRAY_SIZE(caches))
+		return;
+	out[0] = caches[subleaf].type | caches[subleaf].level << 5 | 1 << 8;
+	out[1] = 63 | (caches[subleaf].ways - 1u) << 22;
+	out[2] = caches[subleaf].sets - 1;
+}
+
+static void
+query_d(const struct cpu *c, uint32_t subleaf, uint32_t out[4])
+{
+	if (!cpu_has(c, FEAT_xsave))
+		return;
+	if (subleaf == 0) {
+		out[0] = cpuid_xcr0_mask(c);
+		out[1] = out[2] = 512 + 64;
+	} else if (subleaf == 1) {
+		out[1] = 512 + 64;
+	}
+}
+
+static void
+query_extended(const struct cpu *c, uint32_t leaf, uint32_t out[4])
+{
+	bool amd = !strcmp(c->model->vendor, "AuthenticAMD");
+
+	switch (leaf) {
+	case 0x80000000:
+		out[0] = c->model->max_ext_leaf;
+		if (amd)
+			memcpy(&out[1], c->model->vendor, 4), memcpy(&out[3], c->model->vendor + 4, 4),
+				memcpy(&out[2], c->model->vendor + 8, 4);
+		break;
+	case 0x80000001:
+		if (amd) {
+			uint32_t basic[4] = { 0 };
+
+			out[0] = c->model->signature;
+			query_features(c, 1, 0, basic);
+			out[3] |= basic[3] & 0x0183f3ff;
+		}
+		break;
+	case 0x80000002 ... 0x80000004:
+		memcpy(out, c->model->brand + (leaf - 0x80000002) * 16, 16);
+		break;
+	case 0x80000005:
+		if (amd)
+			out[0] = out[1] = 0x01ff01ff, out[2] = out[3] = 0x40020140;
+		break;
+	case 0x80000006:
+		out[2] = 0x02008140;
+		if (amd)
+			out[0] = 0, out[1] = 0x42004200;
+		break;
+	case 0x80000007:
+		out[3] = 1 << 8; /* the TSC is invariant */
+		break;
+	case 0x80000008:
+		out[0] = PHYS_BITS | 48 << 8;
+		break;
+	}
+}
+
+void
+cpuid_query(const struct cpu *c, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+	const struct cpuid_model *m = c->model;
+	uint64_t hz = cpu_tsc_hz(c);
+
+	memset(out, 0, 4 * sizeof(*out));
+	if (leaf >> 16 == 0x4000) {
+		if (!cpu_has(c, FEAT_hypervisor))
+			return;
+		if (leaf == 0x40000000) {
+			out[0] = 0x40000000;
+			memcpy(&out[1], "CalqueCalque", 12);
+		}
+		return;
+	}
+	if (leaf >> 31 ? leaf > m->max_ext_leaf : leaf > m->max_leaf)
+		return;
+	query_features(c, leaf, leaf == 0xd || leaf == 7 ? subleaf : 0, out);
+	if (leaf >> 31) {
+		query_extended(c, leaf, out);
+		return;
+	}
+	switch (leaf) {
+	case 0:
+		out[0] = m->max_leaf;
+		memcpy(&out[1], m->vendor, 4);
+		memcpy(&out[3], m->vendor + 4, 4);
+		memcpy(&out[2], m->vendor + 8, 4);
+		break;
+	case 1:
+		query_1(c, out);
+		break;
+	case 2:
+		out[0] = 1, out[3] = 0x2c307d;
+		break;
+	case 4:
+		query_4(subleaf, out);
+		break;
+	case 5:
+		if (cpu_has(c, FEAT_monitor))
+			out[0] = out[1] = 64, out[2] = 3;
+		break;
+	case 0xb:
+		out[2] = subleaf & 0xff;
+		out[3] = c->config.id;
+		if (subleaf == 0)
+			out[0] = 0, out[1] = 1, out[2] |= 1 << 8;
+		else if (subleaf == 1)
+			out[0] = 8, out[1] = 1, out[2] |= 2 << 8;
+		break;
+	case 0xd:
+		query_d(c, subleaf, out);
+		break;
+	case 0x15:
+		out[0] = 1, out[1] = 1, out[2] = hz;
+		break;
+	case 0x16:
+		out[0] = out[1] = hz / 1000000, out[2] = 100;
+		break;
+	}
+}
