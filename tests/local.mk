@@ -19,3 +19,17 @@ endif
 tests_test_hw_irq_SOURCES = tests/test_hw_irq.c
 tests_test_hw_irq_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_irq_LDADD = hw/libhw.a base/libbase.a $(CHECK_LIBS)
+
+dist_check_SCRIPTS += tests/cli.sh
+TESTS += tests/cli.sh
+
+if HAVE_CHECK
+check_PROGRAMS += tests/test_vm_options tests/test_loaders
+TESTS += tests/test_vm_options tests/test_loaders
+endif
+tests_test_vm_options_SOURCES = tests/test_vm_options.c
+tests_test_vm_options_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_vm_options_LDADD = $(VM_LIBS) $(CHECK_LIBS)
+tests_test_loaders_SOURCES = tests/test_loaders.c
+tests_test_loaders_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_loaders_LDADD = $(VM_LIBS) $(CHECK_LIBS)

@@ -16,6 +16,7 @@
 /* Offsets in the file's first sectors, and in the zero page. */
 enum {
 	SETUP_SECTS = 0x1f1,
+	VIDEO_MODE = 0x1fa,
 	BOOT_FLAG = 0x1fe,
 	HEADER_JUMP = 0x201,
 	MAGIC = 0x202,
@@ -131,6 +132,28 @@ can_start_directly(const struct header *h)
 		(h->xloadflags & XLF_KERNEL_64) && h->h[HEADER_JUMP] >= HEADER_LEAST - MAGIC;
 }
 
+/*
+ * "vga=" of the command line is the loader's to understand: the mode that the kernel's real-mode code is to set.  False:
+ * there is none, or the normal one.
+ */
+static bool
+video_mode(const char *cmdline, uint16_t *mode)
+{
+	const char *word = cmdline;
+
+	while ((word = strstr(word, "vga=")) != NULL && word != cmdline && word[-1] != ' ')
+		word += 4;
+	if (word == NULL)
+		return false;
+	word += 4;
+	*mode = (uint16_t)strtoul(word, NULL, 0);
+	if (strncmp(word, "ask", 3) == 0)
+		*mode = 0xfffd;
+	else if (strncmp(word, "ext", 3) == 0)
+		*mode = 0xfffe;
+	return *mode != 0 && strncmp(word, "normal", 6) != 0;
+}
+
 /* The highest place for it that the kernel allows, clear of the kernel itself. */
 static bool
 place_initrd(struct boot_piece *piece, const struct header *h, uint64_t memory_end, struct err *e)
@@ -228,7 +251,10 @@ static void
 patch_setup(uint8_t *setup, const struct header *h, const struct boot_plan *p, uint64_t real, uint64_t cmdline)
 {
 	const struct boot_piece *initrd = &p->pieces[PIECE_INITRD];
+	uint16_t mode;
 
+	if (video_mode((const char *)p->pieces[PIECE_CMDLINE].blob.data, &mode))
+		store_le(setup + VIDEO_MODE, mode, 2);
 	setup[TYPE_OF_LOADER] = LOADER_UNKNOWN;
 	if (h->version >= 0x201) {
 		setup[LOADFLAGS] |= CAN_USE_HEAP;
@@ -273,13 +299,15 @@ bool
 linux_plan(struct boot_plan *p, const struct blob *file, const struct boot_request *r, struct err *e)
 {
 	struct header h;
+	uint16_t mode;
 
 	if (!parse(&h, file, e))
 		return false;
 	if (strlen(r->append) > MIN(h.cmdline_max, 0x7000u))
 		return err_set(e, "the command line has %zu characters; this kernel takes %llu", strlen(r->append),
 			(unsigned long long)MIN(h.cmdline_max, 0x7000u));
-	bool direct = can_start_directly(&h) && !r->firmware_only;
+	/* Setting a video mode takes BIOS services. */
+	bool direct = can_start_directly(&h) && !r->firmware_only && (r->direct_only || !video_mode(r->append, &mode));
 	if (r->direct_only && !direct)
 		return err_set(e, "this kernel can't start without firmware; use kernel-through=firmware");
 	take_bytes(&p->pieces[PIECE_KERNEL], HIGH_ADDR, file->data + h.setup_bytes, h.kernel_bytes);

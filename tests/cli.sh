@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Every wrong use of the command line gives one line on standard error that says what, and exit status 1; what only
+# prints ends with 0.
+calque=${CALQUE:-./calque}
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+failed=0
+
+fail()
+{
+	echo "FAIL: $*"
+	failed=1
+}
+
+# refuse WORDS ARGUMENT...: WORDS have to be in the one line.
+refuse()
+{
+	words=$1
+	shift
+	timeout 20 "$calque" "$@" </dev/null >"$dir/out" 2>"$dir/err"
+	status=$?
+	[ $status -eq 1 ] || fail "$*: exit status $status"
+	[ "$(wc -l <"$dir/err")" -eq 1 ] || fail "$*: $(wc -l <"$dir/err") lines: $(cat "$dir/err")"
+	grep -q '^calque: ' "$dir/err" || fail "$*: no 'calque: ' in front: $(cat "$dir/err")"
+	grep -qF -- "$words" "$dir/err" || fail "$*: '$words' is not in: $(cat "$dir/err")"
+}
+
+# print WORDS ARGUMENT...: prints WORDS to standard output and ends.
+print()
+{
+	words=$1
+	shift
+	timeout 20 "$calque" "$@" </dev/null >"$dir/out" 2>"$dir/err"
+	status=$?
+	[ $status -eq 0 ] || fail "$*: exit status $status"
+	[ -s "$dir/err" ] && fail "$*: on standard error: $(cat "$dir/err")"
+	grep -qF -- "$words" "$dir/out" || fail "$*: '$words' is not in its output"
+}
+
+: >"$dir/empty"
+head -c 100000 /dev/zero >"$dir/zeros"
+head -c 65536 /dev/zero >"$dir/rom"
+printf 'QFI\373\0\0\0\3' >"$dir/cut.qcow2"
+none=$dir/missing
+
+refuse "No such file" -display none -hda "$none"
+refuse "No such file" -display none -cdrom "$none"
+refuse "No such file" -display none -fda "$none"
+refuse "No such file" -display none "$none"
+refuse "No such file" -display none -drive "file=$none,if=none,id=x" -device ide-hd,drive=x
+refuse "No such file" -display none -kernel "$none"
+refuse "No such file" -display none -fw_cfg "name=opt/x,file=$none"
+refuse "not found" -display none -bios "$none"
+refuse "multiple of 64 KiB" -display none -bios "$dir/zeros"
+refuse "multiple of 64 KiB" -display none -bios "$dir/empty"
+refuse "no kernel" -display none -kernel "$dir/zeros"
+refuse "no kernel" -display none -kernel "$dir/empty"
+refuse "-kernel" -display none -kernel "$dir"
+refuse "-hda" -display none -hda "$dir"
+refuse "-drive" -display none -drive "file=$dir/cut.qcow2"
+refuse "-drive" -display none -drive "file=$dir/zeros,format=nonsense"
+refuse "taken" -display none -hda "$dir/zeros" -drive "file=$dir/rom,index=0"
+refuse "less" -display none -m 900T
+refuse "no drive 'x'" -display none -device ide-hd,drive=x
+refuse "drive=ID" -display none -device ide-hd
+refuse "'colour'" -display none -device pc-testdev,colour=red
+refuse "no character device 'x'" -display none -device isa-debugcon,chardev=x
+refuse "-serial" -display none -serial carrier-pigeon
+refuse "-serial" -display none -serial "file:$none/x"
+refuse "-serial" -display none -serial tcp:127.0.0.1:1
+refuse "-monitor" -display none -monitor carrier-pigeon
+refuse "-pidfile" -display none -pidfile "$none/x"
+refuse "-cpu" -display none -cpu abacus
+refuse "-cpu" -display none -cpu qemu64,+abacus
+refuse "unknown option" -frobnicate
+refuse "argument is missing" -m
+refuse "networking" -nic user
+refuse "-D" -D "$none/x"
+
+print "usage: calque" -help
+print "usage: calque" -h
+print "calque " -version
+print "pc " -machine help
+print "tcg" -accel help
+print "isa-debug-exit" -device help
+print "iobase" -device isa-debug-exit,help
+print "guest_errors" -d help
+print "qemu64" -cpu help
+print "seabios" -L help
+print "none" -display help
+print "socket" -chardev help
+exit $failed
