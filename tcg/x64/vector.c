@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SSE, MMX and x87: the guest's instruction itself, on the host's registers of the same name. */
+#include "tcg/x64/gen.h"
+
+#include "tcg/vec.h"
+
+static bool
+is_mmx(const struct vec_row *v)
+{
+	return v->reg == VEC_KIND_M || v->rm == VEC_KIND_M;
+}
+
+/* Rows that stay with the interpreter: general registers that are pinned elsewhere, and stores through rDI. */
+static bool
+row_is_native(const struct vec_row *v)
+{
+	return v->form != VEC_MASK && !(v->flags & VEC_STRING);
+}
+
+bool
+vector_is_native(const struct ir *ir, const struct ir_insn *i)
+{
+	if (i->op == IR_x87)
+		return ir->native_x87;
+	return ir->native_sse && row_is_native(&vec_rows[i->sub]) && (ir->native_x87 || !is_mmx(&vec_rows[i->sub]));
+}
+
+bool
+vector_needs_x87(const struct ir_insn *i)
+{
+	return i->op == IR_x87 || is_mmx(&vec_rows[i->sub]);
+}
+
+static unsigned
+opcode_of(const struct vec_row *v)
+{
+	return (v->map == 1 ? 0x0f00 : v->map == 2 ? 0x0f3800 : 0x0f3a00) | v->opcode;
+}
+
+/* The register operand as a host register; a general one that is read may have to be loaded, one that is written stored later. */
+static unsigned
+register_operand(struct gen *g, const struct ir_insn *i, struct ir_opnd o, bool read, unsigned scratch)
+{
+	if (o.kind != IR_GPR && o.kind != IR_TEMP)
+		return o.reg;
+	if (is_pinned(o))
+		return host_of[o.reg];
+	if (read)
+		return operand_reg(g, i, o, 8, scratch);
+	return scratch;
+}
+
+static bool
+vector(struct gen *g, const struct ir_insn *i)
+{
+	const struct vec_row *v = &vec_rows[i->sub];
+	struct ir_opnd reg = v->form == VEC_MR ? i->src : i->dst, other = v->form == VEC_MR ? i->dst : i->src;
+	bool memory = ir_has_mem(i);
+	unsigned width = v->flags & VEC_WIDE && i->src_width == 8 ? 8 : 4, r;
+	struct rm rm;
+
+	if (v->form == VEC_EXT)
+		other = i->dst;
+	if (v->flags & VEC_FLAGS)
+		flags_clobber(g);
+	if (memory) {
+		rm = memory_operand(g, i, i->mem.size ? i->mem.size : i->width);
+		/* A general register beside memory does not occur but in the register's own direction, as with cvtsd2si. */
+	} else {
+		rm = rm_reg(register_operand(g, i, other, v->form != VEC_MR, S1));
+	}
+	r = v->form == VEC_EXT ? (unsigned)v->ext | ASM_EXT : register_operand(g, i, reg, false, S2);
+	op_rm(&g->a, v->prefix, width, opcode_of(v), r, rm);
+	if (v->flags & VEC_IMM8)
+		put8(&g->a, i->aux);
+	if (v->flags & VEC_FLAGS)
+		flags_defined(g, i);
+	if ((i->dst.kind == IR_GPR || i->dst.kind == IR_TEMP) && !is_pinned(i->dst))
+		mov_store(&g->a, 8, operand_rm(i->dst), v->form == VEC_MR ? S1 : S2);
+	if (memory)
+		memory_done(g);
+	return true;
+}
+
+/* x87 opcodes that touch the host's flags or general registers, or wait for exceptions where the guest would not. */
+enum { X87_FNSTSW_AX = 7 << 8 | 0xe0 };
+
+static bool
+x87_reads_flags(unsigned sub)
+{
+	unsigned opcode = sub >> 8, modrm = sub & 0xff;
+
+	return modrm >= 0xc0 && (opcode == 2 || opcode == 3) && modrm < 0xe0; /* FCMOVcc */
+}
+
+static bool
+x87_writes_flags(unsigned sub)
+{
+	unsigned opcode = sub >> 8, modrm = sub & 0xff;
+
+	return modrm >= 0xe8 && modrm < 0xf8 && (opcode == 3 || opcode == 7); /* F(U)COMI(P) */
+}
+
+static bool
+x87(struct gen *g, const struct ir_insn *i)
+{
+	unsigned opcode = 0xd8 | i->sub >> 8, modrm = i->sub & 0xff;
+	struct rm m;
+
+	if (ir_has_mem(i)) {
+		m = memory_operand(g, i, i->mem.size ? i->mem.size : i->width);
+		op_rm(&g->a, 0, 4, opcode, (modrm >> 3 & 7) | ASM_EXT, m);
+		memory_done(g);
+		return true;
+	}
+	if (i->sub == X87_FNSTSW_AX) {
+		flags_save(g);
+		mov_rr(&g->a, 8, S2, H_RAX);
+		put8(&g->a, 0xdf);
+		put8(&g->a, 0xe0);
+		mov_store(&g->a, 2, rm_reg(host_of[0]), H_RAX);
+		mov_rr(&g->a, 8, H_RAX, S2);
+		return true;
+	}
+	if (modrm < 0xc0)
+		return false;
+	if (x87_reads_flags(i->sub))
+		flags_to_host(g);
+	put8(&g->a, opcode);
+	put8(&g->a, modrm);
+	if (x87_writes_flags(i->sub))
+		flags_defined(g, i);
+	return true;
+}
+
+bool
+emit_vector(struct gen *g, const struct ir_insn *i)
+{
+	if ((i->op != IR_vec && i->op != IR_x87) || !vector_is_native(g->ir, i))
+		return false;
+	return i->op == IR_vec ? vector(g, i) : x87(g, i);
+}
