@@ -405,21 +405,21 @@ lengths(struct insn *i, const struct reader *r, enum decode_result otherwise)
 	return r->more ? DECODE_MORE : otherwise;
 }
 
-/* A vector instruction: ModRM always, an imm8 if the row has one. */
+/* A vector instruction: always with ModRM, and with an imm8 if the row says so. */
 static enum decode_result
 vector(struct insn *i, struct decode_mode m, struct reader *r)
 {
-	bool has_modrm = vec_has_modrm(i->map, i->opcode), rip_relative = false;
+	bool rip_relative = false;
 
-	if (has_modrm)
+	if (vec_exists(i))
 		modrm(i, r);
 	i->vec = vec_find(i);
 	if (i->vec == NULL)
 		return lengths(i, r, DECODE_UD);
 	operand_sizes(i, m);
-	if (has_modrm && i->mod != 3)
+	if (i->mod != 3)
 		rip_relative = memory(i, m, r);
-	if (vec_has_imm(i->vec))
+	if (i->vec->flags & VEC_IMM8)
 		i->imm = (int64_t)get(r, 1);
 	if (rip_relative)
 		i->mem.disp += (int64_t)(i->rip + r->at);

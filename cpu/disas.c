@@ -15,6 +15,7 @@
 #include "base/trace.h"
 #include "cpu/decode.h"
 #include "cpu/state.h"
+#include "cpu/vec.h"
 
 enum { MAX_LEN = 15, TEXT = 160 };
 
@@ -51,7 +52,7 @@ text_of(const uint8_t *bytes, unsigned avail, uint64_t rip, struct decode_mode m
 
 	if (decode(&i, bytes, avail, rip, m) != DECODE_OK)
 		return 0;
-	snprintf(text, TEXT, "%s", i.row != NULL ? i.row->name : "vector");
+	snprintf(text, TEXT, "%s", i.row != NULL ? i.row->name : i.vec->name);
 	return i.len;
 }
 #endif

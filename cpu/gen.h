@@ -54,6 +54,8 @@ val gen_pop_load(struct trans *t, unsigned width);
 /* Helper calls with the instruction's length, width, segment and address size in AUX. */
 struct ir_insn *gen_helper(struct trans *t, const struct ir_helper *h, val dst, val a, val b, unsigned n);
 void gen_raise(struct trans *t, enum vector v);
+/* True: SSE isn't to be used now; #UD or #NM has been raised. */
+bool gen_sse_off(struct trans *t);
 
 /* Ends of a block. */
 uint64_t target_of(const struct trans *t, uint64_t rip); /* cut to the width of IP */

@@ -14,14 +14,17 @@ x87_off(struct trans *t)
 	return true;
 }
 
-static struct ir_insn *
+static void
 x87(struct trans *t, unsigned width, val dst, val src)
 {
 	const struct insn *i = &t->insn;
 	struct ir_insn *n = ir_op2(t->ir, IR_x87, width, dst, src);
+	unsigned op = i->opcode & 7;
 
-	n->sub = (i->opcode & 7) << 8 | (i->mod == 3 ? i->modrm : i->reg << 3);
-	return n;
+	n->sub = op << 8 | (i->mod == 3 ? i->modrm : i->reg << 3);
+	/* FCMOVcc reads flags, FCOMI and its kin write them. */
+	if (i->mod != 3 || (op != 2 && op != 3 && op != 7))
+		n->reads = n->writes = 0;
 }
 
 /* Reads memory. */
@@ -182,9 +185,8 @@ gen_XRSTORS(struct trans *t)
 
 /* ---- MXCSR ---- */
 
-/* True: it has raised #UD or #NM. */
-static bool
-sse_off(struct trans *t)
+bool
+gen_sse_off(struct trans *t)
 {
 	bool undefined = t->mode & MODE_EM || !(t->cpu->cr4 & CR4_OSFXSR);
 
@@ -197,7 +199,7 @@ sse_off(struct trans *t)
 void
 gen_LDMXCSR(struct trans *t)
 {
-	if (sse_off(t))
+	if (gen_sse_off(t))
 		return;
 	gen_helper(t, &helper_ldmxcsr, ir_none(), temp_zero_extended(t, 4, opnd(t, 0)), ir_none(), 0);
 	end_next(t);
@@ -208,7 +210,7 @@ gen_STMXCSR(struct trans *t)
 {
 	val v = ir_temp(t->ir);
 
-	if (sse_off(t))
+	if (gen_sse_off(t))
 		return;
 	gen_helper(t, &helper_stmxcsr, v, ir_none(), ir_none(), 0);
 	ir_op2(t->ir, IR_mov, 4, opnd(t, 0), v);

@@ -4,15 +4,15 @@
 #define CPU_VEC_H
 
 #include "cpu/decode.h"
+#include "tcg/vec.h"
 
-struct vec_row;
-
-/* Has the opcode a ModRM byte?  All but EMMS do. */
-bool vec_has_modrm(unsigned map, unsigned opcode);
-/* The row for I's map, opcode, mandatory prefix and, where it counts, ModRM; NULL: undefined. */
+/* May there be a row for I's map, opcode and mandatory prefix? */
+bool vec_exists(const struct insn *i);
+/* The row for I's map, opcode, mandatory prefix and ModRM; NULL: undefined. */
 const struct vec_row *vec_find(const struct insn *i);
-bool vec_has_imm(const struct vec_row *v);
 /* Register and memory forms as the row allows them? */
 bool vec_is_legal(const struct insn *i);
+/* The feature that it needs. */
+enum cpu_feature vec_feature(const struct vec_row *v);
 
 #endif

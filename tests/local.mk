@@ -33,3 +33,13 @@ tests_test_vm_options_LDADD = $(VM_LIBS) $(CHECK_LIBS)
 tests_test_loaders_SOURCES = tests/test_loaders.c
 tests_test_loaders_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_loaders_LDADD = $(VM_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
+if HAVE_CAPSTONE
+check_PROGRAMS += tests/test_cpu_decode
+TESTS += tests/test_cpu_decode
+endif
+endif
+tests_test_cpu_decode_SOURCES = tests/test_cpu_decode.c
+tests_test_cpu_decode_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(CAPSTONE_CFLAGS)
+tests_test_cpu_decode_LDADD = cpu/libcpu.a tcg/libtcg.a base/libbase.a $(CHECK_LIBS) $(CAPSTONE_LIBS)
