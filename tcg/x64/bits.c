@@ -210,6 +210,49 @@ store_ah(struct gen *g, const struct ir_insn *i)
 	return true;
 }
 
+/* S2 = the five flags of AH as they stand in EFLAGS. */
+static void
+low_flags(struct gen *g)
+{
+	flags_clobber(g);
+	mov_rr(&g->a, 4, S2, H_RAX);
+	shift_imm(&g->a, 4, 5, S2, 8);
+	alu_imm(&g->a, 4, 4, rm_reg(S2), 0xd5);
+}
+
+static bool
+get_flags(struct gen *g, const struct ir_insn *i)
+{
+	if (i->dst.kind == IR_MEM || (i->op == IR_lahf && i->dst.kind != IR_GPRH))
+		return false;
+	low_flags(g);
+	if (i->op == IR_lahf) {
+		alu_imm(&g->a, 4, 1, rm_reg(S2), 2);
+	} else {
+		op_rm(&g->a, 0, 4, 0x0fb6, S1 | ASM_RM_BYTE, rm_reg(H_RAX));
+		shift_imm(&g->a, 4, 4, S1, 11);
+		op_rm(&g->a, 0, 4, 0x0b, S2, rm_reg(S1));
+	}
+	store_operand(g, i->dst, i->width, S2);
+	return true;
+}
+
+static bool
+set_flags(struct gen *g, const struct ir_insn *i)
+{
+	if (i->dst.kind == IR_MEM || i->dst.kind == IR_GPRH || i->width < 2)
+		return false;
+	mov_load(&g->a, 4, H_RAX, operand_rm(i->dst));
+	mov_rr(&g->a, 4, S2, H_RAX);
+	shift_imm(&g->a, 4, 5, H_RAX, 11);
+	alu_imm(&g->a, 4, 4, rm_reg(H_RAX), 1);
+	alu_imm(&g->a, 4, 4, rm_reg(S2), 0xd5);
+	shift_imm(&g->a, 4, 4, S2, 8);
+	op_rm(&g->a, 0, 4, 0x0b, H_RAX, rm_reg(S2));
+	g->flags = IN_AX;
+	return true;
+}
+
 bool
 emit_bits(struct gen *g, const struct ir_insn *i)
 {
@@ -228,6 +271,11 @@ emit_bits(struct gen *g, const struct ir_insn *i)
 		return true;
 	case IR_sahf:
 		return store_ah(g, i);
+	case IR_lahf:
+	case IR_getflags:
+		return get_flags(g, i);
+	case IR_setflags:
+		return set_flags(g, i);
 	default:
 		return shift(g, i) || double_shift(g, i) || scan(g, i);
 	}
