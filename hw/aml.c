@@ -45,7 +45,8 @@ bytes_zeros(struct bytes *b, size_t len)
 		b->capacity = align_up(2 * (b->len + len), 256);
 		b->data = xrealloc(b->data, b->capacity);
 	}
-	memset(b->data + b->len, 0, len);
+	if (len != 0)
+		memset(b->data + b->len, 0, len);
 	b->len += len;
 }
 

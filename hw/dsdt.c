@@ -203,7 +203,10 @@ add_isa(struct aml *a, const char *name, const char *id, int uid, struct bytes *
 static void
 add_ports(struct aml *a, const struct pc_facts *facts)
 {
-	static const struct { uint16_t port; uint8_t irq; } coms[4] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
+	static const struct {
+		uint16_t port;
+		uint8_t irq;
+	} coms[4] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
 	struct bytes r = { 0 };
 	char name[8];
 

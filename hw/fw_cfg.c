@@ -194,7 +194,7 @@ static uint64_t
 dma_ports_read(void *opaque, uint64_t offset, unsigned size)
 {
 	(void)opaque;
-	return load_le("QEMU CFG" + offset, size);
+	return load_le(&"QEMU CFG"[offset], size);
 }
 
 static void

@@ -59,7 +59,8 @@ enum {
 	CONFIG_NO_POLL = 0x10,
 };
 
-enum { DRIVES = 2, SELECTS = 4, SECTOR_CODE = 2, RATE_500 = 1 << 0, RATE_300 = 1 << 1, RATE_250 = 1 << 2, RATE_1000 = 1 << 3 };
+enum { DRIVES = 2, SELECTS = 4, SECTOR_CODE = 2 };
+enum { RATE_500 = 1 << 0, RATE_300 = 1 << 1, RATE_250 = 1 << 2, RATE_1000 = 1 << 3 };
 enum { STEP_NS = 200000, DMA_CHANNEL = 2 };
 enum phase { PHASE_COMMAND, PHASE_EXECUTION, PHASE_RESULT, PHASES };
 enum kind { KIND_READ, KIND_WRITE, KIND_VERIFY, KIND_FORMAT, KIND_IDENTIFY, KINDS };
@@ -112,12 +113,12 @@ struct i82077 {
 		uint8_t seeking, sought;     /* a bit per drive */
 		uint8_t seek_status[SELECTS];
 		uint8_t tracks[SELECTS], targets[SELECTS];
-		bool changed[DRIVES];
+		uint8_t changed[DRIVES];
 		uint8_t kind;                /* enum kind, of the transfer */
 		bool both_sides, deleted, by_port, port_ready, last_done;
 		bool io_wanted;              /* a request is under way, or waits for one that outlived a reset */
 		uint8_t drive, side, cylinder, head, sector, size_code, last_sector, left, filler;
-		uint8_t reserved[5];
+		uint8_t reserved[9];
 	} state;
 };
 
@@ -732,7 +733,7 @@ step_fire(void *opaque)
 			continue;
 		f->state.tracks[drive] = f->state.targets[drive];
 		if (media_in(f, drive) != NULL)
-			f->state.changed[drive] = false;
+			f->state.changed[drive] = 0;
 	}
 	f->state.seeking = 0;
 	f->state.sought |= ended;
@@ -917,7 +918,7 @@ dir_read(void *opaque, uint64_t offset, unsigned size)
 	unsigned drive = f->state.dor & 3;
 
 	(void)offset, (void)size;
-	return drive < DRIVES && f->types[drive] != 0 && f->state.changed[drive] ? DIR_CHANGED : 0;
+	return drive < DRIVES && f->types[drive] != 0 && f->state.changed[drive] != 0 ? DIR_CHANGED : 0;
 }
 
 static void
@@ -993,7 +994,7 @@ i82077_reset(struct dev *d)
 	f->state.perpendicular = 0;
 	memset(f->state.specify, 0, sizeof(f->state.specify));
 	for (unsigned i = 0; i < DRIVES; i++)
-		f->state.changed[i] = true;
+		f->state.changed[i] = 1;
 	controller_reset(f);
 }
 
@@ -1009,9 +1010,9 @@ i82077_loaded(struct dev *d, struct err *e)
 		command_over(f);
 	if (f->state.phase == PHASE_RESULT && f->state.result_at >= f->state.result_len)
 		command_over(f);
-	if (f->state.data_at >= f->state.data_len)
+	if (f->state.data_at >= f->state.data_len || f->state.kind == KIND_VERIFY || f->state.kind == KIND_IDENTIFY)
 		f->state.port_ready = false;
-	if (f->state.io_wanted && f->state.phase == PHASE_EXECUTION)
+	if (f->state.io_wanted && f->state.phase == PHASE_EXECUTION && f->state.kind != KIND_IDENTIFY)
 		io_start(f);
 	update(f);
 	return true;
@@ -1048,7 +1049,7 @@ static const struct dev_class i82077_class = {
 	.destroy = i82077_destroy,
 };
 
-/* The first drive is always there, the second one if it has a disk at the start; both are of their first medium's kind. */
+/* The first drive is always there, the second one if it has a disk at the start; their kind is their first medium's. */
 struct dev *
 i82077_new(const struct dev_env *env, struct irq out, struct dev *dma, struct disk *drives[2])
 {
@@ -1092,5 +1093,5 @@ i82077_change(struct dev *d, unsigned drive, struct disk *disk)
 		return;
 	f->disks[drive] = disk;
 	f->media[drive] = media_of(disk);
-	f->state.changed[drive] = true;
+	f->state.changed[drive] = 1;
 }

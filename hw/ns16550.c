@@ -252,7 +252,7 @@ tx_put(struct ns16550 *u, uint8_t byte)
 		tx_send(u);
 }
 
-/* The modem's lines: those of the peer, always there, or in loopback mode our own outputs.  Changes leave their marks. */
+/* The modem's lines: a peer that is always there, or in loopback mode our own outputs.  Changes leave their marks. */
 static void
 modem_update(struct ns16550 *u)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * QEMU's pc-testdev, which kvm-unit-tests drives: a register that reads back what was written (E0h as a whole, E8h byte
- * by byte), a port that asks the host to drop a page (E4h; nothing is kept that would need it), one port for
- * each of 24 interrupt lines (2000h-2017h), 64 KiB of byte-addressed registers at FF000000h, and the old message port F1h.
+ * by byte), a port that asks the host to drop a page (E4h; nothing is kept that would need it), one port for each of
+ * 24 interrupt lines (2000h-2017h), 64 KiB of registers at FF000000h, and the old message port F1h.
  */
 #include "hw/hw.h"
 
@@ -143,7 +143,7 @@ pc_testdev_new(const struct dev_env *env, struct irq lines[24])
 	region_init_io(&t->memory, "testdev_memory", &memory_ops, t, MEMORY_SIZE);
 	space_add(env->io, &t->whole, 0xe0, 0);
 	space_add(env->io, &t->flush, 0xe4, 0);
-	space_add(env->io, &t->bytes, 0xe8, 0);
+	space_add(env->io, &t->bytes, 0xe8, -1); /* below a debug console at E9h */
 	space_add(env->io, &t->message, 0xf1, 0);
 	space_add(env->io, &t->line_ports, 0x2000, 0);
 	space_add(env->mem, &t->memory, 0xff000000, 0);

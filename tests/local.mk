@@ -43,3 +43,45 @@ endif
 tests_test_cpu_decode_SOURCES = tests/test_cpu_decode.c
 tests_test_cpu_decode_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(CAPSTONE_CFLAGS)
 tests_test_cpu_decode_LDADD = cpu/libcpu.a tcg/libtcg.a base/libbase.a $(CHECK_LIBS) $(CAPSTONE_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += tests/test_disk tests/test_hw_pci tests/test_hw_ide
+TESTS += tests/test_disk tests/test_hw_pci tests/test_hw_ide
+endif
+tests_test_disk_SOURCES = tests/test_disk.c
+tests_test_disk_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_disk_LDADD = $(DISK_LIBS) $(CHECK_LIBS)
+tests_test_hw_pci_SOURCES = tests/test_hw_pci.c
+tests_test_hw_pci_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_pci_LDADD = $(HW_LIBS) $(CHECK_LIBS)
+tests_test_hw_ide_SOURCES = tests/test_hw_ide.c
+tests_test_hw_ide_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_ide_LDADD = $(HW_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += tests/test_hw_vga tests/test_ui tests/test_monitor
+TESTS += tests/test_hw_vga tests/test_ui tests/test_monitor
+endif
+tests_test_hw_vga_SOURCES = tests/test_hw_vga.c
+tests_test_hw_vga_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_vga_LDADD = hw/libhw.a base/libbase.a $(CHECK_LIBS)
+tests_test_ui_SOURCES = tests/test_ui.c
+tests_test_ui_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_ui_LDADD = $(UI_LIBS) $(CHECK_LIBS)
+tests_test_monitor_SOURCES = tests/test_monitor.c
+tests_test_monitor_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_monitor_LDADD = vm/libvm.a $(UI_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += tests/test_hw_isa tests/test_hw_fwcfg tests/test_hw_floppy
+TESTS += tests/test_hw_isa tests/test_hw_fwcfg tests/test_hw_floppy
+endif
+tests_test_hw_isa_SOURCES = tests/test_hw_isa.c
+tests_test_hw_isa_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_isa_LDADD = hw/libhw.a base/libbase.a $(CHECK_LIBS)
+tests_test_hw_fwcfg_SOURCES = tests/test_hw_fwcfg.c
+tests_test_hw_fwcfg_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_fwcfg_LDADD = hw/libhw.a base/libbase.a $(CHECK_LIBS)
+tests_test_hw_floppy_SOURCES = tests/test_hw_floppy.c
+tests_test_hw_floppy_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_floppy_LDADD = hw/libhw.a base/libbase.a $(CHECK_LIBS)
