@@ -280,8 +280,8 @@ chr_look_up(char *text, bool passive, int socktype, struct addrinfo **list, stru
 		host[strlen(host) - 1] = '\0';
 		host++;
 	}
-	if (*port == '\0')
-		return err_set(e, "the port is missing: say HOST:PORT");
+	if (*port < '0' || *port > '9')
+		return err_set(e, "the port's number is missing: say HOST:PORT");
 	error = getaddrinfo(host, port, &hints, list);
 	if (error != 0)
 		return err_set(e, "%s:%s: %s", host != NULL ? host : "", port, gai_strerror(error));

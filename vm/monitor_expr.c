@@ -138,6 +138,13 @@ apply(struct expr *x, char op, uint64_t right, uint64_t *value)
 	return true;
 }
 
+/* "16 /tmp/x": a path after the expression, no division. */
+static bool
+begins_path(const char *p)
+{
+	return p[0] == '/' && isspace((unsigned char)p[-1]) && (isalpha((unsigned char)p[1]) || p[1] == '_' || p[1] == '.');
+}
+
 static bool
 eval_level(struct expr *x, unsigned level, uint64_t *value)
 {
@@ -152,7 +159,7 @@ eval_level(struct expr *x, unsigned level, uint64_t *value)
 
 		skip_space(x);
 		op = *x->p;
-		if (op == '\0' || strchr(levels[level], op) == NULL)
+		if (op == '\0' || strchr(levels[level], op) == NULL || begins_path(x->p))
 			return true;
 		if ((op == '<' || op == '>') && x->p[1] != op)
 			return err_set(x->e, "shifts are << and >>");
