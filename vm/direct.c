@@ -272,8 +272,8 @@ put_kernel(struct machine *m)
 void
 direct_start(struct machine *m)
 {
-	set_up_bridges(m);
 	assign_pci(m);
+	set_up_bridges(m);
 	set_up_apic(m);
 	set_up_text_mode(m);
 	put_bios_data(m);

@@ -365,7 +365,6 @@ machine_free(struct machine *m)
 	space_free(m->mem);
 	space_free(m->io);
 	dev_free_all(m->devices);
-	pci_bus_free(m->pci);
 	machine_close_drives(m);
 	machine_close_lines(m);
 	loop_unlock(m->loop);
