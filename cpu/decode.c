@@ -133,7 +133,8 @@ insn_addressing(struct decode_mode m, unsigned seg)
 {
 	if (m.code == 8)
 		return seg >= SEG_FS ? ADDR_BASE : ADDR_FLAT;
-	return m.flat && seg < SEG_FS ? ADDR_FLAT : ADDR_CHECKED;
+	/* A code segment can't be written, flat or not. */
+	return m.flat && seg < SEG_FS && seg != SEG_CS ? ADDR_FLAT : ADDR_CHECKED;
 }
 
 static void

@@ -85,3 +85,11 @@ tests_test_hw_fwcfg_LDADD = hw/libhw.a base/libbase.a $(CHECK_LIBS)
 tests_test_hw_floppy_SOURCES = tests/test_hw_floppy.c
 tests_test_hw_floppy_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_floppy_LDADD = hw/libhw.a base/libbase.a $(CHECK_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += tests/test_cpu_exec
+TESTS += tests/test_cpu_exec
+endif
+tests_test_cpu_exec_SOURCES = tests/test_cpu_exec.c
+tests_test_cpu_exec_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_cpu_exec_LDADD = cpu/libcpu.a tcg/libtcg.a base/libbase.a $(CHECK_LIBS) $(CAPSTONE_LIBS)
