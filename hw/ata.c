@@ -309,24 +309,24 @@ submit_flush(struct ata_drive *d)
 	disk_flush(d->disk, request_done, take_request(d, 0));
 }
 
+/* The list may have ended with the last byte: then the master is not ready, and need not be. */
 static void
 continue_dma_in(struct ata_drive *d)
 {
 	struct ata_channel *ch = d->channel;
 	struct ata_state *s = d->s;
+	bool ready = ch->dma->ready(ch->dma_opaque, true);
 
-	if (!ch->dma->ready(ch->dma_opaque, true))
-		return;
-	if (s->pos < s->filled)
+	if (ready && s->pos < s->filled)
 		s->pos += ch->dma->to_memory(ch->dma_opaque, s->buffer + s->pos, s->filled - s->pos);
 	if (s->pos < s->filled)
 		return;
-	if (s->left > 0)
-		submit_read(d);
-	else if (d->kind == ATA_CD)
+	if (s->left == 0 && d->kind == ATA_CD)
 		atapi_complete(d);
-	else
+	else if (s->left == 0)
 		ata_complete(d);
+	else if (ready)
+		submit_read(d);
 }
 
 void
