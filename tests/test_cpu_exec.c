@@ -82,7 +82,7 @@ modify(struct tcg_frame *f, uint64_t at, unsigned size, unsigned seg)
 	return (void *)(uintptr_t)at;
 }
 
-static _Noreturn void
+static __attribute__((noreturn)) void
 fault(struct tcg_frame *f)
 {
 	(void)f;
