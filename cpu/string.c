@@ -7,8 +7,7 @@
  */
 #include <string.h>
 
-#include "cpu/helpers.h"
-#include "cpu/state.h"
+#include "cpu/system.h"
 
 enum { RAX, RCX, RSI = 6, RDI, PAGE = 4096 };
 
@@ -19,12 +18,6 @@ struct rep {
 	bool down;
 	uint64_t left;   /* elements, as of rCX */
 };
-
-static uint64_t
-width_mask(unsigned width)
-{
-	return width == 8 ? ~0ull : (1ull << 8 * width) - 1;
-}
 
 static void
 set_reg(struct rep *r, unsigned reg, uint64_t v)
