@@ -34,7 +34,7 @@ enum { SHADOW_BITS = 36 };
 #define SHADOW_INDEX(lin) ((uint64_t)(lin) << 16 >> 28)
 #define SHADOW_WRITE (1ull << SHADOW_BITS)
 
-/* One line of a jump cache.  rip is compared whole; empty lines hold code of the miss stub and rip = 1 (an odd, impossible key). */
+/* One line of a jump cache.  rip is compared whole; empty lines hold an address that belongs to another line. */
 struct tcg_jump {
 	uint64_t rip;
 	const void *code; /* the block's guarded entry */

@@ -301,8 +301,8 @@ check_op(const struct ir_insn *i)
 		return "a high byte at another width than 1";
 	if (ir_ops[i->op].traits & COND && i->cond > 15)
 		return "no such condition";
-	if (i->attr & IR_LOCKED && i->dst.kind != IR_MEM)
-		return "an atomic operation without memory to write";
+	if (i->attr & IR_LOCKED && (i->attr & (IR_READ | IR_WRITE)) != (IR_READ | IR_WRITE))
+		return "an atomic operation that does not read and write memory";
 	if ((i->reads | i->writes) & ~FL_ALL)
 		return "no such flag";
 	if ((i->op == IR_movzx || i->op == IR_movsx) && (i->src_width == 0 || i->src_width >= i->width))

@@ -106,6 +106,13 @@ jump_index(uint64_t rip)
 	return (rip ^ rip >> 12) & (TCG_JUMPS - 1);
 }
 
+/* The key of an empty line: an address that belongs to another line. */
+static uint64_t
+no_key(unsigned line)
+{
+	return line ^ 1;
+}
+
 struct tcg_jump *
 tcg_jumps_new(struct tcg *t)
 {
@@ -113,7 +120,7 @@ tcg_jumps_new(struct tcg *t)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < TCG_JUMPS; i++)
-		j[i].rip = 1;
+		j[i].rip = no_key(i);
 	pthread_mutex_lock(&t->lock);
 	while (n < JUMP_CACHES && t->jumps[n] != NULL)
 		n++;
@@ -146,21 +153,22 @@ tcg_remember(struct tcg_frame *f, uint64_t rip, struct tcg_block *block)
 	if (f->jumps == NULL || block->dead || !block->kept || log_on(LOG_BIT_nochain))
 		return;
 	j = &f->jumps[jump_index(rip)];
-	/* An odd address with bit 0 alone is no line's key; what is found under RIP has to be whole. */
-	__atomic_store_n(&j->rip, 1, __ATOMIC_RELEASE);
+	/* What is found under RIP has to be whole. */
+	__atomic_store_n(&j->rip, no_key(jump_index(rip)), __ATOMIC_RELEASE);
 	__atomic_store_n(&j->code, block->guarded, __ATOMIC_RELEASE);
-	if (rip != 1)
-		__atomic_store_n(&j->rip, rip, __ATOMIC_RELEASE);
+	__atomic_store_n(&j->rip, rip, __ATOMIC_RELEASE);
 }
 
 static void
 forget(struct tcg *t, const struct tcg_block *b)
 {
+	unsigned line = jump_index(b->key.rip);
+
 	for (unsigned n = 0; n < JUMP_CACHES; n++) {
 		struct tcg_jump *j = t->jumps[n];
 
-		if (j != NULL && j[jump_index(b->key.rip)].code == b->guarded)
-			__atomic_store_n(&j[jump_index(b->key.rip)].rip, 1, __ATOMIC_RELEASE);
+		if (j != NULL && j[line].code == b->guarded)
+			__atomic_store_n(&j[line].rip, no_key(line), __ATOMIC_RELEASE);
 	}
 }
 
