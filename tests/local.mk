@@ -93,3 +93,11 @@ endif
 tests_test_cpu_exec_SOURCES = tests/test_cpu_exec.c
 tests_test_cpu_exec_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_cpu_exec_LDADD = cpu/libcpu.a tcg/libtcg.a base/libbase.a $(CHECK_LIBS) $(CAPSTONE_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += tests/test_tcg
+TESTS += tests/test_tcg
+endif
+tests_test_tcg_SOURCES = tests/test_tcg.c tests/tcg_guest.c tests/tcg_guest.h
+tests_test_tcg_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_tcg_LDADD = $(TCG_LIBS) $(CHECK_LIBS)

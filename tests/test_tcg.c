@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The IR: its text form (golden texts under tests/ir), its verifier, the pass over flags; blocks and their links. */
+#include "tcg/tcg.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/util.h"
+#include "tests/tcg_guest.h"
+
+enum { TEXT = 65536 };
+
+/* ---- texts ---- */
+
+static uint64_t
+helper_add(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
+{
+	(void)f;
+	return a + b + aux;
+}
+
+static const struct ir_helper add = { "add", helper_add, false }, nothing = { "nothing", helper_add, false };
+static const struct ir_helper *const helpers[] = { &add, &nothing, NULL };
+
+static char *
+print(const struct ir *ir)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	ir_print(ir, to);
+	fclose(to);
+	return text;
+}
+
+static struct ir *
+parse(const char *text)
+{
+	struct ir *ir = xcalloc(1, sizeof(*ir));
+	char why[200] = "";
+
+	ck_assert_msg(ir_parse(ir, text, helpers, why, sizeof(why)), "%s", why);
+	return ir;
+}
+
+static char *
+golden(const char *name)
+{
+	const char *dir = getenv("srcdir");
+	char path[4096], *text = xcalloc(1, TEXT);
+	FILE *from;
+
+	snprintf(path, sizeof(path), "%s/tests/ir/%s.txt", dir != NULL ? dir : ".", name);
+	from = fopen(path, "r");
+	ck_assert_msg(from != NULL, "%s is missing", path);
+	ck_assert(fread(text, 1, TEXT - 1, from) > 0);
+	fclose(from);
+	return text;
+}
+
+static const char *const goldens[] = { "integer", "segments", "vector", "exit", "call" };
+
+START_TEST(text_comes_back)
+{
+	char *text = golden(goldens[_i]), *again;
+	struct ir *ir = parse(text);
+
+	again = print(ir);
+	ck_assert_str_eq(again, text);
+	ck_assert_ptr_eq(ir_verify(ir), NULL);
+	free(ir);
+	free(again);
+	free(text);
+}
+END_TEST
+
+START_TEST(every_operation_has_a_text)
+{
+	bool seen[IR_OPS] = { false };
+
+	for (unsigned n = 0; n < ARRAY_SIZE(goldens); n++) {
+		char *text = golden(goldens[n]);
+		struct ir *ir = parse(text);
+
+		for (unsigned k = 0; k < ir->count; k++)
+			seen[ir->insn[k].op] = true;
+		free(ir);
+		free(text);
+	}
+	for (unsigned op = 0; op < IR_OPS; op++)
+		ck_assert_msg(seen[op], "no golden text has %s", ir_op_name(op));
+}
+END_TEST
+
+#define BEGIN "block 0x1000 cs_base 0x0 mode64\ninsn 0x1000 len 4\n"
+#define END "  exit.8 to 0x1004\n"
+
+static const struct {
+	const char *text, *why;
+} unreadable[] = {
+	{ "", "no block" },
+	{ "add.4 rax, rbx\n", "'block' expected" },
+	{ BEGIN "  foo.4 rax\n", "no such operation" },
+	{ BEGIN "  add rax\n", "an operation and its width" },
+	{ BEGIN "  add.4 rax, rxx\n", "no such word: 'rxx'" },
+	{ BEGIN "  add.4 rax, [zs flat.8 rax]\n", "a segment expected" },
+	{ BEGIN "  add.4 rax, [ds flat rax]\n", "flat.8 or the like" },
+	{ BEGIN "  add.4 rax, [ds flat.8 rax*3]\n", "no such scale" },
+	{ BEGIN "  add.4 rax, [ds flat.8 rax fit 3]\n", "'size' expected" },
+	{ BEGIN "  call.8 t0, t1, t2 what\n", "no such helper" },
+	{ BEGIN "  vec.16 xmm0, xmm1 what\n", "no such vector instruction" },
+	{ BEGIN "  setcc.1 rax if x\n", "no such condition" },
+	{ BEGIN "  x87.0 sub 0x3e9 reads Q\n", "no such flag" },
+	{ BEGIN "  jmp.8 to rax\n", "a number" },
+	{ BEGIN "  add.4 rax, @0x10000\n", "no such word" },
+	{ "block 0x1000 cs_base 0x0 what\n", "'what' was not expected" },
+};
+
+START_TEST(what_is_no_text)
+{
+	struct ir *ir = xcalloc(1, sizeof(*ir));
+	char why[200] = "";
+
+	ck_assert(!ir_parse(ir, unreadable[_i].text, helpers, why, sizeof(why)));
+	ck_assert_msg(strstr(why, unreadable[_i].why) != NULL, "'%s' is not about '%s'", why, unreadable[_i].why);
+	free(ir);
+}
+END_TEST
+
+/* ---- the verifier ---- */
+
+static const struct {
+	const char *text, *why;
+} refused[] = {
+	{ "block 0x0 cs_base 0x0\n", "an empty block" },
+	{ BEGIN "  add.4 rax, rbx\n", "no end" },
+	{ BEGIN END "  add.4 rax, rbx\n" END, "behind the end" },
+	{ BEGIN "  jcc.8 if e to 0x1000\n" END, "right before the final jmp" },
+	{ "block 0x1000 cs_base 0x0\n" END, "of no guest instruction" },
+	{ BEGIN "  mov.8 [ds flat.8 rax], [ds flat.8 rbx]\n" END, "two memory operands" },
+	{ BEGIN "  add.4 0x1, rax\n" END, "does not take" },
+	{ BEGIN "  add.4 rax\n" END, "does not take" },
+	{ BEGIN "  add.4 rax, rbx, rcx\n" END, "does not take" },
+	{ BEGIN "  add.4 xmm0, rax\n" END, "does not take" },
+	{ BEGIN "  imul2.4 ah, rax\n" END, "does not take" },
+	{ BEGIN "  cmpxchg8b.8 rax\n" END, "does not take" },
+	{ BEGIN "  call.8 [ds flat.8 rax], rbx add\n" END, "does not take" },
+	{ BEGIN "  call.8 t0, 0x1 add\n" END, "does not take" },
+	{ BEGIN "  add.3 rax, rbx\n" END, "a width" },
+	{ BEGIN "  add.16 rax, rbx\n" END, "a width" },
+	{ BEGIN "  bt.1 rax, rbx\n" END, "a width" },
+	{ BEGIN "  cmpxchg8b.4 [ds flat.8 rax]\n" END, "a width" },
+	{ BEGIN "  add.4 ah, 0x1\n" END, "a high byte" },
+	{ BEGIN "  add.4 rax, bh\n" END, "a high byte" },
+	{ BEGIN "  movzx.4 rax, bh from 2\n" END, "a high byte" },
+	{ BEGIN "  movzx.4 rax, rbx from 4\n" END, "does not extend" },
+	{ BEGIN "  movsx.4 rax, rbx\n" END, "does not extend" },
+	{ BEGIN "  add.4 rax, rbx lock\n" END, "atomic" },
+	{ BEGIN "  mov.4 [ds flat.8 rax], rbx lock\n" END, "atomic" },
+	{ BEGIN "  shl.4 rax, rdx\n" END, "a shift count" },
+	{ BEGIN "  shld.4 rax, rbx, rdx\n" END, "a shift count" },
+	{ BEGIN "  add.4 rax, [ds flat.1 rax]\n" END, "2, 4 or 8 bytes" },
+	{ BEGIN "  add.4 rax, [ds flat.8 rax align 3]\n" END, "power of 2" },
+	{ BEGIN "  add.4 rax, [ds flat.8 rax+rbx*1+0x80000000]\n" END, "displacement of 64 bits" },
+	{ BEGIN "  add.4 rax, t0\n" END, "before it is written" },
+	{ BEGIN "  add.4 t0, rax\n" END, "before it is written" },
+	{ BEGIN "  mov.4 t0, rax\n  mov.8 rbx, t0\n" END, "or wider" },
+	{ BEGIN "  mov.4 t0, rax\n  mov.4 rbx, [ds flat.8 t0]\n" END, "an address needs" },
+	{ BEGIN "  mov.4 rax, [ds flat.8 rax+t5*1]\n" END, "an address needs" },
+	{ BEGIN "  mov.8 t0, rax\ninsn 0x1004 len 4\n  mov.8 rbx, t0\n" END, "before it is written" },
+	{ BEGIN "  vec.16 xmm0, rax addps from 4\n" END, "operands" },
+	{ BEGIN "  vec.16 mm0, mm1 addps from 4\n" END, "operands" },
+	{ BEGIN "  vec.16 [ds flat.8 rax], xmm1 addps from 4\n" END, "operands" },
+	{ BEGIN "  vec.8 xmm0, [ds flat.8 rax] addps from 4\n" END, "a width" },
+	{ BEGIN "  vec.16 xmm0, xmm1 addps\n" END, "4 or 8 bytes" },
+	{ BEGIN "  x87.8 sub 0x400\n" END, "where x87 has" },
+	{ BEGIN "  x87.8 [ds flat.8 rax] sub 0x4c0\n" END, "where x87 has" },
+	{ BEGIN "  x87.0 sub 0x8c0\n" END, "no such x87" },
+	{ BEGIN "  add.4 rax, rbx near_call\n" END, "a hint" },
+	{ BEGIN "  add.4 rax, rbx rip_set\n" END, "RIP_SET" },
+};
+
+START_TEST(what_is_no_block)
+{
+	struct ir *ir = parse(refused[_i].text);
+	const char *why = ir_verify(ir);
+
+	ck_assert_msg(why != NULL, "passed: %s", refused[_i].text);
+	ck_assert_msg(strstr(why, refused[_i].why) != NULL, "'%s' is not about '%s' in %s", why, refused[_i].why, refused[_i].text);
+	free(ir);
+}
+END_TEST
+
+/* ---- flags ---- */
+
+/* A text, and the operations (a digit each, from 0) whose flags are live. */
+static const struct {
+	const char *text, *live;
+} passes[] = {
+	{ BEGIN "  add.4 rax, rbx\n" END, "1" },
+	{ BEGIN "  add.4 rax, rbx\n  sub.4 rax, rbx\n" END, "2" },
+	{ BEGIN "  add.4 rax, rbx\n  adc.4 rax, rbx\n" END, "12" },
+	{ BEGIN "  add.4 rax, rbx\n  setcc.1 rcx if e\n  sub.4 rax, rbx\n" END, "13" },
+	{ BEGIN "  add.4 rax, rbx\n  inc.4 rax\n" END, "12" },
+	{ BEGIN "  inc.4 rax\n  add.4 rax, rbx\n" END, "2" },
+	/* a shift by 0 leaves them all */
+	{ BEGIN "  add.4 rax, rbx\n  shl.4 rax, rcx\n" END, "12" },
+	/* what can fault shows them */
+	{ BEGIN "  add.4 rax, rbx\n  mov.4 rcx, [ds flat.8 rax]\n  sub.4 rax, rbx\n" END, "13" },
+	{ BEGIN "  add.4 rax, rbx\n  div.4 rcx\n" END, "12" },
+	{ BEGIN "  add.4 rax, rbx\n  lea.4 rcx, [ds flat.8 rax]\n  sub.4 rax, rbx\n" END, "3" },
+	{ BEGIN "  getflags.4 rax\n  sub.4 rax, rbx\n  setflags.4 rax\n" END, "3" },
+	{ BEGIN "  add.4 rax, rbx\n  clc.1\n  sahf.1 ah\n" END, "13" },
+};
+
+START_TEST(live_flags)
+{
+	struct ir *ir = parse(passes[_i].text);
+
+	ir_pass_flags(ir);
+	for (unsigned n = 0; n < ir->count; n++) {
+		bool live = (ir->insn[n].attr & IR_FLAGS_LIVE) != 0, wanted = strchr(passes[_i].live, '0' + (int)n) != NULL;
+
+		ck_assert_msg(live == wanted, "operation %u (%s) of %s", n, ir_op_name(ir->insn[n].op), passes[_i].text);
+	}
+	free(ir);
+}
+END_TEST
+
+/* ---- blocks ---- */
+
+static const enum tcg_accel accels[] = { ACCEL_NATIVE, ACCEL_INTERP };
+
+/* Blocks by address, each a text; what they count is in rcx. */
+static const struct guest_text program[] = {
+	{ 0x1000, "block 0x1000 cs_base 0x0 mode64\ninsn 0x1000 len 4\n  add.8 rcx, 0x1\n  jmp.8 to 0x1100\n" },
+	{ 0x1100, "block 0x1100 cs_base 0x0 mode64\ninsn 0x1100 len 4\n  cmp.8 rcx, 0x64\n"
+		  "  jcc.8 if b to 0x1000\n  jmp.8 to 0x2000\n" },
+	{ 0x2000, "block 0x2000 cs_base 0x0 mode64\ninsn 0x2000 len 4\n  mov.8 rdx, 0x3000\n  jind.8 rdx\n" },
+	{ 0x3000, "block 0x3000 cs_base 0x0 mode64\ninsn 0x3000 len 4\n  add.8 rsi, 0x1\n  mov.8 rcx, 0x0\n"
+		  "  cmp.8 rsi, 0x3\n  jcc.8 if b to 0x1000\n  jmp.8 to 0x4000\n" },
+	{ 0x4000, "block 0x4000 cs_base 0x0 mode64\ninsn 0x4000 len 4\n  exit.8 to 0x5000\n" },
+	{ 0, NULL },
+};
+
+START_TEST(a_program_runs)
+{
+	struct guest *g = guest_new(accels[_i]);
+
+	g->program = program;
+	g->f.rip = 0x1000;
+	guest_run(g, 0x5000, 10000);
+	ck_assert_uint_eq(g->f.rip, 0x5000);
+	ck_assert_uint_eq(g->f.gpr[6], 3);
+	ck_assert_uint_eq(g->f.gpr[1], 0);
+	ck_assert_uint_eq(tcg_stats(g->tcg).blocks, 5);
+	guest_free(g);
+}
+END_TEST
+
+START_TEST(chains_are_followed)
+{
+	struct guest *g = guest_new(ACCEL_NATIVE);
+
+	g->program = program;
+	g->f.rip = 0x1000;
+	guest_run(g, 0x5000, 10000);
+	/* Each block comes back to the loop when it is new or its jump is, and no more. */
+	ck_assert_uint_le(g->entered, 12);
+	ck_assert_uint_ge(tcg_stats(g->tcg).chained, 4);
+	guest_free(g);
+}
+END_TEST
+
+START_TEST(pending_ends_a_chain)
+{
+	char text[400];
+	struct guest_text forever[] = { { 0x1000, text }, { 0, NULL } };
+	struct guest *g = guest_new(ACCEL_NATIVE);
+
+	snprintf(text, sizeof(text),
+		"block 0x1000 cs_base 0x0 mode64\ninsn 0x1000 len 4\n  add.8 rcx, 0x1\n  cmp.8 rcx, 0x2710\n"
+		"  setcc.1 rdx if ae\n  mov.1 @%#zx, rdx\n  jmp.8 to 0x1000\n",
+		offsetof(struct tcg_frame, pending));
+	g->program = forever;
+	g->f.rip = 0x1000;
+	guest_run(g, 0x5000, 100);
+	ck_assert_int_eq(g->how, TCG_PENDING);
+	ck_assert_uint_eq(g->f.rip, 0x1000);
+	ck_assert_uint_eq(g->f.gpr[1], 10000);
+	guest_free(g);
+}
+END_TEST
+
+START_TEST(dropped_blocks_are_made_again)
+{
+	static const struct guest_text other[] = {
+		{ 0x1000, "block 0x1000 cs_base 0x0 mode64\ninsn 0x1000 len 4\n  mov.8 rcx, 0x7\n  jmp.8 to 0x1100\n" },
+		{ 0x1100, "block 0x1100 cs_base 0x0 mode64\ninsn 0x1100 len 4\n  jmp.8 to 0x5000\n" },
+		{ 0, NULL },
+	};
+	struct guest *g = guest_new(accels[_i]);
+
+	g->program = program;
+	g->f.rip = 0x1000;
+	guest_run(g, 0x5000, 10000);
+	ck_assert(tcg_page_has_code(g->tcg, 0x1000));
+	ck_assert(tcg_hits_code(g->tcg, 0x1000, 1));
+	ck_assert(!tcg_hits_code(g->tcg, 0x1040, 0x40));
+	/* One of its bytes is written; the other block of the page stays. */
+	g->program = other;
+	tcg_invalidate(g->tcg, 0x1003, 1);
+	ck_assert(!tcg_hits_code(g->tcg, 0x1000, 4));
+	ck_assert(tcg_hits_code(g->tcg, 0x1100, 4));
+	g->f.rip = 0x1000;
+	tcg_invalidate(g->tcg, 0x1100, 4);
+	guest_run(g, 0x5000, 10000);
+	ck_assert_uint_eq(g->f.gpr[1], 7);
+	tcg_flush(g->tcg);
+	ck_assert(!tcg_page_has_code(g->tcg, 0x1000));
+	guest_free(g);
+}
+END_TEST
+
+/* Any address may be the target of an indirect jump, what marks an empty line of the jump cache too. */
+START_TEST(odd_targets)
+{
+	static const uint64_t targets[] = { 0, 1, 2, 0xfff, 0x1000001, ~0ull };
+	static const struct guest_text jump[] = {
+		{ 0x1000, "block 0x1000 cs_base 0x0 mode64\ninsn 0x1000 len 4\n  jind.8 rax\n" },
+		{ 0, NULL },
+	};
+
+	for (unsigned n = 0; n < ARRAY_SIZE(targets); n++) {
+		struct guest *g = guest_new(ACCEL_NATIVE);
+
+		g->program = jump;
+		g->f.rip = 0x1000;
+		g->f.gpr[0] = targets[n];
+		guest_run(g, targets[n], 1);
+		ck_assert_uint_eq(g->f.rip, targets[n]);
+		guest_free(g);
+	}
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+	Suite *s = suite_create("tcg");
+	TCase *text = tcase_create("text"), *blocks = tcase_create("blocks");
+
+	tcase_add_loop_test(text, text_comes_back, 0, ARRAY_SIZE(goldens));
+	tcase_add_test(text, every_operation_has_a_text);
+	tcase_add_loop_test(text, what_is_no_text, 0, ARRAY_SIZE(unreadable));
+	tcase_add_loop_test(text, what_is_no_block, 0, ARRAY_SIZE(refused));
+	tcase_add_loop_test(text, live_flags, 0, ARRAY_SIZE(passes));
+	suite_add_tcase(s, text);
+	tcase_add_loop_test(blocks, a_program_runs, 0, ARRAY_SIZE(accels));
+	tcase_add_test(blocks, chains_are_followed);
+	tcase_add_test(blocks, pending_ends_a_chain);
+	tcase_add_loop_test(blocks, dropped_blocks_are_made_again, 0, ARRAY_SIZE(accels));
+	tcase_add_test(blocks, odd_targets);
+	suite_add_tcase(s, blocks);
+	return s;
+}
+
+int
+main(void)
+{
+	SRunner *r = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
