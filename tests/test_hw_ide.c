@@ -475,6 +475,74 @@ START_TEST(reset_while_busy)
 }
 END_TEST
 
+/* The state goes through a reset, as through a snapshot, with the host at work: the command goes on from it. */
+static void
+save_and_load(void)
+{
+	uint8_t *state = (uint8_t *)ide + ide->cls->state_offset, *copy = xcalloc(1, ide->cls->state_size);
+	struct err e = { "" };
+
+	memcpy(copy, state, ide->cls->state_size);
+	dev_reset_all(devices);
+	memcpy(state, copy, ide->cls->state_size);
+	free(copy);
+	ck_assert_msg(ide->cls->loaded(ide, &e), "%s", e.text);
+}
+
+START_TEST(loading)
+{
+	static uint8_t buf[20 * 512];
+	uint8_t *state = (uint8_t *)ide + ide->cls->state_offset, *copy = xcalloc(1, ide->cls->state_size);
+	struct err e = { "" };
+
+	command(0, 0, 30, 20, 0x20);
+	for (unsigned n = 0; n < 20; n++) {
+		if (n % 7 == 0)
+			save_and_load();
+		ck_assert_uint_eq(wait_ready(0), 0x58);
+		read_data(0, buf + n * 512, 100);
+		if (n == 9)
+			save_and_load();
+		read_data(0, buf + n * 512 + 100, 412);
+	}
+	check_sectors(buf, 30, 20, 512);
+	put_prd(0, 0x100000, 0x8000, true);
+	command_48(0, 0, 300, 64, 0x25);
+	save_and_load();
+	start_bus_master(0, true);
+	save_and_load();
+	wait_irq(0);
+	ck_assert_uint_eq(in(0x1f7, 1), 0x50);
+	check_sectors(ram + 0x100000, 300, 64, 512);
+	out(BM, 0, 1);
+	command_48(0, 0, 400, 64, 0x35);
+	start_bus_master(0, false);
+	save_and_load();
+	wait_irq(0);
+	ck_assert_uint_eq(in(0x1f7, 1), 0x50);
+	ck_assert_int_eq(disk_read_sync(disk, 400 * 512, buf, sizeof(buf)), 0);
+	check_sectors(buf, 300, 20, 512);
+	/* Any state: refused, or harmless. */
+	for (uint32_t seed = 1, i = 0; i < 3000; i++) {
+		memset(copy, 0, ide->cls->state_size);
+		memcpy(copy, state, 264);
+		for (unsigned k = 0; k < 4; k++) {
+			seed = seed * 1664525 + 1013904223;
+			copy[264 + (seed >> 8) % 176] = seed >> 24 & 15;
+		}
+		memcpy(state + 264, copy + 264, 176);
+		if (!ide->cls->loaded(ide, &e))
+			continue;
+		for (unsigned k = 0; k < 600; k++) {
+			in(0x1f0, 4);
+			out(0x1f0, k, 4);
+		}
+		loop_turn(loop, 0);
+	}
+	free(copy);
+}
+END_TEST
+
 START_TEST(absent)
 {
 	/* Device 1 of the first channel: device 0 answers, with a status of 0. */
@@ -860,6 +928,7 @@ main(void)
 	tcase_add_test(t, dma);
 	tcase_add_test(t, dma_list_too_short);
 	tcase_add_test(t, reset_while_busy);
+	tcase_add_test(t, loading);
 	tcase_add_test(t, absent);
 	tcase_add_test(t, errors);
 	tcase_add_test(t, host_errors);
