@@ -21,7 +21,7 @@ struct tcg_site {
 struct tcg_slot {
 	uint8_t *patch;      /* the rel32, in the writable view */
 	const uint8_t *stub; /* where it goes while not chained */
-	struct tcg_block *to;
+	struct tcg_block *owner, *to;
 	struct tcg_slot *next, **prev; /* among those that go to TO */
 	bool same_page;      /* the target needs no guard */
 };
@@ -71,6 +71,7 @@ struct tcg {
 	struct tcg_page *_Atomic pages[PAGE_HASH];
 	struct tcg_segment segment[SEGMENTS];
 	unsigned current;
+	uint64_t epoch; /* counts the segments dropped: what was remembered of an older one may be gone */
 	uint8_t *code_rw, *meta;
 	ptrdiff_t to_rx; /* executable view - writable view */
 	uint64_t code_bytes, meta_bytes;

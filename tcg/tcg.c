@@ -194,7 +194,7 @@ tcg_chain(struct tcg *t, const struct tcg_from *from, struct tcg_block *block)
 	if (s == NULL || block->dead || !block->kept || log_on(LOG_BIT_nochain))
 		return;
 	pthread_mutex_lock(&t->lock);
-	if (s->to == NULL) {
+	if (from->epoch == t->epoch && !s->owner->dead && s->to == NULL) {
 		s->to = block;
 		s->next = block->incoming;
 		s->prev = &block->incoming;
@@ -343,6 +343,7 @@ drop_segment(struct tcg *t, struct tcg_segment *s)
 {
 	for (unsigned n = 0; n < s->blocks; n++)
 		drop(t, s->order[n]);
+	t->epoch++;
 	s->blocks = 0;
 	s->code_next = s->code;
 	s->meta_next = s->meta;
@@ -459,6 +460,7 @@ make_block(struct tcg *t, const struct tcg_key *key, const struct tcg_code *code
 	b->bytes = code->bytes;
 	b->kept = keep;
 	b->guests = t->ir.guests;
+	b->slot[0].owner = b->slot[1].owner = b;
 	return b;
 }
 
@@ -536,7 +538,7 @@ tcg_enter(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from)
 {
 	enum tcg_exit how;
 
-	*from = (struct tcg_from){ NULL, false };
+	*from = (struct tcg_from){ NULL, false, f->tcg->epoch };
 	if (f->tcg->options.accel == ACCEL_NATIVE)
 		return x64_enter(f, b, from);
 	f->site = b->site;

@@ -85,6 +85,7 @@ enum tcg_exit {
 struct tcg_from {
 	void *slot;    /* a direct jump, or NULL */
 	bool indirect;
+	uint64_t epoch;
 };
 
 /* Runs from BLOCK on until it leaves. */
