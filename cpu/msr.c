@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Model-specific registers: AMD64 Architecture Programmer's Manual, volume 2, "MSR Cross-Reference".  What is not here
- * is #GP(0), as on the processor.
+ * Model-specific registers (Intel SDM volume 4; AMD64 APM volume 2, appendix A).  What the local APIC holds is asked of the board.
+ * Registers that guests touch without a feature bit telling of them read as 0 and ignore writes.
  */
 #include "cpu/system.h"
 
-enum {
-	MSR_TSC = 0x10, MSR_APIC_BASE = 0x1b, MSR_FEATURE_CONTROL = 0x3a, MSR_TSC_ADJUST = 0x3b, MSR_PATCH_WRITE = 0x79, MSR_PATCH_LEVEL = 0x8b,
-	MSR_MTRR_CAP = 0xfe, MSR_SYSENTER_CS = 0x174, MSR_SYSENTER_ESP = 0x175, MSR_SYSENTER_EIP = 0x176, MSR_MCG_CAP = 0x179,
-	MSR_MCG_STATUS = 0x17a, MSR_MISC_ENABLE = 0x1a0, MSR_DEBUG_CTL = 0x1d9, MSR_MTRR_BASE = 0x200, MSR_MTRR_LAST = 0x20f,
-	MSR_MTRR_FIX64K = 0x250, MSR_MTRR_FIX16K = 0x258, MSR_MTRR_FIX4K = 0x268, MSR_PAT = 0x277, MSR_MTRR_DEF = 0x2ff, MSR_MC0 = 0x400,
-	MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800, MSR_X2APIC_LAST = 0x8ff, MSR_XSS = 0xda0,
-	MC_BANKS = 4, MTRR_PAIRS = 8,
-};
+#include "base/trace.h"
 
+enum {
+	MSR_TSC = 0x10, MSR_PLATFORM_ID = 0x17, MSR_APIC_BASE = 0x1b, MSR_FEATURE_CONTROL = 0x3a, MSR_TSC_ADJUST = 0x3b,
+	MSR_BIOS_SIGN = 0x8b, MSR_SMBASE = 0x9e, MSR_MTRRCAP = 0xfe, MSR_SYSENTER_CS = 0x174, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
+	MSR_MCG_CAP = 0x179, MSR_MCG_STATUS, MSR_MCG_CTL, MSR_PERF_STATUS = 0x198, MSR_MISC_ENABLE = 0x1a0,
+	MSR_MTRR_BASE0 = 0x200, MSR_MTRR_LAST = 0x20f, MSR_MTRR_64K = 0x250, MSR_MTRR_16K_0 = 0x258, MSR_MTRR_16K_1,
+	MSR_MTRR_4K_0 = 0x268, MSR_MTRR_4K_7 = 0x26f, MSR_PAT = 0x277, MSR_MTRR_DEF = 0x2ff, MSR_MC0_CTL = 0x400, MSR_MC_LAST = 0x40f,
+	MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800, MSR_X2APIC_LAST = 0x8ff, MSR_XSS = 0xda0,
+};
 #define MSR_EFER 0xc0000080u
 #define MSR_STAR 0xc0000081u
 #define MSR_LSTAR 0xc0000082u
@@ -24,188 +25,144 @@ enum {
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 #define MSR_TSC_AUX 0xc0000103u
 
-/* Registers of the AMD family that read 0 (or what stands here) and ignore writes: performance counters, chip configuration. */
-static const struct {
-	uint32_t first, last;
-	uint64_t value;
-} plain[] = {
-	{ 0x17, 0x17, 0 },                  /* platform id */
-	{ 0x2a, 0x2a, 0 },                  /* power-on configuration */
-	{ 0x48, 0x49, 0 },                  /* speculation control */
-	{ 0xc1, 0xc8, 0 },                  /* performance counters */
-	{ 0xcd, 0xcd, 3 },                  /* bus frequency */
-	{ 0x186, 0x18d, 0 },
-	{ 0xc0010000u, 0xc0010007u, 0 },
-	{ 0xc0010010u, 0xc0010010u, 0 },    /* SYSCFG */
-	{ 0xc0010015u, 0xc0010015u, 0x1000000 }, /* HWCR: TSC runs at P0 */
-	{ 0xc0010016u, 0xc001001du, 0 },    /* IORR, TOP_MEM */
-	{ 0xc001001fu, 0xc001001fu, 0 },    /* NB_CFG */
-	{ 0xc0010055u, 0xc0010055u, 0 },    /* interrupt pending message */
-	{ 0xc0010112u, 0xc0010113u, 0 },    /* TSEG */
-	{ 0xc0010114u, 0xc0010114u, 0x10 }, /* VM_CR: SVM is locked off */
-	{ 0xc0010140u, 0xc0010141u, 0 },    /* OSVW */
-	{ 0xc0010200u, 0xc001020bu, 0 },
-	{ 0xc0011020u, 0xc0011023u, 0 },
-	{ 0xc0011029u, 0xc0011029u, 2 },    /* DE_CFG: LFENCE is serializing */
-	{ 0xc001102au, 0xc001102au, 0 },
-};
-
-static uint64_t *
-variable_mtrr(struct cpu *c, uint32_t msr)
+void
+msr_reset(struct cpu *c)
 {
-	unsigned n = msr - MSR_MTRR_BASE;
-
-	return n & 1 ? &c->mtrr_mask[n / 2] : &c->mtrr_base[n / 2];
+	c->efer = c->star = c->lstar = c->cstar = c->fmask = c->kernel_gs_base = c->tsc_aux = 0;
+	c->sysenter_cs = c->sysenter_esp = c->sysenter_eip = 0;
+	c->pat = 0x0007040600070406;
+	c->misc_enable = 1;
+	c->mtrr_def = 0;
+	memset(c->mtrr_fixed, 0, sizeof(c->mtrr_fixed));
+	memset(c->mtrr_base, 0, sizeof(c->mtrr_base));
+	memset(c->mtrr_mask, 0, sizeof(c->mtrr_mask));
+	memset(c->mc_ctl, 0, sizeof(c->mc_ctl));
+	c->xss = c->mcg_status = 0;
+	c->tsc_offset -= cpu_tsc(c);
+	c->tsc_adjust = 0;
 }
 
+/* The place of a fixed-range MTRR. */
 static uint64_t *
-fixed_mtrr(struct cpu *c, uint32_t msr)
+mtrr_fixed(struct cpu *c, uint32_t msr)
 {
-	if (msr == MSR_MTRR_FIX64K)
+	if (msr == MSR_MTRR_64K)
 		return &c->mtrr_fixed[0];
-	if (msr >= MSR_MTRR_FIX16K && msr < MSR_MTRR_FIX16K + 2)
-		return &c->mtrr_fixed[1 + msr - MSR_MTRR_FIX16K];
-	if (msr >= MSR_MTRR_FIX4K && msr < MSR_MTRR_FIX4K + 8)
-		return &c->mtrr_fixed[3 + msr - MSR_MTRR_FIX4K];
+	if (msr == MSR_MTRR_16K_0 || msr == MSR_MTRR_16K_1)
+		return &c->mtrr_fixed[1 + msr - MSR_MTRR_16K_0];
+	if (msr >= MSR_MTRR_4K_0 && msr <= MSR_MTRR_4K_7)
+		return &c->mtrr_fixed[3 + msr - MSR_MTRR_4K_0];
 	return NULL;
 }
 
-/* UC, WC, WT, WP, WB; and UC- in the PAT. */
 static bool
-memory_types_valid(uint64_t v, bool pat)
+is_memory_type(unsigned type)
 {
-	for (unsigned n = 0; n < 64; n += 8) {
-		unsigned type = v >> n & 0xff;
+	return type == 0 || type == 1 || (type >= 4 && type <= 6);
+}
 
-		if (type > 7 || type == 2 || type == 3 || (type == 7 && !pat))
+static bool
+types_valid(uint64_t value, bool pat)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned type = value >> 8 * i & 0xff;
+
+		if (!is_memory_type(type) && !(pat && type == 7))
 			return false;
 	}
 	return true;
 }
 
-/* Registers that are one member of the state and hold any value. */
+/* Registers that are just held: their place, or NULL. */
 static uint64_t *
-simple(struct cpu *c, uint32_t msr)
+plain(struct cpu *c, uint32_t msr)
 {
 	switch (msr) {
 	case MSR_SYSENTER_CS:
 		return &c->sysenter_cs;
+	case MSR_SYSENTER_ESP:
+		return &c->sysenter_esp;
+	case MSR_SYSENTER_EIP:
+		return &c->sysenter_eip;
 	case MSR_MCG_STATUS:
 		return &c->mcg_status;
 	case MSR_MISC_ENABLE:
 		return &c->misc_enable;
 	case MSR_STAR:
 		return &c->star;
-	default:
-		return NULL;
-	}
-}
-
-/* Registers that hold a linear address. */
-static uint64_t *
-address(struct cpu *c, uint32_t msr)
-{
-	switch (msr) {
-	case MSR_SYSENTER_ESP:
-		return &c->sysenter_esp;
-	case MSR_SYSENTER_EIP:
-		return &c->sysenter_eip;
 	case MSR_LSTAR:
 		return &c->lstar;
 	case MSR_CSTAR:
 		return &c->cstar;
+	case MSR_FMASK:
+		return &c->fmask;
 	case MSR_KERNEL_GS_BASE:
 		return &c->kernel_gs_base;
-	case MSR_FS_BASE:
-		return &c->seg[SEG_FS].base;
-	case MSR_GS_BASE:
-		return &c->seg[SEG_GS].base;
-	default:
-		return NULL;
+	case MSR_TSC_AUX:
+		return &c->tsc_aux;
+	case MSR_PAT:
+		return &c->pat;
+	case MSR_MTRR_DEF:
+		return &c->mtrr_def;
 	}
+	if (msr >= MSR_MTRR_BASE0 && msr <= MSR_MTRR_LAST)
+		return msr & 1 ? &c->mtrr_mask[(msr - MSR_MTRR_BASE0) / 2] : &c->mtrr_base[(msr - MSR_MTRR_BASE0) / 2];
+	return mtrr_fixed(c, msr);
 }
 
 static bool
-is_machine_check(uint32_t msr)
-{
-	return msr >= MSR_MC0 && msr < MSR_MC0 + 4 * MC_BANKS;
-}
-
-static bool
-belongs_to_apic(uint32_t msr)
+is_boards(uint32_t msr)
 {
 	return msr == MSR_APIC_BASE || msr == MSR_TSC_DEADLINE || (msr >= MSR_X2APIC && msr <= MSR_X2APIC_LAST);
 }
 
+/* Neither known nor far from what is: processors of some model have them. */
 static bool
-has_mtrrs(const struct cpu *c, uint32_t msr)
+is_tolerated(uint32_t msr)
 {
-	return cpu_has(c, FEAT_mtrr) && msr >= MSR_MTRR_BASE && msr <= MSR_MTRR_DEF;
+	return msr < 0x2000 || (msr >= 0xc0000000 && msr < 0xc0020000);
 }
 
 static bool
-read_plain(uint32_t msr, uint64_t *value)
+board_read(struct cpu *c, uint32_t msr, uint64_t *value)
 {
-	for (unsigned n = 0; n < ARRAY_SIZE(plain); n++)
-		if (msr >= plain[n].first && msr <= plain[n].last) {
-			*value = plain[n].value;
-			return true;
-		}
-	return false;
-}
-
-static bool
-read_apic(struct cpu *c, uint32_t msr, uint64_t *value)
-{
+	const struct cpu_board *b = c->config.board;
 	bool ok;
 
-	if (c->board.read_msr == NULL)
+	if (!b || !b->read_msr || (msr == MSR_TSC_DEADLINE && !cpu_has(c, FEAT_tsc_deadline)))
 		return false;
 	cpu_lock(c);
-	ok = c->board.read_msr(c->board.opaque, msr, value);
+	ok = b->read_msr(b->opaque, msr, value);
 	cpu_unlock(c);
 	return ok;
 }
 
 static bool
-read_mtrr(struct cpu *c, uint32_t msr, uint64_t *value)
+board_write(struct cpu *c, uint32_t msr, uint64_t value)
 {
-	uint64_t *fixed = fixed_mtrr(c, msr);
+	const struct cpu_board *b = c->config.board;
+	bool ok;
 
-	if (msr <= MSR_MTRR_LAST)
-		*value = *variable_mtrr(c, msr);
-	else if (fixed != NULL)
-		*value = *fixed;
-	else if (msr == MSR_MTRR_DEF)
-		*value = c->mtrr_def;
-	else
+	if (!b || !b->write_msr || (msr == MSR_TSC_DEADLINE && !cpu_has(c, FEAT_tsc_deadline)))
 		return false;
-	return true;
+	cpu_lock(c);
+	ok = b->write_msr(b->opaque, msr, value);
+	cpu_unlock(c);
+	return ok;
 }
 
 bool
 msr_read(struct cpu *c, uint32_t msr, uint64_t *value)
 {
-	uint64_t *at = simple(c, msr);
+	const uint64_t *held = plain(c, msr);
 
-	if (at == NULL)
-		at = address(c, msr);
-	if (at != NULL) {
-		*value = *at;
+	*value = 0;
+	if (held) {
+		*value = *held;
 		return true;
 	}
-	if (belongs_to_apic(msr))
-		return read_apic(c, msr, value);
-	if (msr == MSR_PAT && cpu_has(c, FEAT_pat)) {
-		*value = c->pat;
-		return true;
-	}
-	if (has_mtrrs(c, msr))
-		return read_mtrr(c, msr, value);
-	if (is_machine_check(msr)) {
-		*value = msr % 4 == 0 ? c->mc_ctl[(msr - MSR_MC0) / 4] : 0;
-		return true;
-	}
+	if (is_boards(msr))
+		return board_read(c, msr, value);
 	switch (msr) {
 	case MSR_TSC:
 		*value = cpu_tsc(c);
@@ -213,195 +170,159 @@ msr_read(struct cpu *c, uint32_t msr, uint64_t *value)
 	case MSR_TSC_ADJUST:
 		*value = c->tsc_adjust;
 		return cpu_has(c, FEAT_tsc_adjust);
-	case MSR_PATCH_LEVEL:
-	case MSR_DEBUG_CTL:
-		*value = 0;
+	case MSR_EFER:
+		*value = c->efer;
+		return true;
+	case MSR_FS_BASE:
+		*value = c->seg[SEG_FS].base;
+		return true;
+	case MSR_GS_BASE:
+		*value = c->seg[SEG_GS].base;
+		return true;
+	case MSR_SMBASE:
+		*value = c->smbase;
+		return true;
+	case MSR_MTRRCAP:
+		*value = 0x508;
+		return true;
+	case MSR_MCG_CAP:
+		*value = ARRAY_SIZE(c->mc_ctl);
 		return true;
 	case MSR_FEATURE_CONTROL:
-		*value = 1; /* locked, VMX off */
+		*value = 1;
 		return true;
-	case MSR_MTRR_CAP:
-		*value = MTRR_PAIRS | 1 << 8 | 1 << 10; /* fixed ranges, write combining */
-		return cpu_has(c, FEAT_mtrr);
-	case MSR_MCG_CAP:
-		*value = MC_BANKS;
+	case MSR_BIOS_SIGN:
+		*value = 1ull << 32;
+		return true;
+	case MSR_PERF_STATUS:
+		*value = 1000ull | 4ull << 40;
 		return true;
 	case MSR_XSS:
 		*value = c->xss;
 		return cpu_has(c, FEAT_xsaves);
-	case MSR_EFER:
-		*value = c->efer;
-		return true;
-	case MSR_FMASK:
-		*value = c->fmask;
-		return true;
-	case MSR_TSC_AUX:
-		*value = c->tsc_aux;
-		return cpu_has(c, FEAT_rdtscp) || cpu_has(c, FEAT_rdpid);
-	default:
-		return read_plain(msr, value);
 	}
+	if (msr >= MSR_MC0_CTL && msr <= MSR_MC_LAST) {
+		*value = msr & 3 ? 0 : c->mc_ctl[(msr - MSR_MC0_CTL) / 4];
+		return true;
+	}
+	if (log_on(LOG_BIT_unimp))
+		log_printf("rdmsr %08x: not there\n", msr);
+	return is_tolerated(msr);
 }
 
-/* LME may not change while paging is on; LMA follows by itself. */
 static bool
-write_efer(struct cpu *c, uint64_t v)
+write_efer(struct cpu *c, uint64_t value)
 {
-	if (v & ~(cpuid_efer_mask(c) | EFER_LMA))
+	uint64_t mask = cpuid_efer_mask(c);
+
+	if (value & ~mask)
 		return false;
-	if (c->cr0 & CR0_PG && (v ^ c->efer) & EFER_LME)
+	if (c->cr0 & CR0_PG && (value ^ c->efer) & EFER_LME)
 		return false;
-	if ((v ^ c->efer) & EFER_NXE)
+	/* LMA is the processor's. */
+	value = (value & ~(uint64_t)EFER_LMA) | (c->efer & EFER_LMA);
+	if ((value ^ c->efer) & EFER_NXE)
 		tlb_flush_all(c);
-	c->efer = (v & ~(uint64_t)EFER_LMA) | (c->efer & EFER_LMA);
+	c->efer = value;
 	cpu_update_mode(c);
 	return true;
 }
 
 static bool
-write_mtrr(struct cpu *c, uint32_t msr, uint64_t v)
+write_base(struct cpu *c, unsigned seg, uint64_t value)
 {
-	uint64_t *fixed = fixed_mtrr(c, msr), reserved = ~((1ull << PHYS_BITS) - 1);
-
-	if (msr <= MSR_MTRR_LAST) {
-		bool mask = msr & 1;
-
-		if (v & (reserved | (mask ? 0x7ff : 0xf00)) || (!mask && !memory_types_valid(v & 0xff, false)))
-			return false;
-		*variable_mtrr(c, msr) = v;
-	} else if (fixed != NULL) {
-		if (!memory_types_valid(v, false))
-			return false;
-		*fixed = v;
-	} else if (msr == MSR_MTRR_DEF) {
-		if (v & ~0xcffull || !memory_types_valid(v & 0xff, false))
-			return false;
-		c->mtrr_def = v;
-	} else {
+	if (!is_canonical(value))
 		return false;
+	c->seg[seg].base = value;
+	c->f.seg[seg].base = value;
+	return true;
+}
+
+/* May VALUE stand in a register that is just held? */
+static bool
+is_valid(uint32_t msr, uint64_t value)
+{
+	switch (msr) {
+	case MSR_LSTAR:
+	case MSR_CSTAR:
+	case MSR_KERNEL_GS_BASE:
+	case MSR_SYSENTER_ESP:
+	case MSR_SYSENTER_EIP:
+		return is_canonical(value);
+	case MSR_PAT:
+		return types_valid(value, true);
+	case MSR_TSC_AUX:
+		return value >> 32 == 0;
+	case MSR_MTRR_DEF:
+		return !(value & ~0xcffull) && is_memory_type(value & 0xff);
 	}
+	if (msr >= MSR_MTRR_BASE0 && msr <= MSR_MTRR_LAST)
+		return !(value >> PHYS_BITS) && (msr & 1 ? !(value & 0x7ff) : !(value & 0xf00) && is_memory_type(value & 0xff));
+	if (msr >= MSR_MTRR_64K && msr <= MSR_MTRR_4K_7)
+		return types_valid(value, false);
 	return true;
-}
-
-static bool
-write_apic(struct cpu *c, uint32_t msr, uint64_t v)
-{
-	bool ok;
-
-	if (c->board.write_msr == NULL)
-		return false;
-	cpu_lock(c);
-	ok = c->board.write_msr(c->board.opaque, msr, v);
-	cpu_unlock(c);
-	return ok;
-}
-
-static bool
-write_address(struct cpu *c, uint32_t msr, uint64_t *at, uint64_t v)
-{
-	if (!is_canonical(v))
-		return false;
-	*at = v;
-	if (msr == MSR_FS_BASE)
-		cpu_segment_changed(c, SEG_FS);
-	else if (msr == MSR_GS_BASE)
-		cpu_segment_changed(c, SEG_GS);
-	return true;
-}
-
-static void
-set_tsc(struct cpu *c, uint64_t v)
-{
-	uint64_t by = v - cpu_tsc(c);
-
-	c->tsc_offset += by;
-	c->tsc_adjust += by;
 }
 
 bool
-msr_write(struct cpu *c, uint32_t msr, uint64_t v)
+msr_write(struct cpu *c, uint32_t msr, uint64_t value)
 {
-	uint64_t *at = simple(c, msr), ignored;
+	uint64_t *held = plain(c, msr);
 
-	if (at != NULL) {
-		*at = v;
-		return true;
-	}
-	at = address(c, msr);
-	if (at != NULL)
-		return write_address(c, msr, at, v);
-	if (belongs_to_apic(msr))
-		return write_apic(c, msr, v);
-	if (msr == MSR_PAT && cpu_has(c, FEAT_pat)) {
-		if (!memory_types_valid(v, true))
+	if (held) {
+		if (!is_valid(msr, value))
 			return false;
-		c->pat = v;
+		*held = value;
 		return true;
 	}
-	if (has_mtrrs(c, msr))
-		return write_mtrr(c, msr, v);
-	if (is_machine_check(msr)) {
-		if (msr % 4 == 0)
-			c->mc_ctl[(msr - MSR_MC0) / 4] = v;
-		return msr % 4 == 0 || v == 0;
-	}
+	if (is_boards(msr))
+		return board_write(c, msr, value);
 	switch (msr) {
-	case MSR_TSC:
-		set_tsc(c, v);
+	case MSR_TSC: {
+		uint64_t delta = value - cpu_tsc(c);
+
+		c->tsc_offset += delta;
+		c->tsc_adjust += delta;
 		return true;
+	}
 	case MSR_TSC_ADJUST:
 		if (!cpu_has(c, FEAT_tsc_adjust))
 			return false;
-		c->tsc_offset += v - c->tsc_adjust;
-		c->tsc_adjust = v;
+		c->tsc_offset += value - c->tsc_adjust;
+		c->tsc_adjust = value;
 		return true;
-	case MSR_PATCH_WRITE:
-	case MSR_PATCH_LEVEL:
-	case MSR_DEBUG_CTL:
-		return true;
-	case MSR_XSS:
-		c->xss = v;
-		return cpu_has(c, FEAT_xsaves) && v == 0;
 	case MSR_EFER:
-		return write_efer(c, v);
-	case MSR_FMASK:
-		c->fmask = (uint32_t)v;
-		return true;
-	case MSR_TSC_AUX:
-		if (!cpu_has(c, FEAT_rdtscp) && !cpu_has(c, FEAT_rdpid))
-			return false;
-		c->tsc_aux = (uint32_t)v;
-		return v >> 32 == 0;
-	default:
-		return read_plain(msr, &ignored);
+		return write_efer(c, value);
+	case MSR_FS_BASE:
+		return write_base(c, SEG_FS, value);
+	case MSR_GS_BASE:
+		return write_base(c, SEG_GS, value);
+	case MSR_MTRRCAP:
+	case MSR_MCG_CAP:
+		return false;
+	case MSR_XSS:
+		return cpu_has(c, FEAT_xsaves) && value == 0;
 	}
-}
-
-void
-msr_reset(struct cpu *c)
-{
-	c->efer = c->star = c->lstar = c->cstar = c->fmask = c->kernel_gs_base = c->tsc_aux = 0;
-	c->sysenter_cs = c->sysenter_esp = c->sysenter_eip = 0;
-	c->pat = 0x0007040600070406ull;
-	c->misc_enable = 1;
-	c->mtrr_def = c->xss = c->mcg_status = 0;
-	memset(c->mtrr_fixed, 0, sizeof(c->mtrr_fixed));
-	memset(c->mtrr_base, 0, sizeof(c->mtrr_base));
-	memset(c->mtrr_mask, 0, sizeof(c->mtrr_mask));
-	memset(c->mc_ctl, 0, sizeof(c->mc_ctl));
+	if (msr >= MSR_MC0_CTL && msr <= MSR_MC_LAST) {
+		if (!(msr & 3))
+			c->mc_ctl[(msr - MSR_MC0_CTL) / 4] = value;
+		return msr & 3 ? value == 0 : true;
+	}
+	if (log_on(LOG_BIT_unimp))
+		log_printf("wrmsr %08x, %016llx: not there\n", msr, (unsigned long long)value);
+	return is_tolerated(msr);
 }
 
 uint64_t
 do_rdmsr(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	struct cpu *c = cpu_of(f);
-	uint64_t v = 0;
+	uint64_t value;
 
 	(void)a, (void)b, (void)aux;
-	if (c->cpl != 0 || !msr_read(c, (uint32_t)f->gpr[1], &v))
+	if (c->cpl != 0 || !msr_read(c, (uint32_t)f->gpr[1], &value))
 		cpu_raise_error(c, EXC_GP, 0);
-	f->gpr[0] = (uint32_t)v;
-	f->gpr[2] = v >> 32;
+	f->gpr[0] = (uint32_t)value;
+	f->gpr[2] = value >> 32;
 	return 0;
 }
 
@@ -411,7 +332,7 @@ do_wrmsr(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	struct cpu *c = cpu_of(f);
 
 	(void)a, (void)b, (void)aux;
-	if (c->cpl != 0 || !msr_write(c, (uint32_t)f->gpr[1], f->gpr[2] << 32 | (uint32_t)f->gpr[0]))
+	if (c->cpl != 0 || !msr_write(c, (uint32_t)f->gpr[1], (uint32_t)f->gpr[0] | f->gpr[2] << 32))
 		cpu_raise_error(c, EXC_GP, 0);
 	return 0;
 }

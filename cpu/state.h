@@ -134,6 +134,10 @@ struct cpu {
 	struct space_listener listener;
 	struct cpu *_Atomic sharing; /* the next vCPU with the same struct tcg */
 	struct cpu *first;          /* head of that list */
+	bool mwait;                 /* halted by MWAIT: wakes now and then, as a store to the monitored address might have happened */
+	bool has_code_breakpoints;
+	struct tcg_from from;       /* how the last block was left */
+	uint32_t from_mode;         /* ... and in which mode */
 };
 
 static inline struct cpu *

@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The run loop of a vCPU.
+ *
+ * f.pending is the word that translated code tests: it is set whenever the loop has to look at something (pins, a kick, traps, the
+ * end of an interrupt shadow).  The loop clears it before it looks, so nothing is lost.
+ */
+#include "cpu/system.h"
+
+#include "base/trace.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* ---- flags and mode ---- */
+
+uint64_t
+cpu_eflags(const struct cpu *c)
+{
+	return (c->eflags & ~(uint32_t)(EFL_ARITH | EFL_DF)) | 2 | flags_to_eflags(c->f.flags) | (c->f.df < 0 ? EFL_DF : 0);
+}
+
+void
+set_eflags_masked(struct cpu *c, uint64_t value, uint64_t mask)
+{
+	uint64_t flags = (cpu_eflags(c) & ~mask) | (value & mask);
+
+	c->f.flags = flags_from_eflags(flags);
+	c->f.df = flags & EFL_DF ? -1 : 1;
+	c->eflags = (flags & 0x3f7fd5 & ~(uint64_t)(EFL_ARITH | EFL_DF)) | 2;
+	if (c->eflags & EFL_IF && atomic_load_explicit(&c->pins, memory_order_relaxed) & 1u << PIN_INTR)
+		__atomic_store_n(&c->f.pending, 1, __ATOMIC_RELAXED);
+	cpu_update_mode(c);
+}
+
+void
+cpu_set_eflags(struct cpu *c, uint64_t value)
+{
+	set_eflags_masked(c, value, ~0ull);
+}
+
+static bool
+seg_is_flat(const struct tcg_seg *s)
+{
+	return s->base == 0 && s->read_limit == 1ull << 32 && s->write_limit == 1ull << 32;
+}
+
+static uint32_t
+segment_mode(const struct cpu *c)
+{
+	const struct segment *cs = &c->seg[SEG_CS];
+	const struct tcg_seg *t = c->f.seg;
+	uint32_t mode = 0;
+
+	if (c->efer & EFER_LMA && cs->flags & SF_L)
+		return MODE_CS64;
+	if (cs->flags & SF_DB)
+		mode |= MODE_CS32;
+	if (c->seg[SEG_SS].flags & SF_DB)
+		mode |= MODE_SS32;
+	if (c->cr0 & CR0_PE && !(c->eflags & EFL_VM) && cs->base == 0 && t[SEG_CS].read_limit == 1ull << 32 &&
+		seg_is_flat(&t[SEG_DS]) && seg_is_flat(&t[SEG_ES]) && seg_is_flat(&t[SEG_SS]))
+		mode |= MODE_FLAT;
+	return mode;
+}
+
+static uint32_t
+fpu_mode(const struct cpu *c)
+{
+	uint32_t mode = 0;
+
+	if (c->cr0 & CR0_TS)
+		mode |= MODE_TS | MODE_NM | MODE_NO_SSE | (c->cr0 & CR0_MP ? MODE_WAIT_NM : 0);
+	if (c->cr0 & CR0_EM)
+		mode |= MODE_EM | MODE_NM | MODE_NO_SSE;
+	if (!(c->cr4 & CR4_OSFXSR))
+		mode |= MODE_NO_SSE;
+	if ((c->f.mxcsr & 0x1f80) != 0x1f80)
+		mode |= MODE_SSE_SLOW;
+	if (fpu_is_slow(c))
+		mode |= MODE_X87_SLOW;
+	return mode;
+}
+
+static uint32_t
+derive_mode(const struct cpu *c)
+{
+	uint32_t mode = c->cpl | segment_mode(c) | fpu_mode(c);
+
+	if (c->cr0 & CR0_PE)
+		mode |= MODE_PE;
+	if (c->eflags & EFL_VM)
+		mode |= MODE_VM;
+	else if (c->cpl <= cpu_iopl(c))
+		mode |= MODE_IOPL_OK;
+	if (c->efer & EFER_LMA)
+		mode |= MODE_LMA;
+	if (c->eflags & EFL_TF)
+		mode |= MODE_TF;
+	if (c->eflags & EFL_AC && c->cr0 & CR0_AM && c->cpl == 3)
+		mode |= MODE_SLOW_MEM;
+	if (c->dr[7] & 0xff) {
+		mode |= MODE_ONE;
+		if (debug_has_data(c))
+			mode |= MODE_SLOW_MEM;
+	}
+	if (c->one_insn)
+		mode |= MODE_ONE;
+	if (c->smm)
+		mode |= MODE_SMM;
+	if (c->cr4 & CR4_OSXSAVE)
+		mode |= MODE_OSXSAVE;
+	return mode;
+}
+
+/* Modes in which RIP alone doesn't name a block, or in which the loop has to see each instruction, have no jump cache. */
+void
+run_select_jumps(struct cpu *c)
+{
+	uint32_t mode = c->mode;
+	unsigned n = ARRAY_SIZE(c->mode_jumps), i;
+
+	c->f.jumps = c->no_jumps;
+	if (mode & (MODE_TF | MODE_ONE) || (!(mode & MODE_CS64) && c->seg[SEG_CS].base))
+		return;
+	for (i = 0; i < n && c->mode_jumps[i].jumps; i++)
+		if (c->mode_jumps[i].mode == mode) {
+			c->f.jumps = c->mode_jumps[i].jumps;
+			return;
+		}
+	if (i == n) {
+		i = c->mode_jumps_next;
+		c->mode_jumps_next = (i + 1) % n;
+		tcg_jumps_free(c->tcg, c->mode_jumps[i].jumps);
+	}
+	c->mode_jumps[i].mode = mode;
+	c->mode_jumps[i].jumps = tcg_jumps_new(c->tcg);
+	if (c->mode_jumps[i].jumps)
+		c->f.jumps = c->mode_jumps[i].jumps;
+}
+
+void
+cpu_update_mode(struct cpu *c)
+{
+	unsigned view = view_of(c, c->cpl);
+
+	c->mode = derive_mode(c);
+	c->view = view;
+	c->f.shadow = shadow_table(c->shadow, view);
+	c->f.exec = shadow_exec(c->shadow, view);
+	run_select_jumps(c);
+}
+
+/* ---- pins ---- */
+
+static void
+wake(struct cpu *c)
+{
+	__atomic_store_n(&c->f.pending, 1, __ATOMIC_SEQ_CST);
+	pthread_mutex_lock(&c->halt_lock);
+	pthread_cond_signal(&c->halt_wake);
+	pthread_mutex_unlock(&c->halt_lock);
+}
+
+static void
+take_a20(struct cpu *c)
+{
+	bool a20 = atomic_load(&c->pins) >> PIN_A20 & 1;
+
+	if (a20 == c->a20)
+		return;
+	c->a20 = a20;
+	tlb_flush_all(c);
+}
+
+static void
+set_pin(void *opaque, enum pin pin, int level)
+{
+	struct cpu *c = opaque;
+	uint32_t bit = 1u << pin;
+
+	if (pin == PIN_SIPI) {
+		atomic_store(&c->sipi_vector, level);
+		level = 1;
+	}
+	if (level) {
+		atomic_fetch_or(&c->pins, bit);
+	} else {
+		atomic_fetch_and(&c->pins, ~bit);
+		if (pin != PIN_A20)
+			return;
+	}
+	/* The processor's own write to port 92h counts at once. */
+	if (pin == PIN_A20 && pthread_equal(pthread_self(), c->thread))
+		take_a20(c);
+	else
+		wake(c);
+}
+
+struct cpu_pins
+cpu_pins(struct cpu *c)
+{
+	return (struct cpu_pins){ .set = set_pin, .cpu = c };
+}
+
+void
+cpu_kick(struct cpu *c)
+{
+	atomic_store(&c->kicked, true);
+	wake(c);
+}
+
+bool
+cpu_is_halted(const struct cpu *c)
+{
+	return c->halted || c->shutdown || c->wait_sipi;
+}
+
+/* ---- waiting ---- */
+
+static bool
+is_wanted(struct cpu *c)
+{
+	uint32_t pins = atomic_load(&c->pins), wanted = 1u << PIN_RESET;
+
+	if (atomic_load(&c->kicked) || atomic_load(&c->flush_wanted))
+		return true;
+	if (!c->smm)
+		wanted |= 1u << PIN_INIT;
+	if (c->wait_sipi)
+		wanted |= 1u << PIN_SIPI;
+	else if (!c->shutdown) {
+		if (!c->smm)
+			wanted |= 1u << PIN_SMI;
+		if (!c->nmi_blocked)
+			wanted |= 1u << PIN_NMI;
+		if (c->eflags & EFL_IF)
+			wanted |= 1u << PIN_INTR;
+	}
+	return pins & wanted;
+}
+
+/* MWAIT may wake without a reason: it does, a thousand times a second, as no store of another processor is watched. */
+static bool
+wait_a_while(struct cpu *c)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	return pthread_cond_timedwait(&c->halt_wake, &c->halt_lock, &until) == ETIMEDOUT;
+}
+
+static void
+wait_for_event(struct cpu *c)
+{
+	pthread_mutex_lock(&c->halt_lock);
+	while (!is_wanted(c)) {
+		if (!c->mwait) {
+			pthread_cond_wait(&c->halt_wake, &c->halt_lock);
+		} else if (wait_a_while(c)) {
+			c->halted = c->mwait = false;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&c->halt_lock);
+}
+
+/* ---- what is pending ---- */
+
+static bool
+take_pin(struct cpu *c, enum pin pin)
+{
+	return atomic_fetch_and(&c->pins, ~(1u << pin)) >> pin & 1;
+}
+
+static bool
+has_pin(const struct cpu *c, enum pin pin)
+{
+	return atomic_load_explicit(&c->pins, memory_order_relaxed) >> pin & 1;
+}
+
+static void
+start_up(struct cpu *c)
+{
+	uint8_t vector = atomic_load(&c->sipi_vector);
+
+	if (!c->wait_sipi)
+		return;
+	c->wait_sipi = false;
+	segment_set_real(c, SEG_CS, vector << 8);
+	c->f.rip = 0;
+	cpu_update_mode(c);
+}
+
+/* Resets and the like: whatever else is going on. */
+static void
+service_resets(struct cpu *c)
+{
+	if (atomic_exchange(&c->flush_wanted, false))
+		mmu_flush_everything(c);
+	take_a20(c);
+	if (has_pin(c, PIN_RESET) && take_pin(c, PIN_RESET))
+		cpu_reset(c);
+	if (has_pin(c, PIN_INIT) && !c->smm && take_pin(c, PIN_INIT))
+		cpu_reset_at(c, true);
+	if (has_pin(c, PIN_SIPI) && take_pin(c, PIN_SIPI))
+		start_up(c);
+}
+
+static void
+awake(struct cpu *c)
+{
+	c->halted = c->mwait = false;
+}
+
+/* Delivers at most one event.  True: it did, or something may follow. */
+static bool
+service_event(struct cpu *c)
+{
+	uint64_t debug = c->pending_dbg;
+
+	if (c->shutdown || c->wait_sipi)
+		return false;
+	if (has_pin(c, PIN_SMI) && !c->smm && take_pin(c, PIN_SMI)) {
+		smm_enter(c);
+		return true;
+	}
+	if (debug && !c->inhibit_db) {
+		c->pending_dbg = 0;
+		awake(c);
+		cpu_deliver_debug(c, debug);
+		return true;
+	}
+	if (c->inhibit)
+		return false;
+	if (has_pin(c, PIN_NMI) && !c->nmi_blocked && take_pin(c, PIN_NMI)) {
+		awake(c);
+		cpu_deliver_nmi(c);
+		return true;
+	}
+	if (has_pin(c, PIN_INTR) && c->eflags & EFL_IF) {
+		int vector;
+
+		cpu_lock(c);
+		vector = c->config.board->intr_ack(c->config.board->opaque);
+		cpu_unlock(c);
+		if (vector < 0)
+			return false;
+		awake(c);
+		cpu_deliver_interrupt(c, vector & 0xff);
+		return true;
+	}
+	return false;
+}
+
+/* True: cpu_run has to return. */
+static bool
+service(struct cpu *c)
+{
+	for (;;) {
+		__atomic_exchange_n(&c->f.pending, 0, __ATOMIC_SEQ_CST);
+		if (atomic_exchange(&c->kicked, false))
+			return true;
+		service_resets(c);
+		if (service_event(c)) {
+			/* What could not come yet is looked for again after one instruction's worth of progress. */
+			if (has_pin(c, PIN_INTR) || has_pin(c, PIN_NMI) || has_pin(c, PIN_SMI) || c->pending_dbg)
+				__atomic_store_n(&c->f.pending, 1, __ATOMIC_RELAXED);
+			return false;
+		}
+		if (!cpu_is_halted(c))
+			return false;
+		wait_for_event(c);
+	}
+}
+
+/* ---- running ---- */
+
+static void
+log_state(struct cpu *c)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *to;
+
+	if (log_on(LOG_BIT_exec))
+		log_printf("exec %016llx mode %06x\n", (unsigned long long)c->f.rip, c->mode);
+	if (!log_on(LOG_BIT_cpu))
+		return;
+	to = open_memstream(&text, &size);
+	cpu_print_registers(c, to);
+	fclose(to);
+	log_printf("%s", text);
+	free(text);
+}
+
+/* The block at RIP, found or made. */
+static struct tcg_block *
+look_up(struct cpu *c, const struct tcg_key *key)
+{
+	struct tcg_block *block;
+
+	c->block_lookups++;
+	if (c->retry_alone) {
+		c->from.slot = NULL;
+		block = tcg_translate(c->tcg, &c->f, key, 1, false);
+		c->retry_alone = false;
+		return block;
+	}
+	block = tcg_find(c->tcg, key);
+	if (!block)
+		block = tcg_translate(c->tcg, &c->f, key, key->mode & (MODE_TF | MODE_ONE) ? 1 : 0, true);
+	if (key->mode & (MODE_TF | MODE_ONE) || key->mode != c->from_mode)
+		return block;
+	if (c->from.slot)
+		tcg_chain(c->tcg, &c->from, block);
+	else if (c->from.indirect && c->f.jumps != c->no_jumps)
+		tcg_remember(&c->f, key->rip, block);
+	return block;
+}
+
+/* After a block: what its instructions left to be done. */
+static void
+after_block(struct cpu *c, bool stepped, bool inhibited, bool resumed)
+{
+	if (inhibited) {
+		c->inhibit = c->inhibit_db = false;
+		__atomic_store_n(&c->f.pending, 1, __ATOMIC_RELAXED);
+	}
+	if (resumed && !c->resume)
+		c->eflags &= ~(uint32_t)EFL_RF;
+	if (stepped && !c->inhibit_db)
+		c->pending_dbg |= 1ull << 63 | 1 << 14;
+	if (c->pending_dbg)
+		__atomic_store_n(&c->f.pending, 1, __ATOMIC_RELAXED);
+}
+
+static bool
+meets_breakpoint(struct cpu *c, uint64_t linear)
+{
+	uint64_t hit;
+
+	if (c->eflags & EFL_RF)
+		return false;
+	hit = debug_check_code(c, linear);
+	if (!hit)
+		return false;
+	c->from.slot = NULL;
+	cpu_deliver_debug(c, hit);
+	return true;
+}
+
+static void
+run_block(struct cpu *c)
+{
+	bool inhibited = c->inhibit, stepped = c->mode & MODE_TF, resumed = c->eflags & EFL_RF, alone = c->retry_alone;
+	struct tcg_key key = { .rip = c->f.rip, .mode = c->mode };
+	struct tcg_block *block;
+	enum tcg_exit how;
+
+	if (!(c->mode & MODE_CS64)) {
+		key.cs_base = c->seg[SEG_CS].base;
+		if (key.rip > c->seg[SEG_CS].limit)
+			cpu_raise_error(c, EXC_GP, 0);
+	}
+	if (c->has_code_breakpoints && meets_breakpoint(c, key.cs_base + key.rip))
+		return;
+	if (inhibited) {
+		key.mode |= MODE_ONE;
+		c->f.jumps = c->no_jumps;
+	}
+	key.phys = fetch_phys(c, key.cs_base + key.rip);
+	block = look_up(c, &key);
+	if (log_on(LOG_BIT_exec) || log_on(LOG_BIT_cpu))
+		log_state(c);
+	c->resume = false;
+	c->in_tcg = true;
+	how = tcg_enter(&c->f, block, &c->from);
+	c->in_tcg = false;
+	c->from_mode = c->mode;
+	if (inhibited)
+		run_select_jumps(c);
+	/* A block that others must not run on from isn't chained. */
+	if (inhibited || alone)
+		c->from = (struct tcg_from){ 0 };
+	if (how == TCG_LEFT) {
+		c->from = (struct tcg_from){ 0 };
+		if (c->exc.raised || c->retry_alone)
+			return;
+		stepped = false;
+	}
+	after_block(c, stepped, inhibited, resumed);
+}
+
+enum cpu_stop
+cpu_run(struct cpu *c)
+{
+	c->thread = pthread_self();
+	__atomic_store_n(&c->f.pending, 1, __ATOMIC_SEQ_CST);
+	/* Faults outside of translated code end here: in fetching code, and in delivery itself. */
+	if (setjmp(c->leave))
+		c->from = (struct tcg_from){ 0 };
+	for (;;) {
+		if (c->exc.raised) {
+			c->from = (struct tcg_from){ 0 };
+			cpu_deliver_pending_exception(c);
+		}
+		if (__atomic_load_n(&c->f.pending, __ATOMIC_RELAXED) || c->shutdown) {
+			if (service(c))
+				return CPU_STOP_KICKED;
+		}
+		run_block(c);
+	}
+}
