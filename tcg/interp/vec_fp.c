@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * IEEE arithmetic on one element by the host's own SSE unit, under the guest's rounding mode and denormal handling.  This is the
+ * only file about vectors that needs an x86 host: another one gets arithmetic in software behind the same header.
+ */
+#include "tcg/interp/vec_fp.h"
+
+#include <string.h>
+
+#ifndef __x86_64__
+#error "vec_fp.h has no implementation for this host yet"
+#endif
+
+static bool
+underflow_unmasked(const struct fp_env *e)
+{
+	return !(e->mxcsr & MX_UE << MX_MASKS);
+}
+
+/* What the host computes under.  Flush-to-zero counts with underflow masked only. */
+static uint32_t
+control(const struct fp_env *e)
+{
+	uint32_t c = (e->mxcsr & (MX_RC | MX_DAZ | MX_FTZ)) | MX_FLAGS << MX_MASKS;
+
+	return underflow_unmasked(e) ? c & ~MX_FTZ : c;
+}
+
+/* INSN with the guest's control bits: [r] is read and written, [s] is the source.  MX: guest's, afterwards, the host's. */
+#define UNDER(e, insn, out, in) \
+	do { \
+		uint32_t mx[3] = { control(e) }; \
+		__asm__ volatile("stmxcsr 8+%[mx]\n\tldmxcsr %[mx]\n\t" insn "\n\tstmxcsr 4+%[mx]\n\tldmxcsr 8+%[mx]" \
+				 : [mx] "+o"(mx), out : [s] in : "cc"); \
+		(e)->raised |= mx[1] & MX_FLAGS; \
+	} while (0)
+
+static float
+to_float(uint64_t bits)
+{
+	uint32_t low = (uint32_t)bits;
+	float v;
+
+	memcpy(&v, &low, sizeof v);
+	return v;
+}
+
+static uint64_t
+from_float(float v)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &v, sizeof bits);
+	return bits;
+}
+
+static double
+to_double(uint64_t bits)
+{
+	double v;
+
+	memcpy(&v, &bits, sizeof v);
+	return v;
+}
+
+static uint64_t
+from_double(double v)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &v, sizeof bits);
+	return bits;
+}
+
+/* Unmasked, underflow is raised for an exact tiny result too, which the host with its masks doesn't tell. */
+static uint64_t
+check_tiny(struct fp_env *e, unsigned size, uint64_t r)
+{
+	uint64_t exponent = size == 4 ? 0x7f800000 : 0x7ffull << 52, fraction = size == 4 ? 0x7fffff : (1ull << 52) - 1;
+
+	if (underflow_unmasked(e) && (r & exponent) == 0 && (r & fraction) != 0)
+		e->raised |= MX_UE;
+	return r;
+}
+
+#define SINGLE(insn) UNDER(e, insn " %[s], %[r]", [r] "+x"(x), "x"(y))
+
+static uint64_t
+arith_single(struct fp_env *e, enum fp_op op, float x, float y)
+{
+	switch (op) {
+	case FP_ADD:
+		SINGLE("addss");
+		break;
+	case FP_SUB:
+		SINGLE("subss");
+		break;
+	case FP_MUL:
+		SINGLE("mulss");
+		break;
+	case FP_DIV:
+		SINGLE("divss");
+		break;
+	case FP_MIN:
+		SINGLE("minss");
+		return from_float(x);
+	case FP_MAX:
+		SINGLE("maxss");
+		return from_float(x);
+	case FP_SQRT:
+		SINGLE("sqrtss");
+		break;
+	case FP_RCP:
+		SINGLE("rcpss");
+		return from_float(x);
+	case FP_RSQRT:
+		SINGLE("rsqrtss");
+		return from_float(x);
+	}
+	return check_tiny(e, 4, from_float(x));
+}
+
+static uint64_t
+arith_double(struct fp_env *e, enum fp_op op, double x, double y)
+{
+	switch (op) {
+	case FP_ADD:
+		SINGLE("addsd");
+		break;
+	case FP_SUB:
+		SINGLE("subsd");
+		break;
+	case FP_MUL:
+		SINGLE("mulsd");
+		break;
+	case FP_DIV:
+		SINGLE("divsd");
+		break;
+	case FP_MIN:
+		SINGLE("minsd");
+		return from_double(x);
+	case FP_MAX:
+		SINGLE("maxsd");
+		return from_double(x);
+	default:
+		SINGLE("sqrtsd");
+		break;
+	}
+	return check_tiny(e, 8, from_double(x));
+}
+
+uint64_t
+fp_arith(struct fp_env *e, enum fp_op op, unsigned size, uint64_t a, uint64_t b)
+{
+	if (size == 4)
+		return arith_single(e, op, to_float(a), to_float(b));
+	return arith_double(e, op, to_double(a), to_double(b));
+}
+
+enum fp_order
+fp_compare(struct fp_env *e, unsigned size, uint64_t a, uint64_t b, bool quiet)
+{
+	float fx = to_float(a), fy = to_float(b);
+	double dx = to_double(a), dy = to_double(b);
+	uint32_t mx[3] = { control(e) };
+	unsigned char parity, below, zero;
+
+#define ORDER(insn, x, y) \
+	__asm__ volatile("stmxcsr 8+%[mx]\n\tldmxcsr %[mx]\n\t" insn " %[y_], %[x_]\n\tsetp %[p]\n\tsetb %[c]\n\tsetz %[z]\n\t" \
+			 "stmxcsr 4+%[mx]\n\tldmxcsr 8+%[mx]" \
+			 : [mx] "+o"(mx), [p] "=&r"(parity), [c] "=&r"(below), [z] "=&r"(zero) : [x_] "x"(x), [y_] "x"(y) : "cc")
+	if (size == 4 && quiet)
+		ORDER("ucomiss", fx, fy);
+	else if (size == 4)
+		ORDER("comiss", fx, fy);
+	else if (quiet)
+		ORDER("ucomisd", dx, dy);
+	else
+		ORDER("comisd", dx, dy);
+#undef ORDER
+	e->raised |= mx[1] & MX_FLAGS;
+	if (parity)
+		return FP_UNORDERED;
+	return zero ? FP_EQUAL : below ? FP_LESS : FP_GREATER;
+}
+
+uint64_t
+fp_resize(struct fp_env *e, unsigned size, uint64_t a)
+{
+	float single = to_float(a);
+	double wide = to_double(a);
+
+	if (size == 4) {
+		UNDER(e, "cvtss2sd %[s], %[r]", [r] "=&x"(wide), "x"(single));
+		return from_double(wide);
+	}
+	UNDER(e, "cvtsd2ss %[s], %[r]", [r] "=&x"(single), "x"(wide));
+	return check_tiny(e, 4, from_float(single));
+}
+
+static uint64_t
+single_to_int(struct fp_env *e, float v, unsigned width, bool truncate)
+{
+	uint64_t r;
+
+	if (width == 8 && truncate)
+		UNDER(e, "cvttss2si %[s], %q[r]", [r] "=&r"(r), "x"(v));
+	else if (width == 8)
+		UNDER(e, "cvtss2si %[s], %q[r]", [r] "=&r"(r), "x"(v));
+	else if (truncate)
+		UNDER(e, "cvttss2si %[s], %k[r]", [r] "=&r"(r), "x"(v));
+	else
+		UNDER(e, "cvtss2si %[s], %k[r]", [r] "=&r"(r), "x"(v));
+	return r;
+}
+
+static uint64_t
+double_to_int(struct fp_env *e, double v, unsigned width, bool truncate)
+{
+	uint64_t r;
+
+	if (width == 8 && truncate)
+		UNDER(e, "cvttsd2si %[s], %q[r]", [r] "=&r"(r), "x"(v));
+	else if (width == 8)
+		UNDER(e, "cvtsd2si %[s], %q[r]", [r] "=&r"(r), "x"(v));
+	else if (truncate)
+		UNDER(e, "cvttsd2si %[s], %k[r]", [r] "=&r"(r), "x"(v));
+	else
+		UNDER(e, "cvtsd2si %[s], %k[r]", [r] "=&r"(r), "x"(v));
+	return r;
+}
+
+uint64_t
+fp_to_int(struct fp_env *e, unsigned size, uint64_t a, unsigned width, bool truncate)
+{
+	return size == 4 ? single_to_int(e, to_float(a), width, truncate) : double_to_int(e, to_double(a), width, truncate);
+}
+
+uint64_t
+fp_from_int(struct fp_env *e, unsigned size, uint64_t v, unsigned width)
+{
+	int64_t wide = width == 4 ? (int32_t)v : (int64_t)v;
+	float single = 0;
+	double r = 0;
+
+	if (size == 4) {
+		UNDER(e, "cvtsi2ssq %[s], %[r]", [r] "+x"(single), "r"(wide));
+		return from_float(single);
+	}
+	UNDER(e, "cvtsi2sdq %[s], %[r]", [r] "+x"(r), "r"(wide));
+	return from_double(r);
+}
+
+/* ---- rounding to an integral value ---- */
+
+enum { NEAREST, DOWN, UP, TRUNCATE };
+
+/* Is a magnitude, whose cut-off part LOW stands against HALF, to be increased? */
+static bool
+rounds_up(unsigned mode, bool negative, uint64_t low, uint64_t half, bool odd)
+{
+	switch (mode) {
+	case NEAREST:
+		return low > half || (low == half && odd);
+	case DOWN:
+		return negative;
+	case UP:
+		return !negative;
+	default:
+		return false;
+	}
+}
+
+uint64_t
+fp_round(struct fp_env *e, unsigned size, uint64_t a, unsigned imm)
+{
+	unsigned bits = size == 4 ? 23 : 52, mode = imm & 4 ? (e->mxcsr & MX_RC) >> MX_RC_SHIFT : imm & 3;
+	int special = size == 4 ? 0xff : 0x7ff, bias = special >> 1, exponent = (int)(a >> bits) & special;
+	uint64_t one = 1ull << bits, fraction = a & (one - 1), sign = a & 1ull << (8 * size - 1), low, half, rest;
+	bool odd = false;
+
+	if (exponent == special) {
+		if (fraction != 0 && !(fraction & one >> 1))
+			e->raised |= MX_IE;
+		return fraction != 0 ? a | one >> 1 : a;
+	}
+	if (exponent == 0 && (fraction == 0 || e->mxcsr & MX_DAZ))
+		return sign;
+	if (exponent >= bias + (int)bits)
+		return a;
+	if (exponent < bias) {
+		/* Below one: compared with one half by the bits themselves. */
+		low = a ^ sign;
+		half = (uint64_t)(bias - 1) << bits;
+		rest = sign;
+	} else {
+		unsigned cut = bits - (unsigned)(exponent - bias);
+
+		low = a & ((1ull << cut) - 1);
+		half = 1ull << (cut - 1);
+		rest = a - low;
+		one = 1ull << cut;
+		odd = cut == bits ? true : rest >> cut & 1;
+		if (low == 0)
+			return a;
+	}
+	if (!(imm & 8))
+		e->raised |= MX_PE;
+	if (!rounds_up(mode, sign != 0, low, half, odd))
+		return rest;
+	return exponent < bias ? sign | (uint64_t)bias << bits : rest + one;
+}
