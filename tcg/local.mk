@@ -2,7 +2,6 @@ noinst_LIBRARIES += %D%/libtcg.a
 %C%_libtcg_a_SOURCES =
 %C%_libtcg_a_SOURCES += %D%/ir_text.c
 %C%_libtcg_a_SOURCES += %D%/ir_verify.c
-%C%_libtcg_a_SOURCES += %D%/x64/disas.c
 %C%_libtcg_a_SOURCES += %D%/cache.c %D%/block.h
 %C%_libtcg_a_SOURCES += %D%/ir.c %D%/ir.h
 %C%_libtcg_a_SOURCES += %D%/op.h %D%/op.def
@@ -19,3 +18,17 @@ noinst_LIBRARIES += %D%/libtcg.a
 %C%_libtcg_a_SOURCES += %D%/interp/vec_string.c
 %C%_libtcg_a_SOURCES += %D%/interp/x87_host.c %D%/interp/x87_host.h
 %C%_libtcg_a_SOURCES += %D%/interp/x87_insn.c %D%/interp/x87.h
+if HOST_X64
+%C%_libtcg_a_SOURCES += %D%/x64/asm.c %D%/x64/asm.h
+%C%_libtcg_a_SOURCES += %D%/x64/bits.c
+%C%_libtcg_a_SOURCES += %D%/x64/compile.c %D%/x64/gen.h
+%C%_libtcg_a_SOURCES += %D%/x64/control.c
+%C%_libtcg_a_SOURCES += %D%/x64/disas.c
+%C%_libtcg_a_SOURCES += %D%/x64/flags.c
+%C%_libtcg_a_SOURCES += %D%/x64/integer.c
+%C%_libtcg_a_SOURCES += %D%/x64/memory.c
+%C%_libtcg_a_SOURCES += %D%/x64/move.c
+%C%_libtcg_a_SOURCES += %D%/x64/operand.c
+%C%_libtcg_a_SOURCES += %D%/x64/thunk.c
+%C%_libtcg_a_SOURCES += %D%/x64/vector.c
+endif
