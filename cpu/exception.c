@@ -12,8 +12,8 @@
 
 /* ---- raising ---- */
 
-static _Noreturn void
-leave(struct cpu *c)
+_Noreturn void
+cpu_leave(struct cpu *c)
 {
 	if (c->in_tcg)
 		tcg_unwind(&c->f);
@@ -28,7 +28,7 @@ cpu_raise(struct cpu *c, enum vector v)
 	c->exc.has_error = false;
 	c->exc.software = false;
 	c->exc.raised = true;
-	leave(c);
+	cpu_leave(c);
 }
 
 void
@@ -39,7 +39,7 @@ cpu_raise_error(struct cpu *c, enum vector v, uint32_t error)
 	c->exc.has_error = true;
 	c->exc.software = false;
 	c->exc.raised = true;
-	leave(c);
+	cpu_leave(c);
 }
 
 void
@@ -58,7 +58,7 @@ cpu_soft_int(struct cpu *c, unsigned vector, unsigned len, bool int3_or_into)
 	c->exc.software = true;
 	c->exc.software_len = len | (int3_or_into ? 0x80 : 0);
 	c->exc.raised = true;
-	leave(c);
+	cpu_leave(c);
 }
 
 /* ---- stacks ---- */
@@ -535,7 +535,7 @@ do_int1(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	c->f.rip = next_rip(c, aux);
 	c->pending_dbg |= 1ull << 63;
 	__atomic_store_n(&f->pending, 1, __ATOMIC_RELAXED);
-	leave(c);
+	cpu_leave(c);
 }
 
 uint64_t

@@ -182,6 +182,8 @@ enum task_cause { TASK_JMP, TASK_CALL, TASK_INT, TASK_IRET };
 void task_switch(struct cpu *c, uint16_t selector, enum task_cause cause, uint64_t next);
 
 /* ---- exception.c ---- */
+/* Back to the run loop, from wherever; the state is exact. */
+_Noreturn void cpu_leave(struct cpu *c);
 void cpu_deliver_pending_exception(struct cpu *c);
 void cpu_deliver_interrupt(struct cpu *c, unsigned vector);
 /* Delivers #DB with BITS of DR6. */
