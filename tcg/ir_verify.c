@@ -158,6 +158,8 @@ check_mem(const struct verifier *v, const struct ir_insn *i)
 		return "no such segment, way of addressing or scale";
 	if (m->addr_width != 2 && m->addr_width != 4 && m->addr_width != 8)
 		return "addresses have 2, 4 or 8 bytes";
+	if (m->how == ADDR_CHECKED && m->addr_width == 8)
+		return "an address of 8 bytes in a segment with a limit";
 	if (m->align & (m->align - 1))
 		return "the alignment is no power of 2";
 	if (m->base != IR_NO_REG && m->index != IR_NO_REG && m->disp != (int32_t)m->disp)
@@ -294,6 +296,13 @@ is_count(struct ir_opnd o)
 	return o.kind == IR_IMM || (o.kind == IR_GPR && o.reg == 1);
 }
 
+/* From 1, 2, 4 bytes into 4, from 1 or 8 into 8. */
+static bool
+crc_fits(const struct ir_insn *i)
+{
+	return i->src_width == 1 || (i->width == 8 ? i->src_width == 8 : i->src_width == 2 || i->src_width == 4);
+}
+
 static const char *
 check_op(const struct ir_insn *i)
 {
@@ -307,12 +316,14 @@ check_op(const struct ir_insn *i)
 		return "no such flag";
 	if ((i->op == IR_movzx || i->op == IR_movsx) && (i->src_width == 0 || i->src_width >= i->width))
 		return "an extension that does not extend";
-	if (i->op == IR_crc32 && (i->src_width == 0 || i->src_width > 8 || i->src_width & (i->src_width - 1)))
+	if (i->op == IR_crc32 && !crc_fits(i))
 		return "a width that the operation has not";
 	if (i->op >= IR_shl && i->op <= IR_rcr && !is_count(i->src))
 		return "a shift count is an immediate or CL";
 	if ((i->op == IR_shld || i->op == IR_shrd) && !is_count(i->src2))
 		return "a shift count is an immediate or CL";
+	if (i->op == IR_imul3 && i->width == 8 && i->imm != (int32_t)i->imm)
+		return "a factor of more than 32 bits";
 	if (i->op == IR_call && i->imm == 0)
 		return "a call of nothing";
 	return i->op == IR_vec ? check_vec(i) : i->op == IR_x87 ? check_x87(i) : NULL;

@@ -101,3 +101,11 @@ endif
 tests_test_tcg_SOURCES = tests/test_tcg.c tests/tcg_guest.c tests/tcg_guest.h
 tests_test_tcg_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_tcg_LDADD = $(TCG_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += tests/test_tcg_x64
+TESTS += tests/test_tcg_x64
+endif
+tests_test_tcg_x64_SOURCES = tests/test_tcg_x64.c tests/tcg_guest.c tests/tcg_guest.h
+tests_test_tcg_x64_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_tcg_x64_LDADD = $(TCG_LIBS) $(CHECK_LIBS)

@@ -108,9 +108,7 @@ modify(struct tcg_frame *f, uint64_t linear, unsigned size, unsigned seg)
 static uint64_t
 linear(struct tcg_frame *f, unsigned seg, uint64_t ea, unsigned size, enum tcg_access access)
 {
-	uint64_t limit = access == TCG_WRITE ? f->seg[seg].write_limit : f->seg[seg].read_limit;
-
-	if (ea + size - 1 >= limit)
+	if (ea + size - 1 > guest_of(f)->limit[seg] || (access == TCG_WRITE && seg == SEG_CS))
 		raise_fault(f, FAULT_SEGMENT, ea);
 	return (uint32_t)(f->seg[seg].base + ea);
 }
@@ -175,7 +173,7 @@ key_of(uint64_t rip)
 void
 guest_run(struct guest *g, uint64_t until, unsigned max)
 {
-	struct tcg_from from = { NULL, false };
+	struct tcg_from from = { .slot = NULL };
 
 	for (g->entered = 0; g->f.rip != until && g->entered < max; g->entered++) {
 		struct tcg_key key = key_of(g->f.rip);

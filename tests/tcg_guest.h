@@ -33,6 +33,7 @@ struct guest {
 	uint64_t field[8];
 	struct tcg *tcg;
 	uint8_t *memory;
+	uint64_t limit[6];          /* of segments, last byte; CS is read-only */
 	const struct guest_text *program;
 	const struct ir *prepared;  /* instead of a program: the next block */
 	enum tcg_exit how;          /* of the last entry */

@@ -163,6 +163,8 @@ static const struct {
 	{ BEGIN "  shl.4 rax, rdx\n" END, "a shift count" },
 	{ BEGIN "  shld.4 rax, rbx, rdx\n" END, "a shift count" },
 	{ BEGIN "  add.4 rax, [ds flat.1 rax]\n" END, "2, 4 or 8 bytes" },
+	{ BEGIN "  add.4 rax, [ds checked.8 rax]\n" END, "with a limit" },
+	{ BEGIN "  imul3.8 rax, rbx, 0x80000000\n" END, "a factor" },
 	{ BEGIN "  add.4 rax, [ds flat.8 rax align 3]\n" END, "power of 2" },
 	{ BEGIN "  add.4 rax, [ds flat.8 rax+rbx*1+0x80000000]\n" END, "displacement of 64 bits" },
 	{ BEGIN "  add.4 rax, t0\n" END, "before it is written" },

@@ -14,7 +14,7 @@
 #include "base/util.h"
 #include "tcg/block.h"
 
-enum { ROW = 16 };
+enum { ROW = 16, CALL = 0xe8 };
 
 static void
 log_bytes(const uint8_t *p, const uint8_t *end)
@@ -60,7 +60,19 @@ log_code(const uint8_t *p, const uint8_t *end)
 }
 #endif
 
-/* The words behind the calls of the slow thunk are data: decoding goes on behind each stub's. */
+/* Behind the call of a site's stub: a word of data. */
+static const uint8_t *
+word_of(const struct tcg_site *s)
+{
+	const uint8_t *p = s->stub;
+
+	/* Flags may be loaded into rax first. */
+	while (*p != CALL)
+		p++;
+	return p + 5;
+}
+
+/* Decoding goes on behind each word of data. */
 void
 x64_disassemble(const struct tcg_block *b)
 {
@@ -70,9 +82,12 @@ x64_disassemble(const struct tcg_block *b)
 	for (;;) {
 		const uint8_t *end = b->end;
 
-		for (unsigned n = 0; n < b->sites; n++)
-			if (b->site[n].stub != NULL && b->site[n].stub + 5 > p && b->site[n].stub + 5 < end)
-				end = b->site[n].stub + 5;
+		for (unsigned n = 0; n < b->sites; n++) {
+			const uint8_t *word = b->site[n].stub != NULL ? word_of(&b->site[n]) : p;
+
+			if (word > p && word < end)
+				end = word;
+		}
 		log_bytes(log_code(p, end), end);
 		if (end == b->end)
 			break;

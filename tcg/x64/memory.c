@@ -184,7 +184,6 @@ memory_done(struct gen *g)
 static void
 call_slow(struct gen *g, struct tcg_site *site)
 {
-	site->stub = g->a.p + g->a.to_rx;
 	jump_to(&g->a, CC_CALL, g->t->thunk.slow);
 	put32(&g->a, (uint32_t)((uint8_t *)site - g->t->meta));
 }
@@ -196,6 +195,7 @@ emit_slow(struct gen *g, const struct ir_insn *i)
 
 	flags_save(g);
 	s = new_site(g, i);
+	s->stub = g->a.p + g->a.to_rx;
 	call_slow(g, s);
 	s->resume = g->a.p + g->a.to_rx;
 	g->flags = IN_AX | IN_HOST;
@@ -216,6 +216,7 @@ emit_stubs(struct gen *g)
 		}
 		for (unsigned k = 0; k < s->count; k++)
 			here(&g->a, s->from[k]);
+		s->site->stub = g->a.p + g->a.to_rx;
 		if (s->flags_in_frame)
 			mov_load(&g->a, 8, H_RAX, FRAME(flags));
 		call_slow(g, s->site);
