@@ -38,7 +38,7 @@ msr_reset(struct cpu *c)
 	memset(c->mtrr_mask, 0, sizeof(c->mtrr_mask));
 	memset(c->mc_ctl, 0, sizeof(c->mc_ctl));
 	c->xss = c->mcg_status = 0;
-	c->tsc_offset -= cpu_tsc(c);
+	c->tsc_offset = 0;
 	c->tsc_adjust = 0;
 }
 
