@@ -44,3 +44,4 @@ noinst_LIBRARIES += %D%/libcpu.a
 %C%_libcpu_a_SOURCES += %D%/state.h
 %C%_libcpu_a_SOURCES += %D%/system.h
 %C%_libcpu_a_SOURCES += %D%/shadow.h
+%C%_libcpu_a_SOURCES += %D%/print.c
