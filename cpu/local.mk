@@ -45,3 +45,7 @@ noinst_LIBRARIES += %D%/libcpu.a
 %C%_libcpu_a_SOURCES += %D%/system.h
 %C%_libcpu_a_SOURCES += %D%/shadow.h
 %C%_libcpu_a_SOURCES += %D%/print.c
+%C%_libcpu_a_SOURCES += %D%/port.c
+%C%_libcpu_a_SOURCES += %D%/system.c
+%C%_libcpu_a_SOURCES += %D%/debug.c
+%C%_libcpu_a_SOURCES += %D%/smm.c
