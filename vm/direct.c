@@ -2,8 +2,8 @@
 /*
  * A direct boot: what firmware leaves behind, as far as a kernel may count on it, and the kernel's start.
  *
- * Shadow RAM is opened, PCI devices get addresses and interrupt lines, power management gets its ports, the local APIC
- * passes the PIC's interrupts on, and the screen shows text; ACPI and MP tables and the BIOS data area lie where
+ * Shadow RAM is opened, PCI devices get addresses and interrupt lines, power management gets its ports, the timer counts,
+ * the local APIC passes the PIC's interrupts on, and the screen shows text; ACPI and MP tables and the BIOS data area lie where
  * systems look for them.  There are no BIOS services.
  */
 #define _GNU_SOURCE /* memmem */
@@ -118,6 +118,15 @@ set_up_bridges(struct machine *m)
 	config_write(m, POWER, 0xd2, 0x09, 1);
 	config_write(m, POWER, PCI_INTERRUPT_LINE, m->facts.sci_irq, 1);
 	out(m, PM_CONTROL, 1, 2); /* ACPI is on: there is no firmware to ask for it */
+}
+
+/* Channel 0 of the timer runs through all its 65536 counts: kernels read it for time and for chance. */
+static void
+set_up_timer(struct machine *m)
+{
+	out(m, 0x43, 0x34, 1);
+	out(m, 0x40, 0, 1);
+	out(m, 0x40, 0, 1);
 }
 
 /* LINT0 carries the PIC's interrupts, LINT1 NMI, as the MP specification's "virtual wire". */
@@ -274,6 +283,7 @@ direct_start(struct machine *m)
 {
 	assign_pci(m);
 	set_up_bridges(m);
+	set_up_timer(m);
 	set_up_apic(m);
 	set_up_text_mode(m);
 	put_bios_data(m);
