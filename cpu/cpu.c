@@ -1,177 +1,162 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A vCPU's life: made, reset, looked at from outside, freed. */
+/* Making and resetting a vCPU; what loaders, the monitor and a debugger see of it. */
 #include "cpu/system.h"
+
+#include "base/err.h"
+#include "base/trace.h"
+#include "cpu/translate.h"
 
 #include <stdlib.h>
 #include <strings.h>
 
-#include "base/err.h"
-#include "cpu/translate.h"
+enum { TSC_HZ = 1000000000 };
 
-enum { ADDRESS_SPACES = 6 };
-
-/* ---- reset: AMD64 Architecture Programmer's Manual, volume 2, "Processor Initialization State" ---- */
-
-static void
-reset_segments(struct cpu *c)
-{
-	for (unsigned n = 0; n < 6; n++)
-		c->seg[n] = (struct segment){ .flags = SF_P | SF_S | SF_WRITE | SF_ACCESSED, .limit = 0xffff };
-	c->seg[SEG_CS] = (struct segment){ .selector = 0xf000, .flags = SF_P | SF_S | SF_CODE | SF_READ | SF_ACCESSED, .limit = 0xffff,
-		.base = 0xffff0000 };
-	c->ldtr = (struct segment){ .flags = SF_P | 2, .limit = 0xffff };
-	c->tr = (struct segment){ .flags = SF_P | 0xb, .limit = 0xffff };
-	c->gdtr.base = c->idtr.base = 0;
-	c->gdtr.limit = c->idtr.limit = 0xffff;
-}
-
-static void
-reset_events(struct cpu *c)
-{
-	c->smm = c->halted = c->nmi_blocked = c->inhibit = c->inhibit_db = c->shutdown = c->mwait = false;
-	c->monitor_armed = c->resume = c->retry_alone = c->has_code_breakpoints = false;
-	c->pending_dbg = 0;
-	c->exc.raised = false;
-	c->delivering = -1;
-	c->from = (struct tcg_from){ 0 };
-	atomic_fetch_and(&c->pins, 1u << PIN_A20 | 1u << PIN_INTR);
-}
-
-/* INIT leaves the x87 and vector state, most MSRs, the caches' bits and SMBASE alone; a reset leaves nothing. */
-void
-cpu_reset_at(struct cpu *c, bool init)
-{
-	reset_events(c);
-	c->wait_sipi = init && c->config.id != 0;
-	memset(c->f.gpr, 0, sizeof(c->f.gpr));
-	c->f.gpr[2] = c->model->signature;
-	c->f.rip = 0xfff0;
-	c->f.flags = flags_from_eflags(0);
-	c->f.df = 1;
-	c->eflags = 2;
-	c->cpl = 0;
-	c->cr0 = CR0_ET | (init ? c->cr0 & (CR0_CD | CR0_NW) : CR0_CD | CR0_NW);
-	c->cr2 = c->cr3 = c->cr4 = 0;
-	c->efer = 0;
-	memset(c->dr, 0, sizeof(c->dr));
-	c->dr[6] = 0xffff0ff0;
-	c->dr[7] = 0x400;
-	reset_segments(c);
-	if (!init) {
-		msr_reset(c);
-		fpu_reset(c);
-		c->xcr0 = 1;
-		c->smbase = 0x30000;
-		c->tsc_offset = 0 - c->config.now_ns(c->config.clock_opaque);
-		c->tsc_adjust = 0;
-	}
-	shadow_select(c->shadow, 0);
-	tlb_flush_all(c);
-	for (unsigned n = 0; n < 6; n++)
-		cpu_segment_changed(c, n);
-	cpu_update_mode(c);
-}
-
-void
-cpu_reset(struct cpu *c)
-{
-	cpu_reset_at(c, false);
-}
-
-/* ---- making ---- */
+/* ---- the translator's callbacks that raise ---- */
 
 static _Noreturn void
-raise_divide(struct tcg_frame *f)
+divide_error(struct tcg_frame *f)
 {
 	cpu_raise(cpu_of(f), EXC_DE);
 }
 
 static _Noreturn void
-raise_protection(struct tcg_frame *f)
+general_protection(struct tcg_frame *f)
 {
 	cpu_raise_error(cpu_of(f), EXC_GP, 0);
 }
 
 static _Noreturn void
-raise_simd(struct tcg_frame *f)
+simd_exception(struct tcg_frame *f)
 {
 	cpu_raise(cpu_of(f), cpu_of(f)->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD);
 }
 
-/* With CR0.NE off the exception goes out by FERR#, and the instruction waits for the interrupt: it runs again. */
+/* Without CR0.NE the processor asks for IRQ 13 and stands at the instruction until an interrupt comes. */
 static _Noreturn void
-raise_x87(struct tcg_frame *f)
+x87_exception(struct tcg_frame *f)
 {
 	struct cpu *c = cpu_of(f);
 
 	if (c->cr0 & CR0_NE)
 		cpu_raise(c, EXC_MF);
-	if (c->config.board != NULL && c->config.board->ferr != NULL) {
+	if (c->config.board && c->config.board->ferr) {
 		cpu_lock(c);
 		c->config.board->ferr(c->config.board->opaque, 1);
 		cpu_unlock(c);
 	}
-	__atomic_store_n(&f->pending, 1, __ATOMIC_RELAXED);
-	cpu_leave(c);
+	tcg_unwind(f);
+}
+
+/* ---- making ---- */
+
+static void
+join(struct cpu *c, struct cpu *first)
+{
+	c->first = first;
+	if (first == c)
+		return;
+	c->sharing = first->sharing;
+	first->sharing = c;
+}
+
+static void
+init_sync(struct cpu *c)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&c->halt_lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->halt_wake, &attr);
+	pthread_condattr_destroy(&attr);
 }
 
 static bool
-make_tcg(struct cpu *c, struct err *e)
+init_tcg(struct cpu *c, struct err *e)
 {
-	c->guest.divide_error = raise_divide;
-	c->guest.general_protection = raise_protection;
-	c->guest.simd_exception = raise_simd;
-	c->guest.x87_exception = raise_x87;
-	c->guest.translate = cpu_translate_block;
-	c->guest.disassemble = cpu_disassemble_block;
-	c->guest.opaque = c;
-	mmu_guest(&c->guest);
-	c->tcg = c->config.shared != NULL ? c->config.shared : tcg_new(&c->config.tcg, &c->guest, e);
+	struct tcg_guest *g = &c->guest;
+
+	mmu_guest(g);
+	g->divide_error = divide_error;
+	g->general_protection = general_protection;
+	g->simd_exception = simd_exception;
+	g->x87_exception = x87_exception;
+	g->translate = cpu_translate_block;
+	g->disassemble = cpu_disassemble_block;
+	g->opaque = c;
+	c->tcg = c->config.shared ? c->config.shared : tcg_new(&c->config.tcg, g, e);
+	if (!c->tcg)
+		return false;
+	join(c, c->config.shared ? tcg_guest_of(c->tcg)->opaque : c);
 	c->f.tcg = c->tcg;
-	c->f.guest = &c->guest;
-	return c->tcg != NULL;
+	c->f.guest = g;
+	c->no_jumps = tcg_jumps_new(c->tcg);
+	return c->no_jumps || err_set(e, "too many processors share a translator");
 }
 
 struct cpu *
 cpu_new(const struct cpu_config *config, struct err *e)
 {
-	struct cpu *c = tcg_frame_alloc(sizeof(*c));
+	struct cpu *c = aligned_alloc(64, align_up(sizeof(*c), 64));
+	unsigned slots = config->id < 2 ? 8 : config->id < 6 ? 2 : 1;
 
-	if (c == NULL) {
-		err_set(e, "no memory for a processor's state");
+	if (!c) {
+		err_set(e, "no memory for a processor");
 		return NULL;
 	}
+	memset(c, 0, sizeof(*c));
 	c->config = *config;
-	c->first = c;
+	c->thread = pthread_self();
+	c->delivering = -1;
 	c->a20 = true;
-	c->pins = 1u << PIN_A20;
 	c->one_insn = config->tcg.one_insn;
-	pthread_mutex_init(&c->halt_lock, NULL);
-	pthread_cond_init(&c->halt_wake, NULL);
+	atomic_store(&c->pins, 1u << PIN_A20);
+	init_sync(c);
 	c->model = cpuid_parse(config->model, e);
-	if (c->model != NULL)
-		c->shadow = shadow_new(ADDRESS_SPACES, e);
-	if (c->shadow == NULL || !make_tcg(c, e)) {
+	c->shadow = c->model ? shadow_new(slots, e) : NULL;
+	if (!c->shadow || !init_tcg(c, e)) {
 		cpu_free(c);
 		return NULL;
 	}
-	c->no_jumps = tcg_jumps_new(c->tcg);
-	mmu_listen(c);
 	cpu_reset(c);
+	mmu_listen(c);
 	return c;
+}
+
+static void
+unlink_from(struct cpu *c)
+{
+	struct cpu *each = c->first;
+
+	if (!each || each == c)
+		return;
+	while (each->sharing && each->sharing != c)
+		each = each->sharing;
+	if (each->sharing == c)
+		each->sharing = c->sharing;
 }
 
 void
 cpu_free(struct cpu *c)
 {
-	if (c->tcg != NULL && c->config.shared == NULL)
-		tcg_free(c->tcg);
-	if (c->shadow != NULL)
-		shadow_free(c->shadow);
+	if (!c)
+		return;
+	unlink_from(c);
+	if (c->tcg) {
+		for (unsigned i = 0; i < ARRAY_SIZE(c->mode_jumps); i++)
+			if (c->mode_jumps[i].jumps)
+				tcg_jumps_free(c->tcg, c->mode_jumps[i].jumps);
+		if (c->no_jumps)
+			tcg_jumps_free(c->tcg, c->no_jumps);
+		/* The one that made it goes last. */
+		if (!c->config.shared)
+			tcg_free(c->tcg);
+	}
+	shadow_free(c->shadow);
 	free(c->model);
 	pthread_cond_destroy(&c->halt_wake);
 	pthread_mutex_destroy(&c->halt_lock);
-	tcg_frame_free(c, sizeof(*c));
+	free(c);
 }
 
 struct tcg *
@@ -180,55 +165,109 @@ cpu_tcg(struct cpu *c)
 	return c->tcg;
 }
 
+/* ---- reset ---- */
+
+static void
+reset_segments(struct cpu *c)
+{
+	for (unsigned seg = SEG_ES; seg <= SEG_GS; seg++)
+		c->seg[seg] = (struct segment){ .flags = SF_P | SF_S | SF_WRITE | SF_ACCESSED, .limit = 0xffff };
+	c->seg[SEG_CS].selector = 0xf000;
+	c->seg[SEG_CS].base = 0xffff0000;
+	c->seg[SEG_CS].flags |= SF_CODE;
+	c->ldtr = (struct segment){ .flags = SF_P | 2, .limit = 0xffff };
+	c->tr = (struct segment){ .flags = SF_P | 0xb, .limit = 0xffff };
+	c->gdtr.base = c->idtr.base = 0;
+	c->gdtr.limit = c->idtr.limit = 0xffff;
+}
+
+void
+cpu_reset_at(struct cpu *c, bool init)
+{
+	memset(c->f.gpr, 0, sizeof(c->f.gpr));
+	c->f.gpr[2] = c->model->signature;
+	c->f.flags = flags_from_eflags(2);
+	c->f.df = 1;
+	c->f.rip = 0xfff0;
+	c->eflags = 2;
+	c->cr0 = CR0_ET | (init ? c->cr0 & (CR0_CD | CR0_NW) : CR0_CD | CR0_NW);
+	c->cr2 = c->cr3 = c->cr4 = 0;
+	c->efer = 0;
+	c->cpl = 0;
+	memset(c->dr, 0, sizeof(c->dr));
+	c->dr[6] = 0xffff0ff0;
+	c->dr[7] = 0x400;
+	reset_segments(c);
+	c->halted = c->mwait = c->shutdown = c->nmi_blocked = c->smm = false;
+	c->inhibit = c->inhibit_db = c->monitor_armed = c->resume = c->has_code_breakpoints = false;
+	c->pending_dbg = 0;
+	c->exc.raised = false;
+	c->delivering = -1;
+	c->retry_alone = false;
+	c->from = (struct tcg_from){ 0 };
+	/* Only the first processor starts by itself. */
+	c->wait_sipi = c->config.id != 0;
+	if (!init) {
+		c->smbase = 0x30000;
+		c->xcr0 = 1;
+		msr_reset(c);
+		fpu_reset(c);
+	}
+	shadow_select(c->shadow, 0);
+	tlb_flush_all(c);
+	for (unsigned seg = SEG_ES; seg <= SEG_GS; seg++)
+		cpu_segment_changed(c, seg);
+	__atomic_store_n(&c->f.pending, 1, __ATOMIC_SEQ_CST);
+}
+
+void
+cpu_reset(struct cpu *c)
+{
+	atomic_fetch_and(&c->pins, 1u << PIN_A20 | 1u << PIN_INTR);
+	cpu_reset_at(c, false);
+}
+
 /* ---- time ---- */
 
-/* One tick a nanosecond of virtual time: a constant, synchronized, invariant TSC. */
 uint64_t
 cpu_tsc_hz(const struct cpu *c)
 {
 	(void)c;
-	return NS_PER_SEC;
+	return TSC_HZ;
 }
 
 uint64_t
 cpu_tsc(void *cpu)
 {
-	const struct cpu *c = cpu;
+	struct cpu *c = cpu;
 
-	return c->config.now_ns(c->config.clock_opaque) + c->tsc_offset;
+	return (c->config.now_ns ? c->config.now_ns(c->config.clock_opaque) : 0) + c->tsc_offset;
 }
 
-/* ---- registers from outside ---- */
+/* ---- registers by name ---- */
 
 static const char *const names[CPU_REGS] = {
-	"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rip", "eflags",
-	"cr0", "cr2", "cr3", "cr4", "cr8", "efer", "es", "cs", "ss", "ds", "fs", "gs", "fs_base", "gs_base", "cs_base", "ss_base",
+	"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+	"rip", "eflags", "cr0", "cr2", "cr3", "cr4", "cr8", "efer", "es", "cs", "ss", "ds", "fs", "gs",
+	"fs_base", "gs_base", "cs_base", "ss_base",
 };
 
 int
 cpu_reg_by_name(const char *name)
 {
-	for (int n = 0; n < CPU_REGS; n++)
-		if (strcasecmp(names[n], name) == 0)
-			return n;
+	for (unsigned i = 0; i < CPU_REGS; i++)
+		if (!strcasecmp(name, names[i]))
+			return i;
 	return -1;
-}
-
-static uint64_t
-get_cr8(const struct cpu *c)
-{
-	const struct cpu_board *b = c->config.board;
-
-	return b != NULL && b->get_tpr != NULL ? b->get_tpr(b->opaque) : 0;
 }
 
 uint64_t
 cpu_get(const struct cpu *c, enum cpu_reg r)
 {
 	if (r <= CPU_R15)
-		return c->f.gpr[r - CPU_RAX];
+		return c->f.gpr[r];
 	if (r >= CPU_ES && r <= CPU_GS)
-		return c->seg[r - CPU_ES].selector;
+		return c->seg[SEG_ES + (r - CPU_ES)].selector;
 	switch (r) {
 	case CPU_RIP:
 		return c->f.rip;
@@ -243,7 +282,7 @@ cpu_get(const struct cpu *c, enum cpu_reg r)
 	case CPU_CR4:
 		return c->cr4;
 	case CPU_CR8:
-		return get_cr8(c);
+		return c->config.board && c->config.board->get_tpr ? c->config.board->get_tpr(c->config.board->opaque) & 0xf : 0;
 	case CPU_EFER:
 		return c->efer;
 	case CPU_FS_BASE:
@@ -252,83 +291,111 @@ cpu_get(const struct cpu *c, enum cpu_reg r)
 		return c->seg[SEG_GS].base;
 	case CPU_CS_BASE:
 		return c->seg[SEG_CS].base;
-	default:
+	case CPU_SS_BASE:
 		return c->seg[SEG_SS].base;
+	default:
+		return 0;
 	}
 }
 
 static void
-set_base(struct cpu *c, unsigned seg, uint64_t base)
+set_control(struct cpu *c, enum cpu_reg r, uint64_t value)
 {
-	c->seg[seg].base = base;
-	cpu_segment_changed(c, seg);
-	cpu_update_mode(c);
-}
-
-static void
-set_control(struct cpu *c, enum cpu_reg r, uint64_t v)
-{
-	const struct cpu_board *b = c->config.board;
-
 	switch (r) {
 	case CPU_CR0:
-		cpu_write_cr0(c, v);
-		break;
-	case CPU_CR2:
-		c->cr2 = v;
+		c->cr0 = (value & 0xe005003f) | CR0_ET;
 		break;
 	case CPU_CR3:
-		cpu_write_cr3(c, v);
+		c->cr3 = value & ((1ull << PHYS_BITS) - 1);
 		break;
 	case CPU_CR4:
-		cpu_write_cr4(c, v);
-		break;
-	case CPU_CR8:
-		if (b != NULL && b->set_tpr != NULL)
-			b->set_tpr(b->opaque, v & 0xf);
+		c->cr4 = value & cpuid_cr4_mask(c);
 		break;
 	default:
-		c->efer = v;
-		cpu_update_mode(c);
-		break;
+		c->efer = value & cpuid_efer_mask(c);
 	}
+	if (c->cr0 & CR0_PG && c->efer & EFER_LME)
+		c->efer |= EFER_LMA;
+	else
+		c->efer &= ~(uint64_t)EFER_LMA;
+	if (!(c->cr0 & CR0_PE))
+		c->cpl = 0;
+	shadow_select(c->shadow, c->cr4 & CR4_PCIDE ? c->cr3 & 0xfff : 0);
+	tlb_flush_all(c);
+	for (unsigned seg = SEG_ES; seg <= SEG_GS; seg++)
+		cpu_segment_changed(c, seg);
+}
+
+static void
+set_base(struct cpu *c, unsigned seg, uint64_t value)
+{
+	c->seg[seg].base = value;
+	cpu_segment_changed(c, seg);
 }
 
 void
-cpu_set(struct cpu *c, enum cpu_reg r, uint64_t v)
+cpu_set(struct cpu *c, enum cpu_reg r, uint64_t value)
 {
-	if (r <= CPU_R15)
-		c->f.gpr[r - CPU_RAX] = v;
-	else if (r >= CPU_ES && r <= CPU_GS) {
-		segment_set_real(c, r - CPU_ES, (uint16_t)v);
+	if (r <= CPU_R15) {
+		c->f.gpr[r] = value;
+		return;
+	}
+	if (r >= CPU_ES && r <= CPU_GS) {
+		segment_set_real(c, SEG_ES + (r - CPU_ES), value);
 		cpu_update_mode(c);
-	} else if (r == CPU_RIP)
-		c->f.rip = v;
-	else if (r == CPU_EFLAGS)
-		cpu_set_eflags(c, v);
-	else if (r == CPU_FS_BASE)
-		set_base(c, SEG_FS, v);
-	else if (r == CPU_GS_BASE)
-		set_base(c, SEG_GS, v);
-	else if (r == CPU_CS_BASE)
-		set_base(c, SEG_CS, v);
-	else if (r == CPU_SS_BASE)
-		set_base(c, SEG_SS, v);
-	else
-		set_control(c, r, v);
+		return;
+	}
+	switch (r) {
+	case CPU_RIP:
+		c->f.rip = value;
+		break;
+	case CPU_EFLAGS:
+		cpu_set_eflags(c, value);
+		break;
+	case CPU_CR2:
+		c->cr2 = value;
+		break;
+	case CPU_CR0:
+	case CPU_CR3:
+	case CPU_CR4:
+	case CPU_EFER:
+		set_control(c, r, value);
+		break;
+	case CPU_CR8:
+		if (c->config.board && c->config.board->set_tpr)
+			c->config.board->set_tpr(c->config.board->opaque, value & 0xf);
+		break;
+	case CPU_FS_BASE:
+		set_base(c, SEG_FS, value);
+		break;
+	case CPU_GS_BASE:
+		set_base(c, SEG_GS, value);
+		break;
+	case CPU_CS_BASE:
+		set_base(c, SEG_CS, value);
+		break;
+	case CPU_SS_BASE:
+		set_base(c, SEG_SS, value);
+		break;
+	default:
+		break;
+	}
+	__atomic_store_n(&c->f.pending, 1, __ATOMIC_RELAXED);
 }
 
 void
 cpu_set_flat32(struct cpu *c, uint16_t code, uint16_t data)
 {
-	for (unsigned n = 0; n < 6; n++) {
-		bool cs = n == SEG_CS;
-
-		c->seg[n] = (struct segment){ .selector = cs ? code : data, .limit = 0xffffffff,
-			.flags = SF_P | SF_S | SF_DB | SF_G | SF_ACCESSED | SF_WRITE | (cs ? SF_CODE : 0) };
-		cpu_segment_changed(c, n);
-	}
-	cpu_update_mode(c);
+	c->cr0 |= CR0_PE;
+	c->cpl = 0;
+	for (unsigned seg = SEG_ES; seg <= SEG_GS; seg++)
+		c->seg[seg] = (struct segment){
+			.selector = seg == SEG_CS ? code : data, .limit = 0xffffffff,
+			.flags = SF_P | SF_S | SF_ACCESSED | SF_G | SF_DB | SF_WRITE | (seg == SEG_CS ? SF_CODE : 0),
+		};
+	tlb_flush_all(c);
+	for (unsigned seg = SEG_ES; seg <= SEG_GS; seg++)
+		cpu_segment_changed(c, seg);
 }
 
 void
@@ -345,7 +412,7 @@ cpu_set_idt(struct cpu *c, uint64_t base, uint16_t limit)
 	c->idtr.limit = limit;
 }
 
-/* ---- memory from outside ---- */
+/* ---- a debugger's memory ---- */
 
 uint64_t
 cpu_translate(struct cpu *c, uint64_t linear)
@@ -354,35 +421,43 @@ cpu_translate(struct cpu *c, uint64_t linear)
 
 	if (!mmu_probe(c, linear, &w))
 		return ~0ull;
-	return w.phys | (linear & (w.bytes - 1));
+	return (w.phys | (linear & (w.bytes - 1))) & (c->a20 ? ~0ull : ~0x100000ull);
+}
+
+static bool
+each_piece(struct cpu *c, uint64_t linear, uint8_t *bytes, uint64_t len, bool write)
+{
+	while (len) {
+		uint64_t n = MIN(len, 0x1000 - (linear & 0xfff)), phys = cpu_translate(c, linear);
+		struct mem_range r;
+		uint8_t *host;
+
+		if (phys == ~0ull)
+			return false;
+		r = space_find(c->config.mem, phys, c->smm);
+		if (!r.region || r.region->kind == REGION_IO || phys + n - 1 > r.last)
+			return false;
+		host = r.region->host + r.offset + (phys - r.first);
+		memcpy(write ? host : bytes, write ? bytes : host, n);
+		if (write) {
+			tcg_invalidate(c->tcg, phys, n);
+			space_set_dirty(c->config.mem, phys, n);
+		}
+		linear += n;
+		bytes += n;
+		len -= n;
+	}
+	return true;
 }
 
 bool
 cpu_peek(struct cpu *c, uint64_t linear, void *to, uint64_t len)
 {
-	uint8_t *at = to;
-
-	while (len > 0) {
-		uint64_t phys = cpu_translate(c, linear), n = MIN(len, 4 * KiB - (linear & 0xfff));
-
-		if (phys == ~0ull || !dma_read(c->config.mem, phys, at, n))
-			return false;
-		linear += n, at += n, len -= n;
-	}
-	return true;
+	return each_piece(c, linear, to, len, false);
 }
 
 bool
 cpu_poke(struct cpu *c, uint64_t linear, const void *from, uint64_t len)
 {
-	const uint8_t *at = from;
-
-	while (len > 0) {
-		uint64_t phys = cpu_translate(c, linear), n = MIN(len, 4 * KiB - (linear & 0xfff));
-
-		if (phys == ~0ull || !dma_write(c->config.mem, phys, at, n))
-			return false;
-		linear += n, at += n, len -= n;
-	}
-	return true;
+	return each_piece(c, linear, (uint8_t *)from, len, true);
 }

@@ -352,7 +352,7 @@ iret_to_vm86(struct cpu *c, struct stack *s, const struct target *t)
 }
 
 /* The usual frame of five quadwords, read at once. */
-static bool
+static void
 pop_frame64(struct cpu *c, struct target *t)
 {
 	uint64_t frame[5];
@@ -363,11 +363,11 @@ pop_frame64(struct cpu *c, struct target *t)
 	t->flags = frame[2];
 	t->sp = frame[3];
 	t->ss = frame[4];
-	return true;
+	t->has_stack = true;
 }
 
 static void
-iret_protected(struct cpu *c, unsigned width)
+iret_protected(struct cpu *c, unsigned width, uint64_t next)
 {
 	struct stack s = stack_current(c);
 	struct target t = { 0 };
@@ -376,11 +376,11 @@ iret_protected(struct cpu *c, unsigned width)
 	if (c->eflags & EFL_NT) {
 		if (in_long_mode(c))
 			cpu_raise_error(c, EXC_GP, 0);
-		task_switch(c, sys_load(c, c->tr.base, 2), TASK_IRET, 0);
+		task_switch(c, sys_load(c, c->tr.base, 2), TASK_IRET, next);
 		return;
 	}
 	if (in_mode64(c) && width == 8) {
-		t.has_stack = pop_frame64(c, &t);
+		pop_frame64(c, &t);
 	} else {
 		t.rip = stack_pop(&s, width);
 		t.cs = stack_pop(&s, width);
@@ -414,7 +414,7 @@ do_iret(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	if (!in_protected(c) || in_vm86(c))
 		iret_real(c, aux_width(aux));
 	else
-		iret_protected(c, aux_width(aux));
+		iret_protected(c, aux_width(aux), next_rip(c, aux));
 	c->nmi_blocked = false;
 	c->resume = c->eflags & EFL_RF;
 	if (atomic_load(&c->pins) & (1u << PIN_INTR | 1u << PIN_NMI))

@@ -113,7 +113,8 @@ move_run(struct io_string *s)
 	/* The whole run has to lie in the segment, and may not wrap. */
 	if (n < 2 || ea + n * s->width - 1 > s->mask)
 		return false;
-	seg_linear(c, s->seg, ea + (n - 1) * s->width, s->width, s->in);
+	if (!in_mode64(c) && ea + n * s->width > (s->in ? c->f.seg[s->seg].write_limit : c->f.seg[s->seg].read_limit))
+		return false;
 	host = lin_host(c, linear, n * s->width, s->in, s->seg);
 	if (!host)
 		return false;

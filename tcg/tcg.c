@@ -577,6 +577,12 @@ tcg_new(const struct tcg_options *o, const struct tcg_guest *guest, struct err *
 	return t;
 }
 
+const struct tcg_guest *
+tcg_guest_of(const struct tcg *t)
+{
+	return t->guest;
+}
+
 void
 tcg_free(struct tcg *t)
 {

@@ -66,6 +66,8 @@ struct tcg_options {
 
 struct tcg *tcg_new(const struct tcg_options *o, const struct tcg_guest *guest, struct err *e);
 void tcg_free(struct tcg *t);
+/* What tcg_new was given. */
+const struct tcg_guest *tcg_guest_of(const struct tcg *t);
 
 /* Lock-free for readers.  NULL: not translated yet. */
 struct tcg_block *tcg_find(struct tcg *t, const struct tcg_key *key);
