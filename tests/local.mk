@@ -103,9 +103,14 @@ tests_test_tcg_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_tcg_LDADD = $(TCG_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += tests/test_tcg_x64
-TESTS += tests/test_tcg_x64
+if HOST_X64
+check_PROGRAMS += tests/test_tcg_x64 tests/test_tcg_vec
+TESTS += tests/test_tcg_x64 tests/test_tcg_vec
 endif
-tests_test_tcg_x64_SOURCES = tests/test_tcg_x64.c tests/tcg_guest.c tests/tcg_guest.h
+endif
+tests_test_tcg_x64_SOURCES = tests/test_tcg_x64.c tests/tcg_guest.c tests/tcg_guest.h tests/tcg_random.c tests/tcg_random.h
 tests_test_tcg_x64_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_tcg_x64_LDADD = $(TCG_LIBS) $(CHECK_LIBS)
+tests_test_tcg_vec_SOURCES = tests/test_tcg_vec.c tests/tcg_guest.c tests/tcg_guest.h tests/tcg_random.c tests/tcg_random.h
+tests_test_tcg_vec_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_tcg_vec_LDADD = $(TCG_LIBS) $(CHECK_LIBS)

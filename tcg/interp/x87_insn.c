@@ -22,7 +22,7 @@ enum {
 	FNSTSW_AX = SUB(0xdf, 0xe0),
 };
 
-enum { FCW_INITIAL = 0x37f, FCW_RESERVED_ONE = 0x40 };
+enum { FCW_INITIAL = 0x37f, FCW_RESERVED_ONE = 0x40, FCW_WRITABLE = 0x1f3f };
 
 /* Which forms exist, beside those of control and those that save or restore the whole state: a bit for ModRM.reg. */
 static const uint8_t memory_forms[8] = { 0xff, 0x0d, 0xff, 0xaf, 0xff, 0x0f, 0xff, 0xff };
@@ -63,14 +63,21 @@ load_control(struct tcg_frame *f, const struct ir_insn *i)
 		f->guest->load(f, interp_address(f, i, 2), &fcw, 2, i->mem.seg);
 	else
 		fcw = (uint16_t)interp_read(f, i, i->src, 2);
-	fcw |= FCW_RESERVED_ONE;
+	fcw = (fcw & FCW_WRITABLE) | FCW_RESERVED_ONE;
 	x87_set_word(f, X87_FCW, fcw);
 	x87_set_fsw(f, fsw & ~fcw & FSW_EXCEPTIONS ? fsw | FSW_ES | FSW_BUSY : fsw);
 }
 
+/* Registers keep what is in them, but the image begins with the one on top. */
 static void
 initialize(struct tcg_frame *f)
 {
+	unsigned top = x87_top(f);
+	uint8_t old[X87_END - X87_ST];
+
+	memcpy(old, f->x87 + X87_ST, sizeof old);
+	for (unsigned n = 0; n < 8; n++)
+		memcpy(f->x87 + X87_ST + 16 * n, old + 16 * ((n - top) & 7), 16);
 	memset(f->x87, 0, X87_MXCSR);
 	x87_set_word(f, X87_FCW, FCW_INITIAL);
 }
@@ -109,6 +116,13 @@ is_stored(const uint8_t *image)
 	return !(fsw & ~fcw & (FSW_IE | FSW_OE | FSW_UE));
 }
 
+/* F(U)COMI(P) */
+static bool
+is_compare(unsigned opcode, unsigned modrm)
+{
+	return (opcode == 3 || opcode == 7) && modrm >= 0xe8 && modrm < 0xf8;
+}
+
 static void
 execute(struct tcg_frame *f, const struct ir_insn *i, unsigned opcode, unsigned modrm)
 {
@@ -128,6 +142,8 @@ execute(struct tcg_frame *f, const struct ir_insn *i, unsigned opcode, unsigned 
 	memset(f->x87 + X87_POINTERS, 0, X87_MXCSR - X87_POINTERS);
 	memcpy(f->x87 + X87_ST, image + X87_ST, X87_END - X87_ST);
 	f->flags = (f->flags & ~0xff00ull) | (uint64_t)flags << 8;
+	if (is_compare(opcode, modrm))
+		f->flags &= ~1ull; /* OF, as AF and SF */
 }
 
 void
