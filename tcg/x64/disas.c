@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* -d out_asm: the host code of a block, by Capstone where it is there, else as bytes. */
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
+#include "tcg/block.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +10,6 @@
 
 #include "base/trace.h"
 #include "base/util.h"
-#include "tcg/block.h"
 
 enum { ROW = 16, CALL = 0xe8 };
 
