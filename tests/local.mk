@@ -114,3 +114,11 @@ tests_test_tcg_x64_LDADD = $(TCG_LIBS) $(CHECK_LIBS)
 tests_test_tcg_vec_SOURCES = tests/test_tcg_vec.c tests/tcg_guest.c tests/tcg_guest.h tests/tcg_random.c tests/tcg_random.h
 tests_test_tcg_vec_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_tcg_vec_LDADD = $(TCG_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += tests/test_interp
+TESTS += tests/test_interp
+endif
+tests_test_interp_SOURCES = tests/test_interp.c
+tests_test_interp_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_interp_LDADD = $(TCG_LIBS) $(CHECK_LIBS)

@@ -204,7 +204,7 @@ rotate(unsigned op, unsigned width, uint64_t a, unsigned count, unsigned *eflags
 	return r;
 }
 
-/* Shifts of A, where the bits of IN come in; the counts of 16-bit double shifts may exceed the width. */
+/* Shifts of A, where the bits of IN come in; a 16-bit double shift's count may exceed the width (undefined): IN comes again. */
 static uint64_t
 shift_left(unsigned width, uint64_t a, uint64_t in, unsigned count, unsigned *eflags)
 {
@@ -214,7 +214,7 @@ shift_left(unsigned width, uint64_t a, uint64_t in, unsigned count, unsigned *ef
 	for (unsigned n = 0; n < count; n++) {
 		out = r >> (bits - 1) & 1;
 		r = (r << 1 | (in >> (bits - 1) & 1)) & mask;
-		in = in << 1 | out; /* past the width the destination's own bits come round */
+		in = in << 1 | (in >> (bits - 1) & 1);
 	}
 	*eflags = szp(r, width) | out;
 	set_overflow(eflags, (r >> (bits - 1) & 1) != out);
@@ -231,7 +231,7 @@ shift_right(unsigned width, uint64_t a, uint64_t in, unsigned count, unsigned *e
 	for (unsigned n = 0; n < count; n++) {
 		out = r & 1;
 		r = r >> 1 | (in & 1) << (bits - 1);
-		in = in >> 1 | out << (bits - 1);
+		in = in >> 1 | (in & 1) << (bits - 1);
 	}
 	*eflags = szp(r, width) | out;
 	return r;

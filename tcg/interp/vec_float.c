@@ -114,6 +114,17 @@ horizontal(struct vec_op *o)
 	o->a = r;
 }
 
+/* The end of a step of several: false, if an unmasked exception ends the instruction here. */
+static bool
+next_step(struct vec_op *o)
+{
+	if (vec_is_unmasked(&o->env))
+		return false;
+	o->settled |= o->env.raised;
+	o->env.raised = 0;
+	return true;
+}
+
 /* DPPS, DPPD; ARG: size.  Products that the high nibble leaves out are +0. */
 static void
 dot_product(struct vec_op *o)
@@ -124,9 +135,15 @@ dot_product(struct vec_op *o)
 	for (unsigned n = 0; n < count; n++)
 		if (o->imm >> (4 + n) & 1)
 			t[n] = fp_arith(&o->env, FP_MUL, size, vec_lane(&o->a, size, n), vec_lane(&o->b, size, n));
+	if (!next_step(o))
+		return;
 	sum = fp_arith(&o->env, FP_ADD, size, t[0], t[1]);
-	if (count == 4)
-		sum = fp_arith(&o->env, FP_ADD, size, sum, fp_arith(&o->env, FP_ADD, size, t[2], t[3]));
+	if (count == 4) {
+		t[2] = fp_arith(&o->env, FP_ADD, size, t[2], t[3]);
+		if (!next_step(o))
+			return;
+		sum = fp_arith(&o->env, FP_ADD, size, sum, t[2]);
+	}
 	for (unsigned n = 0; n < count; n++)
 		vec_set_lane(&o->a, size, n, o->imm >> n & 1 ? sum : 0);
 }

@@ -72,15 +72,51 @@ from_double(double v)
 	return bits;
 }
 
-/* Unmasked, underflow is raised for an exact tiny result too, which the host with its masks doesn't tell. */
-static uint64_t
-check_tiny(struct fp_env *e, unsigned size, uint64_t r)
+static bool
+is_denormal(unsigned size, uint64_t v)
 {
 	uint64_t exponent = size == 4 ? 0x7f800000 : 0x7ffull << 52, fraction = size == 4 ? 0x7fffff : (1ull << 52) - 1;
 
-	if (underflow_unmasked(e) && (r & exponent) == 0 && (r & fraction) != 0)
-		e->raised |= MX_UE;
-	return r;
+	return (v & exponent) == 0 && (v & fraction) != 0;
+}
+
+/*
+ * Is X op Y, rounded to the precision of SIZE but without a bound to its exponent, inexact?  The x87 has such numbers: its
+ * precision control rounds the fraction alone.
+ */
+static bool
+inexact_unbounded(const struct fp_env *e, enum fp_op op, unsigned size, double x, double y)
+{
+	uint16_t control = (uint16_t)(0x7f | (size == 8 ? 0x200 : 0) | (e->mxcsr & MX_RC) >> MX_RC_SHIFT << 10), status;
+
+#define ON_X87(insn) \
+	__asm__ volatile("fldcw %[control]\n\tfldl %[x]\n\tfldl %[y]\n\t" insn "\n\tfnstsw %[status]\n\tfninit" \
+			 : [status] "=a"(status) : [control] "m"(control), [x] "m"(x), [y] "m"(y) : "st", "st(1)", "st(2)", "st(3)", \
+			   "st(4)", "st(5)", "st(6)", "st(7)")
+	if (op == FP_ADD)
+		ON_X87("faddp");
+	else if (op == FP_SUB)
+		ON_X87("fsubrp");
+	else if (op == FP_MUL)
+		ON_X87("fmulp");
+	else
+		ON_X87("fdivrp");
+#undef ON_X87
+	return status & MX_PE;
+}
+
+/*
+ * What an unmasked underflow or overflow changes: underflow is raised for an exact tiny result too, and inexact is about the
+ * result with an unbounded exponent.  The host with its masks tells neither.  R is X op Y, RAISED by it.
+ */
+static uint32_t
+adjust_unmasked(const struct fp_env *e, enum fp_op op, unsigned size, double x, double y, uint64_t r, uint32_t raised)
+{
+	if (underflow_unmasked(e) && is_denormal(size, r))
+		raised |= MX_UE;
+	if (!(raised & ~(e->mxcsr >> MX_MASKS) & (MX_UE | MX_OE)))
+		return raised;
+	return (raised & ~MX_PE) | (inexact_unbounded(e, op, size, x, y) ? MX_PE : 0);
 }
 
 #define SINGLE(insn) UNDER(e, insn " %[s], %[r]", [r] "+x"(x), "x"(y))
@@ -103,21 +139,21 @@ arith_single(struct fp_env *e, enum fp_op op, float x, float y)
 		break;
 	case FP_MIN:
 		SINGLE("minss");
-		return from_float(x);
+		break;
 	case FP_MAX:
 		SINGLE("maxss");
-		return from_float(x);
+		break;
 	case FP_SQRT:
 		SINGLE("sqrtss");
 		break;
 	case FP_RCP:
 		SINGLE("rcpss");
-		return from_float(x);
+		break;
 	case FP_RSQRT:
 		SINGLE("rsqrtss");
-		return from_float(x);
+		break;
 	}
-	return check_tiny(e, 4, from_float(x));
+	return from_float(x);
 }
 
 static uint64_t
@@ -138,23 +174,26 @@ arith_double(struct fp_env *e, enum fp_op op, double x, double y)
 		break;
 	case FP_MIN:
 		SINGLE("minsd");
-		return from_double(x);
+		break;
 	case FP_MAX:
 		SINGLE("maxsd");
-		return from_double(x);
+		break;
 	default:
 		SINGLE("sqrtsd");
 		break;
 	}
-	return check_tiny(e, 8, from_double(x));
+	return from_double(x);
 }
 
 uint64_t
 fp_arith(struct fp_env *e, enum fp_op op, unsigned size, uint64_t a, uint64_t b)
 {
-	if (size == 4)
-		return arith_single(e, op, to_float(a), to_float(b));
-	return arith_double(e, op, to_double(a), to_double(b));
+	struct fp_env one = { .mxcsr = e->mxcsr };
+	double x = size == 4 ? to_float(a) : to_double(a), y = size == 4 ? to_float(b) : to_double(b);
+	uint64_t r = size == 4 ? arith_single(&one, op, to_float(a), to_float(b)) : arith_double(&one, op, x, y);
+
+	e->raised |= op <= FP_DIV ? adjust_unmasked(e, op, size, x, y, r, one.raised) : one.raised;
+	return r;
 }
 
 enum fp_order
@@ -187,6 +226,7 @@ fp_compare(struct fp_env *e, unsigned size, uint64_t a, uint64_t b, bool quiet)
 uint64_t
 fp_resize(struct fp_env *e, unsigned size, uint64_t a)
 {
+	struct fp_env one = { .mxcsr = e->mxcsr };
 	float single = to_float(a);
 	double wide = to_double(a);
 
@@ -194,8 +234,9 @@ fp_resize(struct fp_env *e, unsigned size, uint64_t a)
 		UNDER(e, "cvtss2sd %[s], %[r]", [r] "=&x"(wide), "x"(single));
 		return from_double(wide);
 	}
-	UNDER(e, "cvtsd2ss %[s], %[r]", [r] "=&x"(single), "x"(wide));
-	return check_tiny(e, 4, from_float(single));
+	UNDER(&one, "cvtsd2ss %[s], %[r]", [r] "=&x"(single), "x"(wide));
+	e->raised |= adjust_unmasked(e, FP_ADD, 4, wide, 0, from_float(single), one.raised);
+	return from_float(single);
 }
 
 static uint64_t

@@ -11,7 +11,7 @@
 
 /* ---- the MMX registers, in the x87's image ---- */
 
-/* Where MMX register N stands: the image has the registers in the order of the stack. */
+/* The image has the registers in the order of the stack, MMX has them by number. */
 static uint8_t *
 mmx_slot(struct tcg_frame *f, unsigned n)
 {
@@ -22,15 +22,7 @@ mmx_slot(struct tcg_frame *f, unsigned n)
 static void
 mmx_enter(struct tcg_frame *f)
 {
-	unsigned top = x87_top(f);
-	uint8_t old[128];
-
-	if (top != 0) {
-		memcpy(old, f->x87 + X87_ST, sizeof old);
-		for (unsigned n = 0; n < 8; n++)
-			memcpy(f->x87 + X87_ST + 16 * n, old + 16 * ((n - top) & 7), 16);
-		x87_set_fsw(f, x87_fsw(f) & ~FSW_TOP);
-	}
+	x87_clear_top(f);
 	f->x87[X87_FTW] = 0xff;
 }
 
@@ -43,13 +35,11 @@ mmx_write(struct tcg_frame *f, unsigned n, const union vec128 *v)
 	memset(slot + 8, 0xff, 2);
 }
 
-/* Does it use MMX registers?  CVTPI2PD from memory doesn't count. */
+/* Does it use MMX registers?  CVTPI2PS and CVTPI2PD from memory don't. */
 static bool
 uses_mmx(const struct ir_insn *i)
 {
-	bool registers = i->dst.kind == IR_MM || i->src.kind == IR_MM || i->src2.kind == IR_MM;
-
-	return registers || (i->sub == VEC_cvtpi2ps && i->src.kind == IR_MEM);
+	return i->dst.kind == IR_MM || i->src.kind == IR_MM || i->src2.kind == IR_MM;
 }
 
 /* ---- operands ---- */
@@ -103,18 +93,21 @@ write_register(struct vec_op *o, struct ir_opnd to)
 
 /* ---- exceptions ---- */
 
-/* Merges what was raised into MXCSR; an unmasked one ends here, before anything else has changed. */
+/* Merges what was raised into MXCSR; an unmasked one ends here, with nothing else changed but for the switch to MMX. */
 static void
 finish_float(struct vec_op *o)
 {
-	uint32_t raised = o->env.raised, unmasked = raised & ~(o->f->mxcsr >> MX_MASKS);
+	uint32_t raised = o->env.raised;
 
 	/* With one found beforehand unmasked nothing is computed, so that no other kind can appear. */
-	if (unmasked & MX_BEFORE)
+	if (raised & MX_BEFORE & ~(o->env.mxcsr >> MX_MASKS))
 		raised &= MX_BEFORE;
-	o->f->mxcsr |= raised;
-	if (unmasked)
-		o->f->guest->simd_exception(o->f);
+	o->f->mxcsr |= raised | o->settled;
+	if (!vec_is_unmasked(&o->env))
+		return;
+	if (o->mmx)
+		mmx_enter(o->f);
+	o->f->guest->simd_exception(o->f);
 }
 
 /* ---- MASKMOVQ, MASKMOVDQU ---- */
@@ -161,21 +154,19 @@ run(struct vec_op *o, const struct ir_insn *i)
 		o->a = read_operand(o, i, i->dst);
 	o->arg = impl->arg;
 	impl->run(o);
-	if (o->env.raised)
-		finish_float(o);
+	finish_float(o);
 }
 
 void
 interp_vec(struct tcg_frame *f, const struct ir_insn *i)
 {
 	const struct vec_row *row = &vec_rows[i->sub];
-	bool mmx = uses_mmx(i);
 	struct vec_op o = {
 		.f = f, .row = row, .bytes = row->reg == VEC_KIND_M || row->rm == VEC_KIND_M ? 8 : 16, .imm = i->aux & 0xff,
-		.gpr_width = i->src_width == 8 ? 8 : 4, .from_memory = i->src.kind == IR_MEM, .env.mxcsr = f->mxcsr,
+		.gpr_width = i->src_width == 8 ? 8 : 4, .from_memory = i->src.kind == IR_MEM, .mmx = uses_mmx(i), .env.mxcsr = f->mxcsr,
 	};
 
-	if (mmx) {
+	if (o.mmx) {
 		tcg_x87_sync(f);
 		if (x87_fsw(f) & FSW_ES)
 			f->guest->x87_exception(f);
@@ -188,7 +179,7 @@ interp_vec(struct tcg_frame *f, const struct ir_insn *i)
 	} else if (i->dst.kind == IR_MEM) {
 		f->guest->store(f, interp_address(f, i, memory_size(&o)), &o.a, memory_size(&o), i->mem.seg);
 	}
-	if (mmx)
+	if (o.mmx)
 		mmx_enter(f);
 	if (row->flags & VEC_FLAGS)
 		f->flags = flags_from_eflags(o.eflags);

@@ -36,8 +36,10 @@ struct vec_op {
 	unsigned imm;
 	unsigned gpr_width;  /* of general registers: 4 or 8 */
 	bool from_memory;
+	bool mmx;            /* it switches the x87 over to MMX */
 	unsigned eflags;     /* rows with FLAGS: what they set */
 	struct fp_env env;
+	uint32_t settled;    /* flags of steps that are over, none of them unmasked */
 };
 
 struct vec_impl {
@@ -54,6 +56,13 @@ extern const struct vec_impl vec_crypto_ops[VEC_ROWS]; /* AES, PCLMULQDQ */
 
 /* A row and its MMX twin. */
 #define VEC_BOTH(name, fn, arg) [VEC_##name] = { fn, arg }, [VEC_##name##_mm] = { fn, arg }
+
+/* Has the step raised what isn't masked? */
+static inline bool
+vec_is_unmasked(const struct fp_env *e)
+{
+	return e->raised & ~(e->mxcsr >> MX_MASKS);
+}
 
 /* Lane N of SIZE bytes, zero-extended. */
 static inline uint64_t

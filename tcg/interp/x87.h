@@ -49,4 +49,7 @@ x87_top(const struct tcg_frame *f)
 	return (x87_fsw(f) & FSW_TOP) >> FSW_TOP_SHIFT;
 }
 
+/* Makes register 0 the stack's top. */
+void x87_clear_top(struct tcg_frame *f);
+
 #endif
