@@ -97,14 +97,13 @@ init_tcg(struct cpu *c, struct err *e)
 struct cpu *
 cpu_new(const struct cpu_config *config, struct err *e)
 {
-	struct cpu *c = aligned_alloc(64, align_up(sizeof(*c), 64));
+	struct cpu *c = tcg_frame_alloc(sizeof(*c));
 	unsigned slots = config->id < 2 ? 8 : config->id < 6 ? 2 : 1;
 
 	if (!c) {
 		err_set(e, "no memory for a processor");
 		return NULL;
 	}
-	memset(c, 0, sizeof(*c));
 	c->config = *config;
 	c->thread = pthread_self();
 	c->delivering = -1;
@@ -156,7 +155,7 @@ cpu_free(struct cpu *c)
 	free(c->model);
 	pthread_cond_destroy(&c->halt_wake);
 	pthread_mutex_destroy(&c->halt_lock);
-	free(c);
+	tcg_frame_free(c, sizeof(*c));
 }
 
 struct tcg *
