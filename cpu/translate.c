@@ -135,6 +135,7 @@ trans_begin(struct cpu *c, const struct tcg_key *key, struct ir *ir)
 	t.dm.flat = (mode & MODE_FLAT) != 0;
 	t.stack_width = mode & MODE_CS64 ? 8 : mode & MODE_SS32 ? 4 : 2;
 	t.one = (mode & (MODE_TF | MODE_ONE)) != 0;
+	ir->mode64 = t.dm.code == 8;
 	ir->slow_mem = (mode & MODE_SLOW_MEM) != 0;
 	ir->native_sse = !(mode & MODE_SSE_SLOW);
 	ir->native_x87 = !(mode & MODE_X87_SLOW);

@@ -122,3 +122,13 @@ endif
 tests_test_interp_SOURCES = tests/test_interp.c
 tests_test_interp_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_interp_LDADD = $(TCG_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
+if HOST_X64
+check_PROGRAMS += tests/test_cpu_translate
+TESTS += tests/test_cpu_translate
+endif
+endif
+tests_test_cpu_translate_SOURCES = tests/test_cpu_translate.c
+tests_test_cpu_translate_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_cpu_translate_LDADD = $(CPU_LIBS) $(CHECK_LIBS)
