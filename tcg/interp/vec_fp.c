@@ -82,17 +82,20 @@ is_denormal(unsigned size, uint64_t v)
 
 /*
  * Is X op Y, rounded to the precision of SIZE but without a bound to its exponent, inexact?  The x87 has such numbers: its
- * precision control rounds the fraction alone.
+ * precision control rounds the fraction alone.  The guest's x87 state may be in there, so what is there stays.
  */
 static bool
 inexact_unbounded(const struct fp_env *e, enum fp_op op, unsigned size, double x, double y)
 {
 	uint16_t control = (uint16_t)(0x7f | (size == 8 ? 0x200 : 0) | (e->mxcsr & MX_RC) >> MX_RC_SHIFT << 10), status;
+	uint8_t saved[108];
 
 #define ON_X87(insn) \
-	__asm__ volatile("fldcw %[control]\n\tfldl %[x]\n\tfldl %[y]\n\t" insn "\n\tfnstsw %[status]\n\tfninit" \
-			 : [status] "=a"(status) : [control] "m"(control), [x] "m"(x), [y] "m"(y) : "st", "st(1)", "st(2)", "st(3)", \
-			   "st(4)", "st(5)", "st(6)", "st(7)")
+	__asm__ volatile("fnsave %[saved]\n\tfldcw %[control]\n\tfldl %[x]\n\tfldl %[y]\n\t" insn "\n\t" \
+			 "fnstsw %[status]\n\tfrstor %[saved]" \
+			 : [status] "=a"(status), [saved] "=&m"(saved) \
+			 : [control] "m"(control), [x] "m"(x), [y] "m"(y) \
+			 : "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)")
 	if (op == FP_ADD)
 		ON_X87("faddp");
 	else if (op == FP_SUB)
@@ -205,9 +208,11 @@ fp_compare(struct fp_env *e, unsigned size, uint64_t a, uint64_t b, bool quiet)
 	unsigned char parity, below, zero;
 
 #define ORDER(insn, x, y) \
-	__asm__ volatile("stmxcsr 8+%[mx]\n\tldmxcsr %[mx]\n\t" insn " %[y_], %[x_]\n\tsetp %[p]\n\tsetb %[c]\n\tsetz %[z]\n\t" \
-			 "stmxcsr 4+%[mx]\n\tldmxcsr 8+%[mx]" \
-			 : [mx] "+o"(mx), [p] "=&r"(parity), [c] "=&r"(below), [z] "=&r"(zero) : [x_] "x"(x), [y_] "x"(y) : "cc")
+	__asm__ volatile("stmxcsr 8+%[mx]\n\tldmxcsr %[mx]\n\t" insn " %[y_], %[x_]\n\t" \
+			 "setp %[p]\n\tsetb %[c]\n\tsetz %[z]\n\tstmxcsr 4+%[mx]\n\tldmxcsr 8+%[mx]" \
+			 : [mx] "+o"(mx), [p] "=&q"(parity), [c] "=&q"(below), [z] "=&q"(zero) \
+			 : [x_] "x"(x), [y_] "x"(y) \
+			 : "cc")
 	if (size == 4 && quiet)
 		ORDER("ucomiss", fx, fy);
 	else if (size == 4)
