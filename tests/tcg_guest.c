@@ -9,8 +9,6 @@
 #include "base/err.h"
 #include "base/util.h"
 
-enum { EXEC_PAGES = 64 };
-
 static const uint8_t kinds[GUEST_PAGES] = { PAGE_FAST, PAGE_FAST, PAGE_CODE, PAGE_FAST, PAGE_SLOW, PAGE_SLOW, PAGE_IO, PAGE_FAST,
 	PAGE_ROM, PAGE_FAST, PAGE_NONE, PAGE_FAST, PAGE_FAST, PAGE_IO, PAGE_IO, PAGE_FAST };
 
@@ -115,6 +113,13 @@ linear(struct tcg_frame *f, unsigned seg, uint64_t ea, unsigned size, enum tcg_a
 
 /* ---- code ---- */
 
+void
+guest_map(struct guest *g, uint64_t linear, uint64_t phys)
+{
+	if (g->f.exec != NULL)
+		g->f.exec[SHADOW_INDEX(linear)] = (uint32_t)(phys / GUEST_PAGE + 1);
+}
+
 static void
 translate(struct tcg_frame *f, const struct tcg_key *key, struct ir *ir, unsigned max, struct tcg_code *out)
 {
@@ -132,8 +137,11 @@ translate(struct tcg_frame *f, const struct tcg_key *key, struct ir *ir, unsigne
 	while (t->text != NULL && t->rip != key->rip)
 		t++;
 	ck_assert_msg(t->text != NULL && ir_parse(ir, t->text, NULL, why, sizeof(why)), "at %#lx: %s", (unsigned long)key->rip, why);
-	if (f->exec != NULL)
-		f->exec[key->phys / GUEST_PAGE] = (uint32_t)(key->phys / GUEST_PAGE + 1);
+	guest_map(g, key->rip, key->phys);
+	if (key->phys % GUEST_PAGE + out->bytes > GUEST_PAGE) {
+		out->phys2 = (key->phys + GUEST_PAGE) & ~(uint64_t)(GUEST_PAGE - 1);
+		guest_map(g, key->rip + GUEST_PAGE, out->phys2);
+	}
 }
 
 static void
@@ -167,7 +175,7 @@ static const struct tcg_guest callbacks = {
 static struct tcg_key
 key_of(uint64_t rip)
 {
-	return (struct tcg_key){ .phys = rip, .rip = rip };
+	return (struct tcg_key){ .phys = guest_phys(rip), .rip = rip };
 }
 
 void
@@ -229,7 +237,7 @@ fill_shadow(struct guest *g)
 		if (kinds[n] == PAGE_FAST)
 			entry[SHADOW_WRITE] = delta;
 	}
-	g->f.exec = reserve(EXEC_PAGES * sizeof(uint32_t));
+	g->f.exec = reserve(SHADOW_WRITE * sizeof(uint32_t));
 }
 
 struct guest *
@@ -264,7 +272,7 @@ guest_free(struct guest *g)
 	munmap(g->memory, GUEST_PAGES * GUEST_PAGE);
 	if (g->f.shadow != NULL) {
 		munmap(g->f.shadow, 2 * SHADOW_WRITE * sizeof(uint64_t));
-		munmap(g->f.exec, EXEC_PAGES * sizeof(uint32_t));
+		munmap(g->f.exec, SHADOW_WRITE * sizeof(uint32_t));
 	}
 	tcg_frame_free(g, sizeof(*g));
 }

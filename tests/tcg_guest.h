@@ -45,6 +45,13 @@ struct guest {
 struct guest *guest_new(enum tcg_accel accel);
 void guest_free(struct guest *g);
 enum guest_page guest_page_kind(unsigned page);
+/* The frame behind an address of code, at first; then another one's. */
+static inline uint64_t
+guest_phys(uint64_t rip)
+{
+	return rip & 0xffffff;
+}
+void guest_map(struct guest *g, uint64_t linear, uint64_t phys);
 /* The program from f.rip on, until it comes to UNTIL, leaves otherwise, or has been entered MAX times. */
 void guest_run(struct guest *g, uint64_t until, unsigned max);
 /* The block IR alone, once. */

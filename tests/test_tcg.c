@@ -327,6 +327,47 @@ START_TEST(dropped_blocks_are_made_again)
 }
 END_TEST
 
+/* From one page to another and back, at the top of the address space; counts in rcx. */
+static const struct guest_text far_program[] = {
+	{ 0xffffffff81000000, "block 0xffffffff81000000 cs_base 0x0 mode64\ninsn 0xffffffff81000000 len 4\n"
+			      "  add.8 rcx, 0x1\n  jmp.8 to 0xffffffff81002ffe\n" },
+	{ 0xffffffff81002ffe, "block 0xffffffff81002ffe cs_base 0x0 mode64\ninsn 0xffffffff81002ffe len 4\n"
+			      "  cmp.8 rcx, rdx\n  jcc.8 if b to 0xffffffff81000000\n  jmp.8 to 0x5000\n" },
+	{ 0, NULL },
+};
+
+/* A block is entered only while its pages are the frames that it was made from. */
+START_TEST(another_frame_is_noticed)
+{
+	const uint64_t start = 0xffffffff81000000, second = start + 0x3000;
+	struct guest *g = guest_new(ACCEL_NATIVE);
+
+	g->program = far_program;
+	g->f.gpr[2] = 100;
+	g->f.rip = start;
+	guest_run(g, 0x5000, 1000);
+	ck_assert_uint_eq(g->f.gpr[1], 100);
+	ck_assert_uint_le(g->entered, 6);
+	for (unsigned n = 0; n < 3; n++) {
+		const uint64_t changed[] = { start, start + 0x2000, second };
+
+		guest_map(g, changed[n], 0x777000);
+		g->f.gpr[1] = 0;
+		g->f.rip = start;
+		guest_run(g, 0x5000, 1000);
+		/* The jump into that page leaves each time, and the other one goes on. */
+		ck_assert_uint_eq(g->f.gpr[1], 100);
+		ck_assert_uint_ge(g->entered, 100);
+		guest_map(g, changed[n], guest_phys(changed[n]));
+	}
+	g->f.gpr[1] = 0;
+	g->f.rip = start;
+	guest_run(g, 0x5000, 1000);
+	ck_assert_uint_le(g->entered, 3);
+	guest_free(g);
+}
+END_TEST
+
 /* Any address may be the target of an indirect jump, what marks an empty line of the jump cache too. */
 START_TEST(odd_targets)
 {
@@ -365,6 +406,7 @@ suite(void)
 	tcase_add_test(blocks, chains_are_followed);
 	tcase_add_test(blocks, pending_ends_a_chain);
 	tcase_add_loop_test(blocks, dropped_blocks_are_made_again, 0, ARRAY_SIZE(accels));
+	tcase_add_test(blocks, another_frame_is_noticed);
 	tcase_add_test(blocks, odd_targets);
 	suite_add_tcase(s, blocks);
 	return s;
