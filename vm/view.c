@@ -188,24 +188,13 @@ read_virtual(void *opaque, unsigned cpu, uint64_t gva, void *to, size_t len)
 }
 
 /* RAM and ROM alone: a look at a device's register would be an access. */
+/* Device registers answer too, with whatever their reading does. */
 static bool
 read_physical(void *opaque, uint64_t at, void *to, size_t len)
 {
 	struct machine *m = opaque;
-	uint8_t *out = to;
 
-	while (len > 0) {
-		struct mem_range r = space_find(m->mem, at, false);
-
-		if (r.region == NULL || r.region->kind == REGION_IO)
-			return false;
-		uint64_t n = MIN((uint64_t)len, r.last - at + 1);
-		memcpy(out, r.region->host + r.offset + (at - r.first), n);
-		out += n;
-		at += n;
-		len -= n;
-	}
-	return true;
+	return dma_read(m->mem, at, to, len);
 }
 
 static unsigned
