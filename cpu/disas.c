@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Guest code as text, by Capstone where it is there; else as bytes, which our own decoder cuts into instructions. */
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
-
 #include "cpu/translate.h"
 
 #include <inttypes.h>

@@ -393,8 +393,8 @@ host_has(unsigned op)
 		return __builtin_cpu_supports("popcnt");
 	case IR_tzcnt:
 		return __builtin_cpu_supports("bmi");
-	case IR_lzcnt:
-		return __builtin_cpu_supports("lzcnt");
+	case IR_lzcnt: /* not all compilers know its own name */
+		return __builtin_cpu_supports("bmi2");
 	default:
 		return true;
 	}
