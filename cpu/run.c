@@ -512,6 +512,8 @@ cpu_run(struct cpu *c)
 			cpu_deliver_pending_exception(c);
 		}
 		if (__atomic_load_n(&c->f.pending, __ATOMIC_RELAXED) || c->shutdown) {
+			/* The next block may be an interrupt's handler: not what the last one's exit goes on to. */
+			c->from = (struct tcg_from){ 0 };
 			if (service(c))
 				return CPU_STOP_KICKED;
 		}
