@@ -132,3 +132,18 @@ endif
 tests_test_cpu_translate_SOURCES = tests/test_cpu_translate.c
 tests_test_cpu_translate_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_cpu_translate_LDADD = $(CPU_LIBS) $(CHECK_LIBS)
+
+# Random snippets against the host's processor: `make fuzz EXECUTIONS=100000000 SEED=7`; KEEP=folder keeps the reduced failures there.
+if HOST_X64
+check_PROGRAMS += tests/fuzz/fuzz
+dist_check_SCRIPTS += tests/fuzz.sh
+endif
+tests_fuzz_fuzz_SOURCES = tests/fuzz/fuzz.c tests/fuzz/analyse.c tests/fuzz/compare.c tests/fuzz/generate.c tests/fuzz/guest.c \
+	tests/fuzz/native.c tests/fuzz/random.c tests/fuzz/text.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_LDADD = $(CPU_LIBS)
+
+EXECUTIONS = 10000000
+SEED = 1
+fuzz: tests/fuzz/fuzz
+	FUZZ=tests/fuzz/fuzz EXECUTIONS=$(EXECUTIONS) SEED=$(SEED) KEEP=$(KEEP) sh $(srcdir)/tests/fuzz.sh
+.PHONY: fuzz

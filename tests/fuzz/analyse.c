@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is known of a snippet before it runs: where its instructions are, which flags have no defined value where, and that it
+ * does nothing to this process.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include <string.h>
+
+#include "base/util.h"
+#include "cpu/decode.h"
+#include "cpu/map.h"
+#include "cpu/vec.h"
+
+enum { CF = 1, PF = 4, AF = 0x10, ZF = 0x40, SF = 0x80, OF = 0x800, ALL = 0x8d5 };
+
+const char *
+insn_name(const struct insn *i)
+{
+	return i->vec != NULL ? i->vec->name : i->row != NULL ? i->row->name : "undefined";
+}
+
+/* ---- what is left out ---- */
+
+static const struct { const char *name, *why; } excluded[] = {
+	{ "SYSCALL", "would call the host's kernel" },
+	{ "SYSENTER", "would call the host's kernel" },
+	{ "CPUID", "the processors differ" },
+	{ "RDTSC", "time passes" },
+	{ "RDTSCP", "time passes" },
+	{ "RDPMC", "counters differ" },
+	{ "RDPID", "the host's processor number" },
+	{ "XGETBV", "the host has more state" },
+	{ "XSETBV", "privileged, and depends on the host's features" },
+	{ "SGDT", "the host's tables (or its kernel's emulation)" },
+	{ "SIDT", "the host's tables" },
+	{ "SLDT", "the host's kernel emulates it" },
+	{ "STR", "the host's kernel emulates it" },
+	{ "SMSW", "the host's kernel emulates it" },
+	{ "LAR", "the host's descriptors" },
+	{ "LSL", "the host's descriptors" },
+	{ "VERR", "the host's descriptors" },
+	{ "VERW", "the host's descriptors" },
+	{ "RD_SEG_BASE", "FS belongs to this process" },
+	{ "WR_SEG_BASE", "FS belongs to this process" },
+	{ "POP_SEG", "FS belongs to this process" },
+	{ "LOAD_FAR", "FS belongs to this process" },
+	{ "FAR_JMP_MEM", "leaves 64-bit code" },
+	{ "FAR_CALL_MEM", "leaves 64-bit code" },
+	{ "FAR_RET", "leaves 64-bit code" },
+	{ "IRET", "leaves 64-bit code" },
+	{ "INT", "some vectors call the host's kernel" },
+	{ "XSAVE", "the host has more state" },
+	{ "XSAVEOPT", "the host has more state" },
+	{ "XSAVEC", "the host has more state" },
+	{ "XSAVES", "the host has more state" },
+	{ "XRSTOR", "the host has more state" },
+	{ "XRSTORS", "the host has more state" },
+	{ "FXSAVE", "last-instruction pointers are not kept" },
+	{ "FNSAVE", "last-instruction pointers are not kept" },
+	{ "FNSTENV", "last-instruction pointers are not kept" },
+	{ "MONITOR", "not offered" },
+	{ "MWAIT", "not offered" },
+	{ "STAC", "depends on the host's features" },
+	{ "CLAC", "depends on the host's features" },
+	{ "INVPCID", "depends on the host's features" },
+	{ "RSM", "only of use in system management mode" },
+};
+
+const char *
+excluded_reason(const char *name)
+{
+	for (unsigned n = 0; n < ARRAY_SIZE(excluded); n++)
+		if (strcmp(excluded[n].name, name) == 0)
+			return excluded[n].why;
+	return NULL;
+}
+
+/* A jump may land anywhere in the code, so these bytes stand nowhere in it. */
+static bool
+has_forbidden_bytes(const struct snippet *s)
+{
+	for (unsigned n = 0; n + 1 < s->len; n++) {
+		uint8_t a = s->code[n], b = s->code[n + 1], c = n + 2 < s->len ? s->code[n + 2] : 0;
+
+		if (a == 0x0f && (b == 0x05 || b == 0x34))
+			return true;
+		if (a == 0xcd && b == 0x80)
+			return true;
+		/* WRFSBASE, MOV FS, POP FS, LFS */
+		if (a == 0x0f && b == 0xae && (c & 0xf8) == 0xd0)
+			return true;
+		if ((a == 0x8e && (b & 0x38) == 0x20) || (a == 0x0f && (b == 0xa1 || b == 0xb4)))
+			return true;
+		/* WRGSBASE and the like: the next snippet wants its GS. */
+		if ((a == 0x0f && b == 0xae && (c & 0xf8) == 0xd8) || (a == 0x8e && (b & 0x38) == 0x28) ||
+			(a == 0x0f && (b == 0xa9 || b == 0xb5)))
+			return true;
+	}
+	return false;
+}
+
+static bool
+in_list(uint8_t b, const char *list, unsigned n)
+{
+	return memchr(list, b, n) != NULL;
+}
+
+/* Bytes that the decoder calls undefined, but a host with more features than a guest executes. */
+static bool
+is_beyond_us(const struct insn *i)
+{
+	if (i->map == MAP_0F38 || i->map == MAP_0F3A)
+		return true;
+	if (i->map == MAP_0F)
+		return in_list(i->opcode, "\x01\x0d\x0e\x0f\x2b\x36\x37\x39\x78\x79\xae\xc7\xa6\xa7\x04\x0a\x0c", 17);
+	return in_list(i->opcode, "\xc4\xc5\x62\x8f\xd5\xd4", 6);
+}
+
+static bool
+is_allowed(const struct insn *i, enum decode_result result)
+{
+	if (result == DECODE_UD)
+		return !is_beyond_us(i);
+	if (result != DECODE_OK)
+		return result == DECODE_LONG;
+	if (excluded_reason(insn_name(i)) != NULL)
+		return false;
+	if (strcmp(insn_name(i), "MOV_TO_SEG") == 0 && i->reg >= SEG_FS)
+		return false;
+	/* FS is that of this process: its memory. */
+	return i->seg != SEG_FS;
+}
+
+/* ---- flags ---- */
+
+/* UNDEFINED may become anything, DEFINED gets a value for sure. */
+static const struct flag_rule {
+	const char *name;
+	uint16_t undefined, defined, reads;
+} rules[] = {
+	{ "ADD", 0, ALL, 0 }, { "SUB", 0, ALL, 0 }, { "CMP", 0, ALL, 0 }, { "NEG", 0, ALL, 0 }, { "XADD", 0, ALL, 0 },
+	{ "CMPXCHG", 0, ALL, 0 }, { "SCAS", 0, 0, 0 }, { "CMPS", 0, 0, 0 }, { "ADC", 0, ALL, CF }, { "SBB", 0, ALL, CF },
+	{ "INC", 0, ALL & ~CF, 0 }, { "DEC", 0, ALL & ~CF, 0 }, { "POPCNT", 0, ALL, 0 }, { "CMPXCHG8B", 0, ZF, 0 },
+	/* Logic: AF. */
+	{ "AND", AF, ALL & ~AF, 0 }, { "OR", AF, ALL & ~AF, 0 }, { "XOR", AF, ALL & ~AF, 0 }, { "TEST", AF, ALL & ~AF, 0 },
+	/* Shifts: AF; OF unless the count is 1; CF when the count reaches the width; none of it is written when the count is 0. */
+	{ "SHL", AF | OF | CF, 0, 0 }, { "SHR", AF | OF | CF, 0, 0 }, { "SAR", AF | OF, 0, 0 },
+	/* Also all of them when the count is beyond the width. */
+	{ "SHLD", ALL, 0, 0 }, { "SHRD", ALL, 0, 0 },
+	/* Rotates: OF unless the count is 1. */
+	{ "ROL", OF, 0, 0 }, { "ROR", OF, 0, 0 }, { "RCL", OF, 0, CF }, { "RCR", OF, 0, CF },
+	/* Products: only CF and OF mean something; quotients: none. */
+	{ "MUL", ALL & ~(CF | OF), CF | OF, 0 }, { "IMUL1", ALL & ~(CF | OF), CF | OF, 0 }, { "IMUL2", ALL & ~(CF | OF), CF | OF, 0 },
+	{ "IMUL3", ALL & ~(CF | OF), CF | OF, 0 }, { "DIV", ALL, 0, 0 }, { "IDIV", ALL, 0, 0 },
+	/* Bit tests: CF is the bit, ZF stays. */
+	{ "BT", AF | OF | PF | SF, CF, 0 }, { "BTS", AF | OF | PF | SF, CF, 0 }, { "BTR", AF | OF | PF | SF, CF, 0 },
+	{ "BTC", AF | OF | PF | SF, CF, 0 },
+	/* Scans: ZF alone; with F3 they are TZCNT and LZCNT, which define CF too. */
+	{ "BSF", ALL & ~ZF, ZF, 0 }, { "BSR", ALL & ~ZF, ZF, 0 },
+	{ "CLC", 0, CF, 0 }, { "STC", 0, CF, 0 }, { "CMC", 0, 0, CF }, { "LAHF", 0, 0, ALL & ~OF }, { "SAHF", 0, ALL & ~OF, 0 },
+	{ "PUSHF", 0, 0, ALL }, { "POPF", 0, ALL, 0 }, { "LOOPE", 0, 0, ZF }, { "LOOPNE", 0, 0, ZF },
+};
+
+static const struct flag_rule *
+rule_of(const struct insn *i)
+{
+	for (unsigned n = 0; i->vec == NULL && i->row != NULL && n < ARRAY_SIZE(rules); n++)
+		if (strcmp(rules[n].name, i->row->name) == 0)
+			return &rules[n];
+	return NULL;
+}
+
+unsigned
+flags_read(const struct insn *i)
+{
+	static const uint16_t by_condition[8] = { OF, CF, ZF, CF | ZF, SF, PF, SF | OF, ZF | SF | OF };
+	const struct flag_rule *rule = rule_of(i);
+	const char *name = insn_name(i);
+
+	if (strcmp(name, "JCC") == 0 || strcmp(name, "SETCC") == 0 || strcmp(name, "CMOVCC") == 0)
+		return by_condition[i->opcode >> 1 & 7];
+	/* FCMOVcc */
+	if (strcmp(name, "FREG") == 0 && (i->opcode == 0xda || i->opcode == 0xdb) && i->reg < 4)
+		return CF | ZF | PF;
+	return rule != NULL ? rule->reads : 0;
+}
+
+static bool
+is_shift_by_one(const struct insn *i)
+{
+	return i->map == MAP_1 && (i->opcode == 0xd0 || i->opcode == 0xd1);
+}
+
+unsigned
+flags_undefined(const struct insn *i, unsigned undefined)
+{
+	const struct flag_rule *rule = rule_of(i);
+	unsigned added;
+
+	if (i->vec != NULL)
+		return i->vec->flags & VEC_FLAGS ? 0 : undefined;
+	if (rule == NULL)
+		return undefined;
+	added = rule->undefined;
+	if (is_shift_by_one(i))
+		added &= AF;
+	else if (added & AF && (strcmp(rule->name, "SHL") == 0 || strcmp(rule->name, "SHR") == 0) && insn_width(i, 0, true) >= 4)
+		added &= ~CF;
+	if (i->rep == 0xf3 && rule->name[0] == 'B' && rule->name[1] == 'S')
+		added &= ~CF;
+	return (undefined & ~rule->defined) | added;
+}
+
+/* ---- all of it ---- */
+
+bool
+snippet_analyse(struct snippet *s)
+{
+	struct decode_mode mode = { .code = 8 };
+	unsigned undefined = 0;
+
+	s->insns = 0;
+	s->undefined_anywhere = 0;
+	if (has_forbidden_bytes(s))
+		return false;
+	for (unsigned at = 0; at < s->len && s->insns < SNIPPET_INSNS;) {
+		struct insn i;
+		enum decode_result result = decode(&i, s->code + at, s->len - at, FUZZ_CODE + s->at + at, mode);
+
+		/* The end of the code stands behind its last byte. */
+		if (result == DECODE_MORE || !is_allowed(&i, result))
+			return false;
+		s->insn_at[s->insns] = at;
+		s->undefined[s->insns++] = undefined;
+		s->undefined_anywhere |= undefined;
+		if (result == DECODE_OK) {
+			if (flags_read(&i) & undefined)
+				return false;
+			undefined = flags_undefined(&i, undefined);
+		}
+		at += i.len;
+	}
+	if (s->insns >= SNIPPET_INSNS)
+		return false;
+	s->insn_at[s->insns] = s->len;
+	s->undefined[s->insns] = undefined;
+	s->undefined_anywhere |= undefined;
+	return true;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Are two outcomes the same, as far as it is defined? */
+#include "tests/fuzz/fuzz.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Not IF, IOPL, RF: the same everywhere, or the matter of the exception's frame. */
+enum { FLAGS_SEEN = 0x244dd5 };
+
+static const char *const gpr_names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
+	"r14", "r15" };
+
+/* Flags without a defined value where the snippet stopped. */
+static unsigned
+undefined_at(const struct snippet *s, uint64_t rip)
+{
+	if (rip == FUZZ_EXIT)
+		return s->undefined[s->insns];
+	for (unsigned n = 0; n <= s->insns; n++)
+		if (FUZZ_CODE + s->at + s->insn_at[n] == rip)
+			return s->undefined[n];
+	return s->undefined_anywhere;
+}
+
+/* A kernel's address: the host's kernel doesn't tell whether something is there. */
+static uint32_t
+error_of(const struct outcome *o)
+{
+	return o->error | (o->vector == 14 && o->cr2 >> 47 != 0);
+}
+
+static bool
+event_equal(const struct outcome *a, const struct outcome *b, char *what, size_t size)
+{
+	if (a->vector != b->vector || a->rip != b->rip) {
+		snprintf(what, size, "vector %02x at %" PRIx64 " (error %x, address %" PRIx64 "), host %02x at %" PRIx64 " (error %x, address %"
+			PRIx64 ")", b->vector, b->rip, b->error, b->cr2, a->vector, a->rip, a->error, a->cr2);
+		return false;
+	}
+	if (error_of(a) != error_of(b) && a->vector >= 8 && a->vector <= 17) {
+		snprintf(what, size, "vector %02x: error %x, host %x", a->vector, b->error, a->error);
+		return false;
+	}
+	if (a->vector == 14 && a->cr2 != b->cr2) {
+		snprintf(what, size, "page fault at %" PRIx64 ", host %" PRIx64, b->cr2, a->cr2);
+		return false;
+	}
+	return true;
+}
+
+static bool
+bytes_equal(const char *name, unsigned n, const uint8_t *a, const uint8_t *b, unsigned len, char *what, size_t size)
+{
+	int used;
+
+	if (memcmp(a, b, len) == 0)
+		return true;
+	used = snprintf(what, size, "%s%u: ", name, n);
+	for (unsigned k = len; k-- > 0;)
+		used += snprintf(what + used, size - (unsigned)used, "%02x", b[k]);
+	used += snprintf(what + used, size - (unsigned)used, ", host ");
+	for (unsigned k = len; k-- > 0;)
+		used += snprintf(what + used, size - (unsigned)used, "%02x", a[k]);
+	return false;
+}
+
+static bool
+fx_equal(const uint8_t *a, const uint8_t *b, char *what, size_t size)
+{
+	if (!bytes_equal("mxcsr", 0, a + FX_MXCSR, b + FX_MXCSR, 4, what, size) || !bytes_equal("fcw", 0, a, b, 2, what, size) ||
+		!bytes_equal("fsw", 0, a + FX_FSW, b + FX_FSW, 2, what, size) || !bytes_equal("ftw", 0, a + FX_FTW, b + FX_FTW, 1, what, size))
+		return false;
+	for (unsigned n = 0; n < 8; n++)
+		if (!bytes_equal("st", n, a + FX_ST + 16 * n, b + FX_ST + 16 * n, 10, what, size))
+			return false;
+	for (unsigned n = 0; n < 16; n++)
+		if (!bytes_equal("xmm", n, a + FX_XMM + 16 * n, b + FX_XMM + 16 * n, 16, what, size))
+			return false;
+	return true;
+}
+
+static bool
+data_equal(const uint8_t *a, const uint8_t *b, char *what, size_t size)
+{
+	unsigned at = 0;
+
+	if (memcmp(a, b, DATA_BYTES) == 0)
+		return true;
+	while (a[at] == b[at])
+		at++;
+	at &= ~7u;
+	return bytes_equal("data at ", at, a + at, b + at, 8, what, size);
+}
+
+bool
+outcome_equal(const struct snippet *s, const struct outcome *host, const struct outcome *ours, char *what, size_t size)
+{
+	unsigned seen = FLAGS_SEEN & ~undefined_at(s, host->rip);
+
+	if (!event_equal(host, ours, what, size))
+		return false;
+	for (unsigned n = 0; n < 16; n++) {
+		if (host->regs.gpr[n] != ours->regs.gpr[n]) {
+			snprintf(what, size, "%s: %016" PRIx64 ", host %016" PRIx64, gpr_names[n], ours->regs.gpr[n], host->regs.gpr[n]);
+			return false;
+		}
+	}
+	if ((host->regs.flags ^ ours->regs.flags) & seen) {
+		snprintf(what, size, "flags: %06" PRIx64 ", host %06" PRIx64 ", of %06x", ours->regs.flags, host->regs.flags, seen);
+		return false;
+	}
+	return fx_equal(host->regs.fx, ours->regs.fx, what, size) && data_equal(host->data, ours->data, what, size);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fuzz [-n executions] [-s seed] [-k folder] [-v] [case ...]: random snippets, and the cases given as files, on the host's
+ * processor and in every kind of guest.  What differs is reduced and printed as a case; the program fails if anything does.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_SHOWN = 40 };
+
+struct fuzz {
+	struct guest *guest[GUEST_KINDS];
+	struct generator *generator;
+	uint8_t data[256][DATA_BYTES];
+	bool filled[256];
+	struct outcome host, ours;
+	unsigned long executions, timeouts, faults, unexplained;
+	const char *keep;
+	unsigned shown;
+	bool verbose;
+};
+
+static const uint8_t *
+data_of(struct fuzz *f, const struct snippet *s)
+{
+	unsigned n = s->data_seed & 0xff;
+
+	if (!f->filled[n])
+		fill_data(n, f->data[n]);
+	f->filled[n] = true;
+	return f->data[n];
+}
+
+/* The first kind of guest that does something else than the host; GUEST_KINDS: none does. */
+static unsigned
+differs(struct fuzz *f, const struct snippet *s, char *what, size_t size)
+{
+	const uint8_t *data = data_of(f, s);
+
+	native_run(s, data, &f->host);
+	f->executions++;
+	if (f->host.vector == VECTOR_TIMEOUT) {
+		f->timeouts++;
+		return GUEST_KINDS;
+	}
+	f->faults += f->host.vector != VECTOR_EXIT;
+	for (unsigned n = 0; n < GUEST_KINDS; n++) {
+		guest_run(f->guest[n], s, data, &f->ours);
+		if (!outcome_equal(s, &f->host, &f->ours, what, size))
+			return n;
+	}
+	return GUEST_KINDS;
+}
+
+/* ---- reducing ---- */
+
+static bool
+still_differs(struct fuzz *f, struct snippet *s)
+{
+	char what[256];
+
+	return s->len != 0 && snippet_analyse(s) && differs(f, s, what, sizeof(what)) != GUEST_KINDS;
+}
+
+static bool
+drop_instruction(struct fuzz *f, struct snippet *s, unsigned n)
+{
+	struct snippet shorter = *s;
+	unsigned from = s->insn_at[n], to = s->insn_at[n + 1];
+
+	memmove(shorter.code + from, shorter.code + to, s->len - to);
+	shorter.len -= to - from;
+	if (!still_differs(f, &shorter))
+		return false;
+	*s = shorter;
+	return true;
+}
+
+static void
+simplify_registers(struct fuzz *f, struct snippet *s)
+{
+	struct snippet simple;
+
+	for (unsigned n = 0; n < 16; n++) {
+		simple = *s;
+		simple.start.gpr[n] = 0;
+		if (s->start.gpr[n] != 0 && still_differs(f, &simple))
+			*s = simple;
+	}
+	for (unsigned n = FX_ST; n < FX_END; n += 16) {
+		simple = *s;
+		memset(simple.start.fx + n, 0, 16);
+		if (still_differs(f, &simple))
+			*s = simple;
+	}
+	simple = *s;
+	simple.at = 0;
+	if (still_differs(f, &simple))
+		*s = simple;
+	simple = *s;
+	simple.start.flags = 0x202;
+	if (still_differs(f, &simple))
+		*s = simple;
+}
+
+static void
+reduce(struct fuzz *f, struct snippet *s)
+{
+	bool again = true;
+
+	while (again) {
+		again = false;
+		for (unsigned n = s->insns; n-- > 0;)
+			again |= n < s->insns && drop_instruction(f, s, n);
+	}
+	simplify_registers(f, s);
+	snippet_analyse(s);
+}
+
+/* ---- reports ---- */
+
+static void
+keep_case(struct fuzz *f, const struct snippet *s, const char *what)
+{
+	char name[512];
+	FILE *to;
+
+	snprintf(name, sizeof(name), "%s/%04lu.txt", f->keep, f->unexplained);
+	to = fopen(name, "w");
+	if (to == NULL)
+		return;
+	fprintf(to, "# %s\n", what);
+	snippet_print(s, to);
+	fclose(to);
+}
+
+static void
+report(struct fuzz *f, const struct snippet *original)
+{
+	struct snippet s = *original;
+	char what[256] = "it no longer differs when run again";
+	unsigned long executions = f->executions;
+	unsigned kind;
+
+	f->unexplained++;
+	if (f->shown++ >= MAX_SHOWN)
+		return;
+	reduce(f, &s);
+	kind = differs(f, &s, what, sizeof(what));
+	f->executions = executions;
+	printf("\n# %s: %s\n", kind < GUEST_KINDS ? guest_names[kind] : "?", what);
+	snippet_disassemble(&s, stdout);
+	snippet_print(&s, stdout);
+	fflush(stdout);
+	if (f->keep != NULL)
+		keep_case(f, &s, what);
+}
+
+static void
+run_one(struct fuzz *f, const struct snippet *s)
+{
+	char what[256];
+
+	if (differs(f, s, what, sizeof(what)) != GUEST_KINDS)
+		report(f, s);
+}
+
+static bool
+run_file(struct fuzz *f, const char *name)
+{
+	FILE *from = fopen(name, "r");
+	struct snippet s;
+	bool good = from != NULL && snippet_parse(&s, from);
+
+	if (from != NULL)
+		fclose(from);
+	if (!good)
+		fprintf(stderr, "%s: not a case\n", name);
+	else
+		run_one(f, &s);
+	return good;
+}
+
+static void
+run_random(struct fuzz *f, unsigned long count)
+{
+	struct snippet s;
+
+	for (unsigned long n = 0; n < count; n++) {
+		generate(f->generator, &s);
+		run_one(f, &s);
+		generator_cover(f->generator, &s, f->host.rip);
+	}
+}
+
+static bool
+start(struct fuzz *f, uint64_t seed)
+{
+	for (unsigned n = 0; n < GUEST_KINDS; n++)
+		f->guest[n] = guest_new(n);
+	f->generator = generator_new(seed);
+	return native_init();
+}
+
+int
+main(int argc, char **argv)
+{
+	struct fuzz *f = calloc(1, sizeof(*f));
+	unsigned long count = 0;
+	uint64_t seed = 1;
+	bool good = true;
+	int option;
+
+	while ((option = getopt(argc, argv, "n:s:k:v")) != -1) {
+		if (option == 'n')
+			count = strtoul(optarg, NULL, 0);
+		else if (option == 's')
+			seed = strtoull(optarg, NULL, 0);
+		else if (option == 'k')
+			f->keep = optarg;
+		else if (option == 'v')
+			f->verbose = true;
+		else
+			return 2;
+	}
+	if (!start(f, seed)) {
+		fprintf(stderr, "this host can't run snippets: skipped\n");
+		return 77;
+	}
+	for (int n = optind; n < argc; n++)
+		good &= run_file(f, argv[n]);
+	run_random(f, count);
+	if (f->verbose)
+		generator_print_missing(f->generator, stdout);
+	printf("%lu executions, %u of %u templates, %lu ended by a fault, %lu without an end, %lu unexplained\n", f->executions,
+		generator_covered(f->generator), generator_templates(f->generator), f->faults, f->timeouts, f->unexplained);
+	good &= f->unexplained == 0;
+	for (unsigned n = 0; n < GUEST_KINDS; n++)
+		guest_free(f->guest[n]);
+	generator_free(f->generator);
+	free(f);
+	return good ? 0 : 1;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The differential tester of instructions: the host's processor says what a snippet of 64-bit user code does, and every way that
+ * translated code can be run has to do the same.
+ *
+ * A snippet is code, initial registers and the seed of its data.  It runs at the same linear addresses everywhere: two pages of
+ * code, which it can't write, three pages of data, a page that can only be read, and nothing around them.  It ends by a fault or
+ * by jumping to FUZZ_EXIT, where each runner has code of its own.
+ */
+#ifndef TESTS_FUZZ_H
+#define TESTS_FUZZ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define FUZZ_CODE 0x10000000ull
+#define FUZZ_EXIT 0x10010000ull
+#define FUZZ_DATA 0x20000000ull
+#define FUZZ_GS_BASE (FUZZ_DATA + 0x810)
+
+enum { FUZZ_PAGE = 4096, CODE_PAGES = 2, DATA_PAGES = 3, DATA_BYTES = DATA_PAGES * FUZZ_PAGE, CODE_BYTES = CODE_PAGES * FUZZ_PAGE };
+enum { SNIPPET_BYTES = 1024, SNIPPET_INSNS = 160, JUMP_BYTES = 5 };
+
+/* Offsets in an FXSAVE image. */
+enum { FX_FCW = 0, FX_FSW = 2, FX_FTW = 4, FX_POINTERS = 6, FX_MXCSR = 24, FX_MXCSR_MASK = 28, FX_ST = 32, FX_XMM = 160, FX_END = 416,
+	FX_BYTES = 512 };
+
+struct registers {
+	uint64_t gpr[16];
+	uint64_t flags;
+	_Alignas(16) uint8_t fx[FX_BYTES];
+};
+
+struct snippet {
+	uint8_t code[SNIPPET_BYTES];
+	unsigned len;
+	unsigned at; /* where the code begins in its pages */
+	uint64_t data_seed;
+	struct registers start;
+	/* What snippet_analyse() finds out: */
+	unsigned insns;
+	uint16_t insn_at[SNIPPET_INSNS + 1];
+	uint16_t undefined[SNIPPET_INSNS + 1]; /* flags without a defined value before that instruction */
+	uint16_t undefined_anywhere;
+};
+
+/* Beside the processor's vectors. */
+enum { VECTOR_EXIT = 0x80, VECTOR_TIMEOUT = 0x81, VECTOR_LOST = 0x82 };
+
+struct outcome {
+	struct registers regs;
+	uint64_t rip;
+	unsigned vector;
+	uint32_t error;
+	uint64_t cr2;
+	uint8_t data[DATA_BYTES];
+};
+
+/* ---- random.c ---- */
+struct random {
+	uint64_t state;
+};
+uint64_t random_next(struct random *r);
+unsigned random_below(struct random *r, unsigned n);
+bool random_percent(struct random *r, unsigned percent);
+uint64_t random_value(struct random *r); /* often at a border */
+void random_float(struct random *r, uint8_t to[16]);
+void random_x87(struct random *r, uint8_t to[10]);
+/* The data that a snippet begins with. */
+void fill_data(uint64_t seed, uint8_t data[DATA_BYTES]);
+/* The page that can only be read. */
+void fill_constants(uint8_t page[FUZZ_PAGE]);
+
+/* ---- native.c ---- */
+bool native_init(void);
+void native_run(const struct snippet *s, const uint8_t *data, struct outcome *o);
+
+/* ---- guest.c ---- */
+struct guest;
+enum guest_kind { GUEST_INTERP, GUEST_NATIVE, GUEST_NATIVE_ONE, GUEST_KINDS };
+extern const char *const guest_names[GUEST_KINDS];
+struct guest *guest_new(enum guest_kind kind);
+void guest_free(struct guest *g);
+/* From the timer: a snippet that does not end is stopped. */
+void guest_tick(void);
+void guest_run(struct guest *g, const struct snippet *s, const uint8_t *data, struct outcome *o);
+
+/* ---- analyse.c ---- */
+struct insn;
+/* Finds the instructions.  False: it does something that the host may not be asked to do, or reads what is not defined. */
+bool snippet_analyse(struct snippet *s);
+/* Names that are never generated, and why; NULL: none of them. */
+const char *excluded_reason(const char *name);
+const char *insn_name(const struct insn *i);
+/* Flags that I reads; U, those undefined before it, becomes those undefined after it. */
+unsigned flags_read(const struct insn *i);
+unsigned flags_undefined(const struct insn *i, unsigned undefined);
+
+/* ---- generate.c ---- */
+struct generator;
+struct generator *generator_new(uint64_t seed);
+void generator_free(struct generator *g);
+void generate(struct generator *g, struct snippet *s);
+/* Counts the templates that a snippet which ran to its end, or up to RIP, met. */
+void generator_cover(struct generator *g, const struct snippet *s, uint64_t rip);
+unsigned generator_covered(const struct generator *g);
+unsigned generator_templates(const struct generator *g);
+void generator_print_missing(const struct generator *g, FILE *to);
+
+/* ---- compare.c ---- */
+/* False, with what is different in WHAT. */
+bool outcome_equal(const struct snippet *s, const struct outcome *host, const struct outcome *ours, char *what, size_t size);
+
+/* ---- text.c ---- */
+void snippet_print(const struct snippet *s, FILE *to);
+bool snippet_parse(struct snippet *s, FILE *from);
+void snippet_disassemble(const struct snippet *s, FILE *to);
+
+#endif
