@@ -130,7 +130,7 @@ do_wr_dr(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	if (n == 6)
 		c->dr[6] = (a & 0xe00f) | 0xffff0ff0;
 	else if (n == 7)
-		c->dr[7] = (a & 0xffff2bff) | 0x400;
+		c->dr[7] = (a & 0xffff23ff) | 0x400;
 	else
 		c->dr[n] = a;
 	c->has_code_breakpoints = debug_has_code(c);

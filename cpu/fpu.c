@@ -7,10 +7,12 @@
  */
 #include "cpu/system.h"
 
+#include "tcg/interp/x87.h"
+
 enum {
 	IMAGE_FCW = 0, IMAGE_FSW = 2, IMAGE_FTW = 4, IMAGE_MXCSR = 24, IMAGE_MXCSR_MASK = 28, IMAGE_ST = 32, IMAGE_XMM = 160,
 	IMAGE_BYTES = 512, IMAGE_USED = 416, HEADER = 512, XSAVE_BYTES = 576,
-	FSW_ES = 0x80, FSW_B = 0x8000, EXCEPTIONS = 0x3f,
+	EXCEPTIONS = FSW_EXCEPTIONS,
 	MXCSR_BITS = 0xffff, MXCSR_INIT = 0x1f80, FCW_INIT = 0x37f,
 };
 
@@ -32,10 +34,10 @@ put16(struct cpu *c, unsigned at, uint16_t v)
 static void
 summarize(struct cpu *c)
 {
-	uint16_t fsw = get16(c, IMAGE_FSW) & ~(FSW_ES | FSW_B);
+	uint16_t fsw = get16(c, IMAGE_FSW) & ~(FSW_ES | FSW_BUSY);
 
 	if (fsw & ~get16(c, IMAGE_FCW) & EXCEPTIONS)
-		fsw |= FSW_ES | FSW_B;
+		fsw |= FSW_ES | FSW_BUSY;
 	put16(c, IMAGE_FSW, fsw);
 }
 
@@ -47,9 +49,11 @@ set_control(struct cpu *c, uint16_t fcw)
 	cpu_update_mode(c);
 }
 
+/* Registers stay where they are: what is in them can be tagged valid again. */
 static void
 init_x87(struct cpu *c)
 {
+	x87_clear_top(&c->f);
 	memset(c->f.x87, 0, IMAGE_ST);
 	put16(c, IMAGE_FCW, FCW_INIT);
 }

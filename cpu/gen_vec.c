@@ -2,6 +2,7 @@
 /* Vector instructions, all of them alike: operands by the row of vec.def, one operation. */
 #include "cpu/gen.h"
 #include "cpu/vec.h"
+#include "tcg/interp/x87.h"
 
 static bool
 uses(const struct vec_row *v, enum vec_kind kind)
@@ -103,11 +104,12 @@ gen_EMMS(struct trans *t)
 		gen_helper(t, &helper_emms, ir_none(), ir_none(), ir_none(), 0);
 }
 
-/* The abridged tag word of the FXSAVE image: a bit for each register in use. */
+/* All registers are empty, and the stack's top is 0 as after every MMX instruction. */
 uint64_t
 do_emms(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	(void)a, (void)b, (void)aux;
-	f->x87[4] = 0;
+	x87_clear_top(f);
+	f->x87[X87_FTW] = 0;
 	return 0;
 }
