@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fuzz [-n executions] [-s seed] [-k folder] [-v] [case ...]: random snippets, and the cases given as files, on the host's
- * processor and in every kind of guest.  What differs is reduced and printed as a case; the program fails if anything does.
+ * fuzz [-n executions] [-s seed] [-k folder] [-m most] [-v] [case ...]: random snippets, and the cases given as files, on the
+ * host's processor and in every kind of guest.  What differs is reduced and printed as a case, the first 40 of them or as many as
+ * -m says, and kept in the folder; the program fails if anything does.
  */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { MAX_SHOWN = 40 };
 
 struct fuzz {
 	struct guest *guest[GUEST_KINDS];
@@ -19,7 +18,7 @@ struct fuzz {
 	struct outcome host, ours;
 	unsigned long executions, timeouts, faults, unexplained;
 	const char *keep;
-	unsigned shown;
+	unsigned long shown, most; /* reduced and printed */
 	bool verbose;
 };
 
@@ -146,7 +145,7 @@ report(struct fuzz *f, const struct snippet *original)
 	unsigned kind;
 
 	f->unexplained++;
-	if (f->shown++ >= MAX_SHOWN)
+	if (f->shown++ >= f->most)
 		return;
 	reduce(f, &s);
 	kind = differs(f, &s, what, sizeof(what));
@@ -214,13 +213,16 @@ main(int argc, char **argv)
 	bool good = true;
 	int option;
 
-	while ((option = getopt(argc, argv, "n:s:k:v")) != -1) {
+	f->most = 40;
+	while ((option = getopt(argc, argv, "n:s:k:m:v")) != -1) {
 		if (option == 'n')
 			count = strtoul(optarg, NULL, 0);
 		else if (option == 's')
 			seed = strtoull(optarg, NULL, 0);
 		else if (option == 'k')
 			f->keep = optarg;
+		else if (option == 'm')
+			f->most = strtoul(optarg, NULL, 0);
 		else if (option == 'v')
 			f->verbose = true;
 		else

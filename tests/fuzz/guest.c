@@ -23,7 +23,7 @@ enum { PML4 = 1, PDPT_LOW, PD_LOW, PT_CODE, PT_DATA, PDPT_HIGH, PD_HIGH, GDT, ID
 	FRAME_CONSTANTS = 25 };
 enum { PRESENT = 1, WRITABLE = 2, USER = 4, LARGE = 0x80 };
 #define NO_EXECUTE (1ull << 63)
-enum { KERNEL_CS = 0x10, TSS_SELECTOR = 0x40, USER_SS = 0x2b, USER_CS = 0x33, GDT_LIMIT = 0x7f, STUB_BYTES = 4, IRET_STUB = 256 * STUB_BYTES,
+enum { KERNEL_CS = 0x10, TSS_SELECTOR = 0x40, USER_SS = 0x2b, USER_CS = 0x33, GDT_LIMIT = 0x7f, STUB_BYTES = 4, TSS_BYTES = 0x68, IRET_STUB = 256 * STUB_BYTES,
 	ENTRY_FRAME = STACK * FUZZ_PAGE + 0x400 };
 
 static const uint8_t code_frames[CODE_PAGES] = { 20, 27 }, data_frames[DATA_PAGES] = { 33, 30, 37 };
@@ -99,10 +99,12 @@ make_descriptors(struct guest *g)
 	put(g, GDT, 4, 0x00cffb000000ffff);
 	put(g, GDT, 5, 0x00cff3000000ffff);
 	put(g, GDT, 6, 0x00affb000000ffff);
-	put(g, GDT, 8, 0x68 | (tss & 0xffffff) << 16 | 0x8bull << 40 | (tss >> 24 & 0xff) << 56);
+	put(g, GDT, 8, (TSS_BYTES - 1) | (tss & 0xffffff) << 16 | 0x8bull << 40 | (tss >> 24 & 0xff) << 56);
 	put(g, GDT, 9, tss >> 32);
 	put(g, GDT, 15, 0x0040f50000000000);
 	memcpy(g->ram + TSS * FUZZ_PAGE + 4, &stack, 8);
+	/* No bitmap: every port is forbidden. */
+	memcpy(g->ram + TSS * FUZZ_PAGE + 0x66, &(uint16_t){ TSS_BYTES }, 2);
 	for (unsigned n = 0; n < 256; n++) {
 		uint64_t handler = KERNEL + STUBS * FUZZ_PAGE + n * STUB_BYTES, dpl = n == 3 || n == 4 || n == VECTOR_EXIT ? 3 : 0;
 
@@ -197,7 +199,7 @@ start_kernel(struct guest *g)
 	cpu_set(c, CPU_GS_BASE, FUZZ_GS_BASE);
 	cpu_set_gdt(c, KERNEL + GDT * FUZZ_PAGE, GDT_LIMIT);
 	cpu_set_idt(c, KERNEL + IDT * FUZZ_PAGE, FUZZ_PAGE - 1);
-	c->tr = (struct segment){ .selector = TSS_SELECTOR, .flags = SF_P | 0xb, .limit = 0x67, .base = KERNEL + TSS * FUZZ_PAGE };
+	c->tr = (struct segment){ .selector = TSS_SELECTOR, .flags = SF_P | 0xb, .limit = TSS_BYTES - 1, .base = KERNEL + TSS * FUZZ_PAGE };
 	c->cpl = 0;
 	cpu_update_mode(c);
 }
