@@ -328,7 +328,8 @@ gen_CLI(struct trans *t)
 void
 gen_STI(struct trans *t)
 {
-	plain(t, &helper_sti, NEXT);
+	/* With nothing pending the shadow can't be seen: the helper leaves by itself when something is. */
+	plain(t, &helper_sti, t->one ? NEXT : GOES_ON);
 }
 
 void

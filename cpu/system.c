@@ -348,17 +348,31 @@ do_cli(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	return 0;
 }
 
+/* Does the run loop see to each instruction now? */
+static bool
+runs_alone(const struct cpu *c)
+{
+	return c->inhibit || c->mode & (MODE_ONE | MODE_TF);
+}
+
 uint64_t
 do_sti(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	struct cpu *c = cpu_of(f);
 
-	(void)a, (void)b, (void)aux;
+	(void)a, (void)b;
 	check_if_rights(c);
-	if (!(c->eflags & EFL_IF)) {
-		c->eflags |= EFL_IF;
+	if (c->eflags & EFL_IF)
+		return 0;
+	c->eflags |= EFL_IF;
+	if (runs_alone(c)) {
 		c->inhibit = true;
 		look_soon(c);
+	} else if (atomic_load_explicit(&c->pins, memory_order_relaxed) & 1u << PIN_INTR) {
+		c->inhibit = true;
+		look_soon(c);
+		f->rip = next_rip(c, aux);
+		tcg_unwind(f);
 	}
 	return 0;
 }
