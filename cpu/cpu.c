@@ -13,26 +13,26 @@ enum { TSC_HZ = 1000000000 };
 
 /* ---- the translator's callbacks that raise ---- */
 
-static _Noreturn void
+static __attribute__((noreturn)) void
 divide_error(struct tcg_frame *f)
 {
 	cpu_raise(cpu_of(f), EXC_DE);
 }
 
-static _Noreturn void
+static __attribute__((noreturn)) void
 general_protection(struct tcg_frame *f)
 {
 	cpu_raise_error(cpu_of(f), EXC_GP, 0);
 }
 
-static _Noreturn void
+static __attribute__((noreturn)) void
 simd_exception(struct tcg_frame *f)
 {
 	cpu_raise(cpu_of(f), cpu_of(f)->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD);
 }
 
 /* Without CR0.NE the processor asks for IRQ 13 and stands at the instruction until an interrupt comes. */
-static _Noreturn void
+static __attribute__((noreturn)) void
 x87_exception(struct tcg_frame *f)
 {
 	struct cpu *c = cpu_of(f);

@@ -23,7 +23,7 @@ static void
 setup(void)
 {
 	static const uint8_t rom[512] = { 0x55, 0xaa, 1 };
-	struct dev_env env = { NULL };
+	struct dev_env env;
 
 	devices = NULL;
 	clk = clock_new(true);
