@@ -19,7 +19,7 @@ struct vcpu {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool wanted;   /* to run */
-	bool resting;  /* outside of cpu_run */
+	bool resting;  /* outside of cpu_run; only the thread itself says that it no longer is */
 	bool ending;
 };
 
@@ -134,7 +134,6 @@ vcpu_resume(struct vcpu *v, struct err *e)
 {
 	pthread_mutex_lock(&v->lock);
 	v->wanted = true;
-	v->resting = false;
 	pthread_cond_broadcast(&v->changed);
 	pthread_mutex_unlock(&v->lock);
 	if (v->has_thread)
@@ -142,7 +141,6 @@ vcpu_resume(struct vcpu *v, struct err *e)
 	int error = pthread_create(&v->thread, NULL, run_thread, v);
 	if (error != 0) {
 		v->wanted = false;
-		v->resting = true;
 		return err_set(e, "cannot make a thread for the processor: %s", strerror(error));
 	}
 	v->has_thread = true;
