@@ -105,6 +105,12 @@ stack_push(struct stack *s, uint64_t value, unsigned width)
 	s->sp = (s->sp & ~s->mask) | sp;
 }
 
+void
+stack_check(struct stack *s, unsigned width)
+{
+	span_check(s->c, stack_linear(s, s->sp & s->mask, width, true), width, true, s->view, SEG_SS);
+}
+
 uint64_t
 stack_pop(struct stack *s, unsigned width)
 {

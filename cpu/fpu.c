@@ -53,7 +53,7 @@ set_control(struct cpu *c, uint16_t fcw)
 static void
 init_x87(struct cpu *c)
 {
-	x87_clear_top(&c->f);
+	x87_set_top(&c->f, 0);
 	memset(c->f.x87, 0, IMAGE_ST);
 	put16(c, IMAGE_FCW, FCW_INIT);
 }
@@ -206,6 +206,7 @@ do_fldenv(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	(void)b;
 	wait_x87(c);
 	span_load(c, seg_linear(c, aux_seg(aux), a, 7 * width, false), image, 7 * width, view_of(c, c->cpl), aux_seg(aux));
+	x87_set_top(f, image[width + 1] >> 3 & 7);
 	take_environment(c, image, width);
 	return 0;
 }

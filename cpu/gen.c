@@ -212,11 +212,6 @@ end_jmp(struct trans *t, uint64_t rip, unsigned hint)
 void
 end_jind(struct trans *t, val target, unsigned hint)
 {
-	if (t->one) {
-		ir_op2(t->ir, IR_mov, 8, ir_field(offsetof(struct tcg_frame, rip)), target);
-		end_exit_rip_set(t);
-		return;
-	}
 	t->ended = true;
 	ir_jind(t->ir, target, hint);
 	t->ir->insn[t->ir->count - 1].aux = (uint32_t)t->next;

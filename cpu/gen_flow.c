@@ -331,18 +331,10 @@ gen_POPA(struct trans *t)
 void
 gen_ENTER(struct trans *t)
 {
-	unsigned width = t->insn.width, level = t->insn.imm2 & 31, alloc = (unsigned)t->insn.imm;
+	unsigned level = t->insn.imm2 & 31, alloc = (unsigned)t->insn.imm;
 
-	if (level != 0) {
-		t->width = width;
-		val a = temp_imm(t, alloc);
-
-		gen_helper(t, &helper_enter, ir_none(), a, temp_imm(t, level), 0);
-		return;
-	}
-	ir_op2(t->ir, IR_mov, width, stack_at(t, -(int64_t)width), ir_gpr(RBP));
-	ir_op2(t->ir, IR_lea, t->stack_width, ir_gpr(RBP), stack_at(t, -(int64_t)width));
-	gen_bump(t, RSP, t->stack_width, -(int64_t)width - alloc);
+	t->width = t->insn.width;
+	gen_helper(t, &helper_enter, ir_none(), temp_imm(t, alloc), temp_imm(t, level), 0);
 }
 
 void

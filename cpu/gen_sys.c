@@ -110,10 +110,21 @@ gen_SMSW(struct trans *t)
 	returning(t, &helper_smsw, 0);
 }
 
+/* Privilege counts before the operand is read.  True: it has raised #GP. */
+static bool
+is_forbidden(struct trans *t)
+{
+	if (!(t->mode & MODE_CPL) || t->mode & MODE_VM)
+		return false;
+	gen_raise(t, EXC_GP);
+	return true;
+}
+
 void
 gen_LMSW(struct trans *t)
 {
-	with_value(t, &helper_lmsw, 0, 0, NEXT);
+	if (!is_forbidden(t))
+		with_value(t, &helper_lmsw, 0, 0, NEXT);
 }
 
 void
@@ -185,13 +196,15 @@ gen_STR(struct trans *t)
 void
 gen_LLDT(struct trans *t)
 {
-	with_value(t, &helper_lldt, 0, 0, GOES_ON);
+	if (!is_forbidden(t))
+		with_value(t, &helper_lldt, 0, 0, GOES_ON);
 }
 
 void
 gen_LTR(struct trans *t)
 {
-	with_value(t, &helper_ltr, 0, 0, GOES_ON);
+	if (!is_forbidden(t))
+		with_value(t, &helper_ltr, 0, 0, GOES_ON);
 }
 
 void

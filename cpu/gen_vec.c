@@ -109,7 +109,7 @@ uint64_t
 do_emms(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	(void)a, (void)b, (void)aux;
-	x87_clear_top(f);
+	x87_set_top(f, 0);
 	f->x87[X87_FTW] = 0;
 	return 0;
 }

@@ -526,6 +526,9 @@ sys_store(struct cpu *c, uint64_t linear, uint64_t value, unsigned size)
 static void
 check_slow(struct cpu *c, uint64_t linear, unsigned size, bool write)
 {
+	/* #GP or #SS comes first. */
+	if (in_long_mode(c) && !is_canonical(linear))
+		return;
 	if (c->cpl == 3 && c->cr0 & CR0_AM && c->eflags & EFL_AC && (size == 2 || size == 4 || size == 8) &&
 		linear & (size - 1))
 		cpu_raise_error(c, EXC_AC, 0);

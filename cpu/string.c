@@ -91,7 +91,7 @@ fast_linear(const struct cpu *c, unsigned seg, uint64_t ea, uint64_t n, bool wri
 static uint8_t *
 run_host(const struct rep *r, unsigned seg, unsigned reg, bool write, uint64_t *n)
 {
-	uint64_t ea = r->c->f.gpr[reg] & r->mask, linear, room, offset;
+	uint64_t ea = r->c->f.gpr[reg] & r->mask, linear, room, offset, end;
 
 	if (r->mask - ea < r->width - 1 || !fast_linear(r->c, seg, ea, r->width, write, &linear))
 		return NULL;
@@ -105,16 +105,15 @@ run_host(const struct rep *r, unsigned seg, unsigned reg, bool write, uint64_t *
 		room = (r->mask - ea + 1) / r->width;
 	if (*n > room)
 		*n = room;
+	/* The first element comes first, should it fault. */
 	if (r->down) {
-		ea -= (*n - 1) * r->width;
-		linear -= (*n - 1) * r->width;
-	} else {
-		/* Upwards, the far end may pass the limit. */
-		uint64_t end;
+		uint8_t *first = lin_host(r->c, linear, r->width, write, seg);
 
-		if (!fast_linear(r->c, seg, ea, *n * r->width, write, &end))
-			return NULL;
+		return first != NULL ? first - (*n - 1) * r->width : NULL;
 	}
+	/* Upwards, the far end may pass the limit. */
+	if (!fast_linear(r->c, seg, ea, *n * r->width, write, &end))
+		return NULL;
 	return lin_host(r->c, linear, (unsigned)(*n * r->width), write, seg);
 }
 

@@ -213,6 +213,17 @@ do_clts(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 }
 
 uint64_t
+do_clflush(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
+{
+	struct cpu *c = cpu_of(f);
+	unsigned seg = aux_seg(aux);
+
+	(void)b;
+	span_check(c, seg_linear(c, seg, a, 1, false), 1, false, c->view, seg);
+	return 0;
+}
+
+uint64_t
 do_invlpg(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	struct cpu *c = cpu_of(f);
@@ -385,6 +396,7 @@ set_ac(struct cpu *c, bool ac)
 		cpu_raise(c, EXC_UD);
 	c->eflags = ac ? c->eflags | EFL_AC : c->eflags & ~(uint32_t)EFL_AC;
 	c->view = view_of(c, c->cpl);
+	tcg_forget_stack(&c->f);
 	c->f.shadow = shadow_table(c->shadow, c->view);
 	c->f.exec = shadow_exec(c->shadow, c->view);
 }
@@ -540,8 +552,10 @@ do_enter(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 		linear = seg_linear(c, SEG_SS, bp & s.mask, width, false);
 		stack_push(&s, lin_load(c, linear, width, SEG_SS), width);
 	}
-	stack_push(&s, frame, width);
+	if (level != 0)
+		stack_push(&s, frame, width);
 	s.sp = (s.sp & ~s.mask) | ((s.sp - a) & s.mask);
+	stack_check(&s, width);
 	set_gpr(f, 5, frame, width);
 	stack_commit(&s);
 	return 0;

@@ -171,6 +171,8 @@ struct stack {
 struct stack stack_current(struct cpu *c);
 void stack_push(struct stack *s, uint64_t value, unsigned width);
 uint64_t stack_pop(struct stack *s, unsigned width);
+/* Raises what a write of WIDTH bytes at SP would. */
+void stack_check(struct stack *s, unsigned width);
 /* Commits SP. */
 void stack_commit(const struct stack *s);
 /* SS and SP of level CPL out of the TSS; SS of them is checked (#TS, #SS, #NP) and becomes *SS_RAW. */

@@ -22,7 +22,7 @@ mmx_slot(struct tcg_frame *f, unsigned n)
 static void
 mmx_enter(struct tcg_frame *f)
 {
-	x87_clear_top(f);
+	x87_set_top(f, 0);
 	f->x87[X87_FTW] = 0xff;
 }
 

@@ -49,7 +49,7 @@ x87_top(const struct tcg_frame *f)
 	return (x87_fsw(f) & FSW_TOP) >> FSW_TOP_SHIFT;
 }
 
-/* Makes register 0 the stack's top. */
-void x87_clear_top(struct tcg_frame *f);
+/* Makes register TOP the stack's top: registers keep what is in them, but the image begins with the one on top. */
+void x87_set_top(struct tcg_frame *f, unsigned top);
 
 #endif

@@ -68,23 +68,22 @@ load_control(struct tcg_frame *f, const struct ir_insn *i)
 	x87_set_fsw(f, fsw & ~fcw & FSW_EXCEPTIONS ? fsw | FSW_ES | FSW_BUSY : fsw);
 }
 
-/* Registers keep what is in them, but the image begins with the one on top. */
 void
-x87_clear_top(struct tcg_frame *f)
+x87_set_top(struct tcg_frame *f, unsigned top)
 {
-	unsigned top = x87_top(f);
+	unsigned turn = top - x87_top(f);
 	uint8_t old[X87_END - X87_ST];
 
 	memcpy(old, f->x87 + X87_ST, sizeof old);
 	for (unsigned n = 0; n < 8; n++)
-		memcpy(f->x87 + X87_ST + 16 * n, old + 16 * ((n - top) & 7), 16);
-	x87_set_fsw(f, x87_fsw(f) & ~FSW_TOP);
+		memcpy(f->x87 + X87_ST + 16 * n, old + 16 * ((n + turn) & 7), 16);
+	x87_set_fsw(f, (x87_fsw(f) & ~FSW_TOP) | top << FSW_TOP_SHIFT);
 }
 
 static void
 initialize(struct tcg_frame *f)
 {
-	x87_clear_top(f);
+	x87_set_top(f, 0);
 	memset(f->x87, 0, X87_MXCSR);
 	x87_set_word(f, X87_FCW, FCW_INITIAL);
 }

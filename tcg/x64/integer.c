@@ -198,14 +198,14 @@ unary(struct gen *g, const struct ir_insn *i)
 static bool
 accumulator(struct gen *g, const struct ir_insn *i)
 {
-	bool divides = i->op == IR_div || i->op == IR_idiv;
+	bool can_fault = i->op == IR_div || i->op == IR_idiv || i->dst.kind == IR_MEM;
 	unsigned ext = i->op == IR_mul ? 4 : i->op == IR_imul1 ? 5 : i->op == IR_div ? 6 : 7;
 	struct rm rm;
 	struct stub *s = NULL;
 
-	if (i->op != IR_mul && i->op != IR_imul1 && !divides)
+	if (i->op != IR_mul && i->op != IR_imul1 && i->op != IR_div && i->op != IR_idiv)
 		return false;
-	if (divides) {
+	if (can_fault) {
 		flags_clobber(g);
 		mov_store(&g->a, 8, FRAME(flags), H_RAX);
 	}
@@ -217,8 +217,8 @@ accumulator(struct gen *g, const struct ir_insn *i)
 	} else {
 		rm = operand_rm(i->dst);
 	}
-	if (divides) {
-		/* A fault of the host's division ends in the slow path, by way of the signal handler. */
+	if (can_fault) {
+		/* A fault of the host's division, or at an address that isn't canonical, ends in the slow path, by way of the signal handler. */
 		if (i->dst.kind != IR_MEM) {
 			s = &g->stub[g->stubs++];
 			*s = (struct stub){ .site = new_site(g, i) };
@@ -282,7 +282,11 @@ compare_exchange(struct gen *g, const struct ir_insn *i)
 
 	if (i->op != IR_cmpxchg || i->dst.kind != IR_MEM || i->src.kind == IR_GPRH)
 		return false;
+	/* RAX isn't free for the flags where the host's operation faults: they are in the frame. */
+	flags_clobber(g);
+	mov_store(&g->a, 8, FRAME(flags), H_RAX);
 	m = memory_operand(g, i, i->width);
+	g->stub[g->stubs - 1].flags_in_frame = true;
 	if (!is_pinned(i->src))
 		m = fold(g, m);
 	unsigned src = operand_reg(g, i, i->src, i->width, S2);
