@@ -36,8 +36,8 @@ struct tcg_block {
 	struct tcg_block *page_next[2];
 	struct tcg_slot slot[2];
 	struct tcg_slot *incoming;
-	struct ir_insn *insn; /* interpreter: its operations */
-	unsigned insns, sites, guests;
+	struct interp_step *step; /* the interpreter's */
+	unsigned sites, guests;
 	struct tcg_site *site;
 };
 

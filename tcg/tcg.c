@@ -12,7 +12,7 @@
 #include "base/trace.h"
 #include "base/util.h"
 #include "tcg/block.h"
-#include "tcg/interp/interp.h"
+#include "tcg/interp/step.h"
 
 /* ---- look-up ---- */
 
@@ -452,7 +452,7 @@ make_block(struct tcg *t, const struct tcg_key *key, const struct tcg_code *code
 	struct tcg_block *b;
 
 	cache_reserve(t, (size_t)t->ir.count * 160 + 1024,
-		sizeof(*b) + (size_t)t->ir.count * (sizeof(struct tcg_site) + sizeof(struct ir_insn)) + 256);
+		sizeof(*b) + (size_t)t->ir.count * MAX(sizeof(struct tcg_site), sizeof(struct interp_step)) + 512);
 	b = cache_meta(t, sizeof(*b));
 	memset(b, 0, sizeof(*b));
 	b->key = *key;
@@ -465,12 +465,14 @@ make_block(struct tcg *t, const struct tcg_key *key, const struct tcg_code *code
 }
 
 static void
-keep_ir(struct tcg *t, struct tcg_block *b)
+make_steps(struct tcg *t, struct tcg_block *b)
 {
-	b->insns = t->ir.count;
-	b->insn = cache_meta(t, t->ir.count * sizeof(struct ir_insn));
-	memcpy(b->insn, t->ir.insn, t->ir.count * sizeof(struct ir_insn));
-	/* The interpreter names the block through a site, as generated code does. */
+	struct interp_step *steps = cache_meta(t, t->ir.count * sizeof(*steps));
+
+	interp_prepare(steps, &t->ir);
+	b->step = steps;
+	/* A jump cache holds the block itself, which names itself through a site as generated code does. */
+	b->guarded = (const uint8_t *)b;
 	b->site = cache_meta(t, sizeof(struct tcg_site));
 	memset(b->site, 0, sizeof(struct tcg_site));
 	b->site->block = b;
@@ -517,7 +519,7 @@ tcg_translate(struct tcg *t, struct tcg_frame *f, const struct tcg_key *key, uns
 	if (t->options.accel == ACCEL_NATIVE)
 		x64_compile(t, b, &t->ir);
 	else
-		keep_ir(t, b);
+		make_steps(t, b);
 	note_order(&t->segment[t->current], b);
 	if (log_on(LOG_BIT_out_asm) && log_filter(key->rip) && t->options.accel == ACCEL_NATIVE)
 		x64_disassemble(b);
@@ -546,7 +548,7 @@ tcg_enter(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from)
 		f->site = NULL;
 		return TCG_LEFT;
 	}
-	how = interp_block(f, b->insn, b->insns);
+	interp_run(f, b);
 	f->site = NULL;
 	return how;
 }

@@ -116,8 +116,7 @@ linear(struct tcg_frame *f, unsigned seg, uint64_t ea, unsigned size, enum tcg_a
 void
 guest_map(struct guest *g, uint64_t linear, uint64_t phys)
 {
-	if (g->f.exec != NULL)
-		g->f.exec[SHADOW_INDEX(linear)] = (uint32_t)(phys / GUEST_PAGE + 1);
+	g->f.exec[SHADOW_INDEX(linear)] = (uint32_t)(phys / GUEST_PAGE + 1);
 }
 
 static void
@@ -251,8 +250,7 @@ guest_new(enum tcg_accel accel)
 	g->tcg = tcg_new(&options, &callbacks, &e);
 	ck_assert_ptr_nonnull(g->tcg);
 	g->memory = reserve(GUEST_PAGES * GUEST_PAGE);
-	if (accel == ACCEL_NATIVE)
-		fill_shadow(g);
+	fill_shadow(g);
 	g->f.tcg = g->tcg;
 	g->f.guest = &callbacks;
 	g->f.jumps = tcg_jumps_new(g->tcg);
@@ -270,9 +268,7 @@ guest_free(struct guest *g)
 	tcg_jumps_free(g->tcg, jumps);
 	tcg_free(g->tcg);
 	munmap(g->memory, GUEST_PAGES * GUEST_PAGE);
-	if (g->f.shadow != NULL) {
-		munmap(g->f.shadow, 2 * SHADOW_WRITE * sizeof(uint64_t));
-		munmap(g->f.exec, SHADOW_WRITE * sizeof(uint32_t));
-	}
+	munmap(g->f.shadow, 2 * SHADOW_WRITE * sizeof(uint64_t));
+	munmap(g->f.exec, SHADOW_WRITE * sizeof(uint32_t));
 	tcg_frame_free(g, sizeof(*g));
 }

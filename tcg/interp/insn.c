@@ -5,7 +5,6 @@
  */
 #include "tcg/interp/interp.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "tcg/op.h"
@@ -533,38 +532,4 @@ interp_insn(struct tcg_frame *f, const struct ir_insn *i)
 		two_address(f, i);
 		return;
 	}
-}
-
-/* ---- blocks ---- */
-
-enum tcg_exit
-interp_block(struct tcg_frame *f, const struct ir_insn *insn, unsigned count)
-{
-	for (unsigned n = 0; n < count; n++) {
-		const struct ir_insn *i = &insn[n];
-
-		switch (i->op) {
-		case IR_jcc:
-			if (!interp_cond(i->cond, flags_to_eflags(f->flags)))
-				break;
-			f->rip = (uint64_t)i->imm;
-			return TCG_NEXT;
-		case IR_jmp:
-			f->rip = (uint64_t)i->imm;
-			return TCG_NEXT;
-		case IR_jind:
-			f->rip = interp_read(f, i, i->dst, 8);
-			return TCG_NEXT;
-		case IR_exit:
-			if (!(i->attr & IR_RIP_SET))
-				f->rip = (uint64_t)i->imm;
-			return TCG_NEXT;
-		default:
-			interp_insn(f, i);
-			break;
-		}
-	}
-	/* A block always ends with an operation of control; the verifier sees to it. */
-	assert(false);
-	return TCG_NEXT;
 }

@@ -23,9 +23,6 @@ void interp_write(struct tcg_frame *f, struct ir_opnd o, unsigned width, uint64_
 void interp_vec(struct tcg_frame *f, const struct ir_insn *i);
 void interp_x87(struct tcg_frame *f, const struct ir_insn *i);
 
-/* Runs a block of COUNT operations to its end. */
-enum tcg_exit interp_block(struct tcg_frame *f, const struct ir_insn *insn, unsigned count);
-
 static inline uint64_t
 interp_mask(unsigned width)
 {
