@@ -65,7 +65,25 @@ static const struct { const char *name, *why; } excluded[] = {
 	{ "CLAC", "depends on the host's features" },
 	{ "INVPCID", "depends on the host's features" },
 	{ "RSM", "only of use in system management mode" },
+	{ "INT1", "a host that is a virtual machine itself may report it before the instruction" },
 };
+
+/* Results that processors may differ in. */
+static const struct { const char *name; uint8_t loose; const char *why; } loose_results[] = {
+	{ "CMPS", LOOSE_ADDRESS, "either operand may be read first" },
+	{ "maskmovq", LOOSE_FAULT, "bytes that the mask leaves out may be looked at" },
+	{ "maskmovdqu", LOOSE_FAULT, "bytes that the mask leaves out may be looked at" },
+	{ "CALL_IND", LOOSE_STACK, "the return address is stored before the target turns out to be bad" },
+};
+
+static unsigned
+loose_of(const struct insn *i)
+{
+	for (unsigned n = 0; n < ARRAY_SIZE(loose_results); n++)
+		if (strcmp(loose_results[n].name, insn_name(i)) == 0)
+			return loose_results[n].loose;
+	return 0;
+}
 
 const char *
 excluded_reason(const char *name)
@@ -117,6 +135,20 @@ is_beyond_us(const struct insn *i)
 	return in_list(i->opcode, "\xc4\xc5\x62\x8f\xd5\xd4", 6);
 }
 
+/* Encodings that Intel's and AMD's processors take differently. */
+static bool
+is_vendors_own(const struct insn *i)
+{
+	/* Near branches in 64-bit code: AMD's cut RIP to 16 bits. */
+	if (i->opsize_prefix && i->flags & ROW_F64 && i->vec == NULL)
+		return true;
+	/* LOOPE and LOOPNE: on AMD's, F2 and F3 say which of them it is. */
+	if (i->map == MAP_1 && (i->opcode == 0xe0 || i->opcode == 0xe1) && i->rep != 0)
+		return true;
+	/* PREFETCHW's register form: AMD's raise #UD. */
+	return i->map == MAP_0F && i->opcode == 0x0d && i->mod == 3;
+}
+
 static bool
 is_allowed(const struct insn *i, enum decode_result result)
 {
@@ -124,7 +156,7 @@ is_allowed(const struct insn *i, enum decode_result result)
 		return !is_beyond_us(i);
 	if (result != DECODE_OK)
 		return result == DECODE_LONG;
-	if (excluded_reason(insn_name(i)) != NULL)
+	if (excluded_reason(insn_name(i)) != NULL || is_vendors_own(i))
 		return false;
 	if (strcmp(insn_name(i), "MOV_TO_SEG") == 0 && i->reg >= SEG_FS)
 		return false;
@@ -232,6 +264,7 @@ snippet_analyse(struct snippet *s)
 		if (result == DECODE_MORE || !is_allowed(&i, result))
 			return false;
 		s->insn_at[s->insns] = at;
+		s->loose[s->insns] = result == DECODE_OK ? loose_of(&i) : 0;
 		s->undefined[s->insns++] = undefined;
 		s->undefined_anywhere |= undefined;
 		if (result == DECODE_OK) {
@@ -244,6 +277,7 @@ snippet_analyse(struct snippet *s)
 	if (s->insns >= SNIPPET_INSNS)
 		return false;
 	s->insn_at[s->insns] = s->len;
+	s->loose[s->insns] = 0;
 	s->undefined[s->insns] = undefined;
 	s->undefined_anywhere |= undefined;
 	return true;

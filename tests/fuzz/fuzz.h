@@ -20,7 +20,7 @@
 #define FUZZ_GS_BASE (FUZZ_DATA + 0x810)
 
 enum { FUZZ_PAGE = 4096, CODE_PAGES = 2, DATA_PAGES = 3, DATA_BYTES = DATA_PAGES * FUZZ_PAGE, CODE_BYTES = CODE_PAGES * FUZZ_PAGE };
-enum { SNIPPET_BYTES = 1024, SNIPPET_INSNS = 160, JUMP_BYTES = 5 };
+enum { SNIPPET_BYTES = 1024, SNIPPET_INSNS = 160, JUMP_BYTES = 5, CODE_FILL = 0xcc };
 
 /* Offsets in an FXSAVE image. */
 enum { FX_FCW = 0, FX_FSW = 2, FX_FTW = 4, FX_POINTERS = 6, FX_MXCSR = 24, FX_MXCSR_MASK = 28, FX_ST = 32, FX_XMM = 160, FX_END = 416,
@@ -31,6 +31,9 @@ struct registers {
 	uint64_t flags;
 	_Alignas(16) uint8_t fx[FX_BYTES];
 };
+
+/* What the processors may differ in when an instruction faults: which address, whether it does, what is below the stack. */
+enum { LOOSE_ADDRESS = 1, LOOSE_FAULT = 2, LOOSE_STACK = 4 };
 
 struct snippet {
 	uint8_t code[SNIPPET_BYTES];
@@ -43,6 +46,7 @@ struct snippet {
 	uint16_t insn_at[SNIPPET_INSNS + 1];
 	uint16_t undefined[SNIPPET_INSNS + 1]; /* flags without a defined value before that instruction */
 	uint16_t undefined_anywhere;
+	uint8_t loose[SNIPPET_INSNS + 1]; /* LOOSE_ bits of each instruction */
 };
 
 /* Beside the processor's vectors. */

@@ -200,6 +200,7 @@ start_kernel(struct guest *g)
 	cpu_set_gdt(c, KERNEL + GDT * FUZZ_PAGE, GDT_LIMIT);
 	cpu_set_idt(c, KERNEL + IDT * FUZZ_PAGE, FUZZ_PAGE - 1);
 	c->tr = (struct segment){ .selector = TSS_SELECTOR, .flags = SF_P | 0xb, .limit = TSS_BYTES - 1, .base = KERNEL + TSS * FUZZ_PAGE };
+	c->ldtr = (struct segment){ .flags = 0 };
 	c->cpl = 0;
 	cpu_update_mode(c);
 }
@@ -270,14 +271,17 @@ load_code(struct guest *g, const struct snippet *s)
 	memcpy(code, s->code, s->len);
 	code[s->len] = 0xe9;
 	memcpy(code + s->len + 1, &far, 4);
+	for (unsigned n = 0; n < CODE_PAGES; n++)
+		memset(g->ram + code_frames[n] * FUZZ_PAGE, CODE_FILL, FUZZ_PAGE);
 	for (unsigned done = 0; done < len && s->at + done < CODE_BYTES;) {
 		unsigned at = s->at + done, room = FUZZ_PAGE - at % FUZZ_PAGE, n = MIN(len - done, room);
 		uint64_t phys = code_frames[at / FUZZ_PAGE] * FUZZ_PAGE + at % FUZZ_PAGE;
 
 		memcpy(g->ram + phys, code + done, n);
-		tcg_invalidate(cpu_tcg(g->cpu), phys, n);
 		done += n;
 	}
+	for (unsigned n = 0; n < CODE_PAGES; n++)
+		tcg_invalidate(cpu_tcg(g->cpu), code_frames[n] * FUZZ_PAGE, FUZZ_PAGE);
 }
 
 static void

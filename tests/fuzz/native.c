@@ -218,6 +218,7 @@ native_run(const struct snippet *s, const uint8_t *data, struct outcome *o)
 	memcpy(code, s->code, s->len);
 	code[s->len] = 0xe9;
 	memcpy(code + s->len + 1, &far, 4);
+	memset(code_writable, CODE_FILL, CODE_BYTES);
 	memcpy(code_writable + s->at, code, s->len + JUMP_BYTES < room ? s->len + JUMP_BYTES : room);
 	memcpy(data_pages, data, DATA_BYTES);
 	memcpy(native_state.gpr, s->start.gpr, sizeof(native_state.gpr));
