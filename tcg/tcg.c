@@ -538,9 +538,7 @@ tcg_translate(struct tcg *t, struct tcg_frame *f, const struct tcg_key *key, uns
 enum tcg_exit
 tcg_enter(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from)
 {
-	enum tcg_exit how;
-
-	*from = (struct tcg_from){ NULL, false, f->tcg->epoch };
+	*from = (struct tcg_from){ .epoch = f->tcg->epoch };
 	if (f->tcg->options.accel == ACCEL_NATIVE)
 		return x64_enter(f, b, from);
 	f->site = b->site;
