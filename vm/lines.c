@@ -197,7 +197,7 @@ add_ports(struct machine *m, struct err *e)
 	struct chr *chr;
 
 	for (unsigned i = 0; i < s->serial_count; i++) {
-		char id[16];
+		char id[24];
 
 		if (strcmp(s->serials[i], "none") == 0)
 			continue;
@@ -206,7 +206,7 @@ add_ports(struct machine *m, struct err *e)
 			return err_prefix(e, "-serial %s: ", s->serials[i]);
 	}
 	for (unsigned i = 0; i < s->parallel_count; i++) {
-		char id[16];
+		char id[24];
 
 		if (strcmp(s->parallels[i], "none") == 0)
 			continue;

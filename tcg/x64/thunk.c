@@ -327,14 +327,40 @@ x64_init(struct tcg *t, struct err *e)
 	return true;
 }
 
+/* The address sanitizer's, there only in a build with it. */
+__attribute__((weak)) void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t bytes);
+__attribute__((weak)) void __sanitizer_finish_switch_fiber(void *fake_stack, const void **old_bottom, size_t *old_bytes);
+
+/*
+ * Enters generated code.  The sanitizer is told that the stack is about to change to the frame's, and only afterwards that it has:
+ * in between it looks where it stands, which is right for both.
+ */
+static uint64_t
+enter_code(struct tcg_frame *f, const void *code)
+{
+	uint64_t (*enter)(struct tcg_frame *, const void *) = (uint64_t(*)(struct tcg_frame *, const void *))(uintptr_t)f->tcg->thunk.enter;
+	const void *bottom;
+	void *fake_stack;
+	size_t bytes;
+	uint64_t how;
+
+	if (__sanitizer_start_switch_fiber == NULL)
+		return enter(f, code);
+	__sanitizer_start_switch_fiber(&fake_stack, (const uint8_t *)f - STACK_BYTES, STACK_BYTES);
+	how = enter(f, code);
+	__sanitizer_finish_switch_fiber(NULL, &bottom, &bytes);
+	__sanitizer_start_switch_fiber(NULL, bottom, bytes);
+	__sanitizer_finish_switch_fiber(fake_stack, NULL, NULL);
+	return how;
+}
+
 enum tcg_exit
 x64_enter(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from)
 {
-	uint64_t (*enter)(struct tcg_frame *, const void *) = (uint64_t(*)(struct tcg_frame *, const void *))(uintptr_t)f->tcg->thunk.enter;
 	uint64_t how;
 
 	running = f;
-	how = enter(f, b->code);
+	how = enter_code(f, b->code);
 	switch (how) {
 	case LEFT_INDIRECT:
 		from->indirect = true;
