@@ -108,7 +108,6 @@ cpu_new(const struct cpu_config *config, struct err *e)
 	c->thread = pthread_self();
 	c->delivering = -1;
 	c->a20 = true;
-	c->one_insn = config->tcg.one_insn;
 	atomic_store(&c->pins, 1u << PIN_A20);
 	init_sync(c);
 	c->model = cpuid_parse(config->model, e);

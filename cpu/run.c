@@ -105,8 +105,6 @@ derive_mode(const struct cpu *c)
 		if (debug_has_data(c))
 			mode |= MODE_SLOW_MEM;
 	}
-	if (c->one_insn)
-		mode |= MODE_ONE;
 	if (c->smm)
 		mode |= MODE_SMM;
 	if (c->cr4 & CR4_OSXSAVE)

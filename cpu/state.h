@@ -70,7 +70,7 @@ enum {
 	MODE_WAIT_NM = 0x20000,   /* WAIT gives #NM: CR0.MP and TS */
 	MODE_TS = 0x40000,
 	MODE_EM = 0x80000,
-	MODE_ONE = 0x100000,      /* blocks of one instruction (inhibited interrupts, -accel one-insn-per-tb) */
+	MODE_ONE = 0x100000,      /* a block of one instruction, back to the run loop behind it (inhibited interrupts, breakpoints) */
 	MODE_OSXSAVE = 0x200000,
 };
 
@@ -114,7 +114,6 @@ struct cpu {
 	struct cpuid_model *model;  /* cpu/cpuid.h: the table that CPUID answers from */
 	jmp_buf leave;              /* to the run loop, when no generated code is on the way */
 	uint64_t exceptions[32], interrupts, block_lookups; /* counters */
-	bool one_insn;
 
 	/* ---- run.c, exception.c ---- */
 	bool in_tcg;                /* inside tcg_enter: leaving means tcg_unwind */
