@@ -71,6 +71,9 @@ static const struct { const char *name, *why; } excluded[] = {
 /* Results that processors may differ in. */
 static const struct { const char *name; uint8_t loose; const char *why; } loose_results[] = {
 	{ "CMPS", LOOSE_ADDRESS, "either operand may be read first" },
+	{ "FXRSTOR", LOOSE_ADDRESS, "many bytes are read in an order of the processor's own" },
+	{ "FLDENV", LOOSE_ADDRESS, "many bytes are read in an order of the processor's own" },
+	{ "FRSTOR", LOOSE_ADDRESS, "many bytes are read in an order of the processor's own" },
 	{ "maskmovq", LOOSE_FAULT, "bytes that the mask leaves out may be looked at" },
 	{ "maskmovdqu", LOOSE_FAULT, "bytes that the mask leaves out may be looked at" },
 	{ "CALL_IND", LOOSE_STACK, "the return address is stored before the target turns out to be bad" },
@@ -130,6 +133,9 @@ is_beyond_us(const struct insn *i)
 {
 	if (i->map == MAP_0F38 || i->map == MAP_0F3A)
 		return true;
+	/* FXSAVE, FXRSTOR, LDMXCSR, STMXCSR with 66h. */
+	if (i->map == MAP_0F && i->opcode == 0xae && i->mod != 3 && i->reg < 4 && i->prefix == P66)
+		return false;
 	if (i->map == MAP_0F)
 		return in_list(i->opcode, "\x01\x0d\x0e\x0f\x2b\x36\x37\x39\x78\x79\xae\xc7\xa6\xa7\x04\x0a\x0c", 17);
 	return in_list(i->opcode, "\xc4\xc5\x62\x8f\xd5\xd4", 6);

@@ -44,15 +44,21 @@ error_of(const struct outcome *o)
 }
 
 static bool
+is_memory_fault(const struct outcome *o)
+{
+	return (o->vector >= 12 && o->vector <= 14) || o->vector == 17;
+}
+
+static bool
 event_equal(const struct outcome *a, const struct outcome *b, unsigned loose, char *what, size_t size)
 {
+	if (loose & LOOSE_ADDRESS && a->rip == b->rip && is_memory_fault(a) && is_memory_fault(b))
+		return true;
 	if (a->vector != b->vector || a->rip != b->rip) {
 		snprintf(what, size, "vector %02x at %" PRIx64 " (error %x, address %" PRIx64 "), host %02x at %" PRIx64 " (error %x, address %"
 			PRIx64 ")", b->vector, b->rip, b->error, b->cr2, a->vector, a->rip, a->error, a->cr2);
 		return false;
 	}
-	if (a->vector == 14 && loose & LOOSE_ADDRESS)
-		return true;
 	if (error_of(a) != error_of(b) && a->vector >= 8 && a->vector <= 17) {
 		snprintf(what, size, "vector %02x: error %x, host %x", a->vector, b->error, a->error);
 		return false;

@@ -17,7 +17,7 @@
 
 #define KERNEL 0xffff800000000000ull
 
-enum { RAM_BYTES = 2 << 20, TICKS = 10 };
+enum { RAM_BYTES = 2 << 20, TICKS = 500 };
 /* Frames, by number. */
 enum { PML4 = 1, PDPT_LOW, PD_LOW, PT_CODE, PT_DATA, PDPT_HIGH, PD_HIGH, GDT, IDT, TSS, STUBS, STACK, STACK_TOP, FRAME_EXIT = 22,
 	FRAME_CONSTANTS = 25 };
@@ -302,6 +302,11 @@ load_state(struct guest *g, const struct snippet *s)
 	memcpy(&mxcsr, s->start.fx + FX_MXCSR, 4);
 	c->f.mxcsr = mxcsr;
 	c->cr2 = 0;
+	for (unsigned n = 0; n < 4; n++)
+		if (n != SEG_CS && c->seg[n].selector != 0) {
+			c->seg[n] = (struct segment){ .flags = 0 };
+			cpu_segment_changed(c, n);
+		}
 	cpu_set_eflags(c, 2);
 }
 

@@ -21,7 +21,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { TICK_US = 20000, ALT_STACK = 65536 };
+enum { TICK_US = 2000, ALT_STACK = 65536 };
 
 /* What the assembly below knows the layout of. */
 struct native {
