@@ -109,6 +109,8 @@ uint64_t
 do_emms(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	(void)a, (void)b, (void)aux;
+	if (x87_fsw(f) & FSW_ES)
+		f->guest->x87_exception(f);
 	x87_set_top(f, 0);
 	f->x87[X87_FTW] = 0;
 	return 0;

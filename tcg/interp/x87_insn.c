@@ -142,8 +142,12 @@ execute(struct tcg_frame *f, const struct ir_insn *i, unsigned opcode, unsigned 
 		f->guest->load(f, linear, memory, width, i->mem.seg);
 	memcpy(image, f->x87, sizeof image);
 	x87_host_run(image, opcode, modrm, memory, &flags);
-	if (i->dst.kind == IR_MEM && is_stored(image))
-		f->guest->store(f, linear, memory, width, i->mem.seg);
+	if (i->dst.kind == IR_MEM) {
+		if (is_stored(image))
+			f->guest->store(f, linear, memory, width, i->mem.seg);
+		else
+			f->guest->modify(f, linear, width, i->mem.seg); /* the address is checked all the same */
+	}
 	memcpy(f->x87, image, X87_POINTERS);
 	memset(f->x87 + X87_POINTERS, 0, X87_MXCSR - X87_POINTERS);
 	memcpy(f->x87 + X87_ST, image + X87_ST, X87_END - X87_ST);
