@@ -116,6 +116,7 @@ cpu_new(const struct cpu_config *config, struct err *e)
 		cpu_free(c);
 		return NULL;
 	}
+	shadow_attach(c->shadow, &c->f);
 	cpu_reset(c);
 	mmu_listen(c);
 	return c;

@@ -128,6 +128,7 @@ gen_RET(struct trans *t)
 
 	gen_bump(t, RSP, t->stack_width, (int64_t)width + t->insn.imm);
 	end_jind(t, target, IR_HINT_RET);
+	t->ir->insn[t->ir->count - 1].aux = width + (unsigned)t->insn.imm;
 }
 
 /* ---- far transfers ---- */

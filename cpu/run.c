@@ -145,6 +145,8 @@ cpu_update_mode(struct cpu *c)
 
 	c->mode = derive_mode(c);
 	c->view = view;
+	if (c->f.shadow != shadow_table(c->shadow, view))
+		tcg_forget_stack(&c->f);
 	c->f.shadow = shadow_table(c->shadow, view);
 	c->f.exec = shadow_exec(c->shadow, view);
 	run_select_jumps(c);
@@ -414,7 +416,7 @@ look_up(struct cpu *c, const struct tcg_key *key)
 	block = tcg_find(c->tcg, key);
 	if (!block)
 		block = tcg_translate(c->tcg, &c->f, key, key->mode & (MODE_TF | MODE_ONE) ? 1 : 0, true);
-	if (key->mode & (MODE_TF | MODE_ONE) || key->mode != c->from_mode)
+	if (key->mode & (MODE_TF | MODE_ONE) || (key->mode & ~TCG_PLAIN) != c->from_mode)
 		return block;
 	if (c->from.slot)
 		tcg_chain(c->tcg, &c->from, block);
@@ -473,6 +475,8 @@ run_block(struct cpu *c)
 		key.mode |= MODE_ONE;
 		c->f.jumps = c->no_jumps;
 	}
+	if (c->from.plain)
+		key.mode |= TCG_PLAIN;
 	key.phys = fetch_phys(c, key.cs_base + key.rip);
 	block = look_up(c, &key);
 	if (log_on(LOG_BIT_exec) || log_on(LOG_BIT_cpu))

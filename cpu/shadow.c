@@ -64,6 +64,7 @@ struct shadow {
 	struct slot *current;
 	unsigned slots, reserved;
 	uint64_t uses;
+	struct tcg_frame *frame; /* whose predicted stack follows from the entries; may be NULL */
 	unsigned group_count;
 	uint32_t huge[MAX_HUGE]; /* linear address >> 30 of pages of 1 GiB */
 	unsigned huge_count;
@@ -163,6 +164,20 @@ shadow_exec(const struct shadow *s, unsigned view)
 	return s->current->view[view].exec;
 }
 
+void
+shadow_attach(struct shadow *s, struct tcg_frame *f)
+{
+	s->frame = f;
+	tcg_forget_stack(f);
+}
+
+static void
+forget_stack(struct shadow *s)
+{
+	if (s->frame)
+		tcg_forget_stack(s->frame);
+}
+
 /* ---- flushing ---- */
 
 static void
@@ -203,11 +218,13 @@ reset(struct shadow *s)
 	s->nodes = 1;
 	s->free_nodes = 0;
 	pthread_mutex_unlock(&s->lock);
+	forget_stack(s);
 }
 
 static void
-flush_slot(struct slot *slot, bool global)
+flush_slot(struct shadow *s, struct slot *slot, bool global)
 {
+	forget_stack(s);
 	for (unsigned i = 0; i < SHADOW_VIEWS; i++) {
 		struct view *v = &slot->view[i];
 
@@ -221,14 +238,14 @@ void
 shadow_flush_all(struct shadow *s)
 {
 	for (unsigned i = 0; i < s->reserved; i++)
-		flush_slot(&s->slot[i], true);
+		flush_slot(s, &s->slot[i], true);
 }
 
 void
 shadow_flush_local(struct shadow *s)
 {
 	for (unsigned i = 0; i < s->reserved; i++)
-		flush_slot(&s->slot[i], false);
+		flush_slot(s, &s->slot[i], false);
 }
 
 void
@@ -236,7 +253,7 @@ shadow_flush_slot(struct shadow *s, uint32_t id)
 {
 	for (unsigned i = 0; i < s->reserved; i++)
 		if (s->slot[i].used && s->slot[i].id == id)
-			flush_slot(&s->slot[i], false);
+			flush_slot(s, &s->slot[i], false);
 }
 
 /* The line of GROUP in the hash table: where it is, or where it would go. */
@@ -288,6 +305,7 @@ shadow_flush_page(struct shadow *s, uint64_t linear)
 {
 	uint64_t index = SHADOW_INDEX(linear);
 
+	forget_stack(s);
 	for (unsigned i = 0; i < s->huge_count; i++)
 		if (s->huge[i] == index >> 18) {
 			shadow_flush_all(s);
@@ -305,6 +323,7 @@ shadow_select(struct shadow *s, uint32_t id)
 	struct slot *oldest = NULL;
 
 	s->uses++;
+	forget_stack(s);
 	for (unsigned i = 0; i < s->reserved; i++) {
 		struct slot *slot = &s->slot[i];
 
@@ -322,7 +341,7 @@ shadow_select(struct shadow *s, uint32_t id)
 		else
 			s->slots = s->reserved;
 	}
-	flush_slot(oldest, true);
+	flush_slot(s, oldest, true);
 	oldest->used = true;
 	oldest->id = id;
 	oldest->last_use = s->uses;
@@ -413,6 +432,8 @@ shadow_drop_writes(struct shadow *s, uint64_t page)
 		*link = next;
 	}
 	pthread_mutex_unlock(&s->lock);
+	if (dropped)
+		forget_stack(s);
 	return dropped;
 }
 
@@ -503,6 +524,8 @@ shadow_fill(struct shadow *s, unsigned view, uint64_t linear, const uint8_t *hos
 	if (page->bytes > 4 * KiB)
 		note_large(s, v, index, page->bytes);
 	is_new = !v->table[index];
+	if (!is_new && v->table[index] != delta)
+		forget_stack(s);
 	if (rights & SHADOW_W && v->table[index + SHADOW_WRITE] != delta && fill_write(s, view, index, delta, phys, t))
 		fill |= FILL_WRITE;
 	if (rights & SHADOW_R)

@@ -17,6 +17,7 @@
 struct err;
 struct shadow;
 struct tcg;
+struct tcg_frame;
 
 enum shadow_view {
 	VIEW_USER,
@@ -30,6 +31,8 @@ enum { SHADOW_R = 1, SHADOW_W = 2, SHADOW_X = 4 };
 /* SLOTS at the most; they are reserved as they are used, but for the first. */
 struct shadow *shadow_new(unsigned slots, struct err *e);
 void shadow_free(struct shadow *s);
+/* The vCPU whose predicted stack is forgotten when entries change or go. */
+void shadow_attach(struct shadow *s, struct tcg_frame *f);
 
 /* Makes the slot of address space ID the current one. */
 void shadow_select(struct shadow *s, uint32_t id);

@@ -26,6 +26,9 @@ struct tcg_slot {
 	bool same_page;      /* the target needs no guard */
 };
 
+/* A block's exits: the way on, a condition's other way, and to its twin that predicts nothing of the stack. */
+enum { TCG_SLOT_NEXT, TCG_SLOT_TAKEN, TCG_SLOT_PLAIN, TCG_SLOTS };
+
 struct tcg_block {
 	struct tcg_key key;
 	uint64_t phys2;
@@ -34,7 +37,7 @@ struct tcg_block {
 	const uint8_t *code, *guarded, *end;
 	struct tcg_block *_Atomic hash_next;
 	struct tcg_block *page_next[2];
-	struct tcg_slot slot[2];
+	struct tcg_slot slot[TCG_SLOTS];
 	struct tcg_slot *incoming;
 	struct interp_step *step; /* the interpreter's */
 	unsigned sites, guests;
@@ -60,7 +63,7 @@ struct tcg_segment {
 };
 
 struct x64_thunks {
-	const uint8_t *enter, *leave, *leave_indirect, *leave_pending, *unwind, *slow, *vec_load, *x87_load;
+	const uint8_t *enter, *leave, *leave_indirect, *leave_pending, *unwind, *slow, *vec_load, *x87_load, *stack_fill;
 };
 
 struct tcg {

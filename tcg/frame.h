@@ -54,6 +54,8 @@ struct tcg_frame {
 	uint16_t pad;
 	uint64_t *shadow;         /* read table of the current view */
 	uint32_t *exec;           /* exec table of the current view */
+	uint64_t stack_page;      /* a page of the guest's stack that may be read and written in this view ... */
+	uint64_t stack_delta;     /* ... and its host - guest */
 	struct tcg_jump *jumps;   /* jump cache of the current mode */
 	struct tcg_seg seg[6];
 	uint32_t mxcsr, host_mxcsr;
@@ -66,6 +68,18 @@ struct tcg_frame {
 	_Alignas(64) uint8_t vec[32][64];
 	_Alignas(64) uint8_t x87[576]; /* FXSAVE image, whose XMM part is not used, and an XSAVE header */
 };
+
+/* No stack is predicted: a page that no canonical address is in, and a delta that makes every address non-canonical. */
+#define TCG_NO_STACK_PAGE (1ull << 63)
+#define TCG_NO_STACK_DELTA (1ull << 62)
+
+/* To be called when an entry of the current view changes or goes, or another view becomes current; by any thread. */
+static inline void
+tcg_forget_stack(struct tcg_frame *f)
+{
+	__atomic_store_n(&f->stack_delta, TCG_NO_STACK_DELTA, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&f->stack_page, TCG_NO_STACK_PAGE, __ATOMIC_SEQ_CST);
+}
 
 /* OF and the five of LAHF, from and to their places in EFLAGS. */
 static inline uint64_t

@@ -78,7 +78,7 @@ enum {
 	IR_WRITE = 2,     /* set by ir_emit: the memory operand is written */
 	IR_READ = 4,      /* ... and read */
 	IR_HINT_CALL = 8, /* jind, jmp: a near call; AUX is the low half of the return address (its page is the block's) */
-	IR_HINT_RET = 16,
+	IR_HINT_RET = 16, /* jind: a near return; AUX is how many bytes it popped */
 	IR_RIP_SET = 32,
 	IR_FLAGS_LIVE = 64, /* set by the flags pass: something reads what this operation writes */
 };

@@ -298,8 +298,8 @@ drop(struct tcg *t, struct tcg_block *b)
 		*link = b->hash_next;
 	while (b->incoming != NULL)
 		unlink_slot(t, b->incoming);
-	unlink_slot(t, &b->slot[0]);
-	unlink_slot(t, &b->slot[1]);
+	for (unsigned n = 0; n < TCG_SLOTS; n++)
+		unlink_slot(t, &b->slot[n]);
 	forget(t, b);
 	remove_from_page(t, b, 0);
 	if (b->phys2 != ~0ull)
@@ -460,7 +460,8 @@ make_block(struct tcg *t, const struct tcg_key *key, const struct tcg_code *code
 	b->bytes = code->bytes;
 	b->kept = keep;
 	b->guests = t->ir.guests;
-	b->slot[0].owner = b->slot[1].owner = b;
+	for (unsigned n = 0; n < TCG_SLOTS; n++)
+		b->slot[n].owner = b;
 	return b;
 }
 
@@ -548,7 +549,9 @@ tcg_enter(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from)
 	}
 	interp_run(f, b);
 	f->site = NULL;
-	return how;
+	/* The run loop remembers what comes next in the jump cache: it was not there. */
+	from->indirect = true;
+	return TCG_NEXT;
 }
 
 struct tcg_stats

@@ -12,6 +12,9 @@
 
 struct err;
 
+/* A bit of the mode that is the translator's own: the block predicts nothing of the stack. */
+#define TCG_PLAIN (1u << 31)
+
 /* What makes two blocks the same. */
 struct tcg_key {
 	uint64_t phys;    /* guest-physical address of the first byte */
@@ -87,6 +90,7 @@ enum tcg_exit {
 struct tcg_from {
 	void *slot;    /* a direct jump, or NULL */
 	bool indirect;
+	bool plain;    /* what comes next is the block's plain twin */
 	uint64_t epoch;
 };
 

@@ -480,6 +480,17 @@ move_insn(struct tcg_frame *f, const struct ir_insn *i)
 	return true;
 }
 
+/* An indirect jump to an address that isn't canonical hasn't happened: RSP goes back to where it was. */
+static _Noreturn void
+bad_jump(struct tcg_frame *f, const struct ir_insn *i)
+{
+	if (i->attr & IR_HINT_CALL)
+		f->gpr[4] += 8;
+	else if (i->attr & IR_HINT_RET)
+		f->gpr[4] -= i->aux;
+	f->guest->general_protection(f);
+}
+
 void
 interp_insn(struct tcg_frame *f, const struct ir_insn *i)
 {
@@ -492,6 +503,8 @@ interp_insn(struct tcg_frame *f, const struct ir_insn *i)
 	case IR_insn:
 		f->rip = (uint64_t)i->imm;
 		return;
+	case IR_jind:
+		bad_jump(f, i);
 	case IR_mul:
 	case IR_imul1:
 		wide_multiply(f, i);

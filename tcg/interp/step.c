@@ -314,7 +314,11 @@ jmp(struct tcg_frame *f, const struct interp_step *s)
 static next_step
 jind(struct tcg_frame *f, const struct interp_step *s)
 {
-	return go(f, get(target(f, s), 8));
+	uint64_t to = get(target(f, s), 8);
+
+	if ((int64_t)(to << 16) >> 16 != (int64_t)to)
+		return slow(f, s); /* raises */
+	return go(f, to);
 }
 
 static next_step

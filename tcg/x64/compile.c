@@ -2,6 +2,8 @@
 /* One block of IR to host code. */
 #include "tcg/x64/gen.h"
 
+#include <string.h>
+
 #include "base/trace.h"
 
 static void
@@ -29,7 +31,8 @@ x64_compile(struct tcg *t, struct tcg_block *b, struct ir *ir)
 	g.ir = ir;
 	g.flags = IN_AX;
 	g.stubs = g.pendings = g.misses = 0;
-	g.vec_load = g.vec_back = g.x87_load = g.x87_back = NULL;
+	g.vec_load = g.vec_back = g.x87_load = g.x87_back = g.stack_miss = NULL;
+	memset(g.on_stack, 0, sizeof(g.on_stack));
 	emit_entry(&g);
 	for (unsigned n = 0; n < ir->count; n++)
 		emit_insn(&g, &ir->insn[n]);

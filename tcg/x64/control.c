@@ -35,7 +35,7 @@ goes_back(const struct gen *g, const struct ir_insn *i, uint64_t rip)
 	return rip <= g->ir->guest_rip[i->guest];
 }
 
-static void
+void
 slot_jump(struct gen *g, unsigned n, unsigned cc, uint64_t rip)
 {
 	struct tcg_slot *s = &g->b->slot[n];
@@ -44,7 +44,7 @@ slot_jump(struct gen *g, unsigned n, unsigned cc, uint64_t rip)
 	s->patch = jump_aligned(&g->a, cc);
 }
 
-static void
+void
 slot_stub(struct gen *g, unsigned n, uint64_t rip)
 {
 	struct tcg_slot *s = &g->b->slot[n];
@@ -111,14 +111,30 @@ direct(struct gen *g, const struct ir_insn *i)
 	slot_stub(g, 0, rip);
 }
 
+/* The jump cache has no line for S1, or something is pending.  Where the target isn't canonical the jump itself faults. */
+static void
+indirect_stub(struct gen *g, const struct ir_insn *i, uint8_t *pending, uint8_t *miss)
+{
+	here(&g->a, pending);
+	here(&g->a, miss);
+	mov_rr(&g->a, 8, S2, S1);
+	shift_imm(&g->a, 8, 4, S2, 16);
+	shift_imm(&g->a, 8, 7, S2, 16);
+	op_rm(&g->a, 0, 8, 0x3b, S2, rm_reg(S1)); /* cmp */
+	jump_to(&g->a, 4, g->t->thunk.leave_indirect);
+	emit_slow(g, i);
+}
+
 /* Through the jump cache: S1 is the target, its line's code has a guard. */
 static void
 indirect(struct gen *g, const struct ir_insn *i)
 {
+	uint8_t *pending, *miss;
+
 	flags_clobber(g);
 	mov_load(&g->a, 8, S1, operand_rm(i->dst));
 	alu_imm(&g->a, 4, 7, FRAME(pending), 0);
-	jump_to(&g->a, 5, g->t->thunk.leave_pending);
+	pending = jump(&g->a, 5);
 	mov_rr(&g->a, 8, S2, S1);
 	shift_imm(&g->a, 8, 5, S2, 12);
 	op_rm(&g->a, 0, 4, 0x33, S2, rm_reg(S1));
@@ -126,8 +142,9 @@ indirect(struct gen *g, const struct ir_insn *i)
 	shift_imm(&g->a, 4, 4, S2, 4);
 	op_rm(&g->a, 0, 8, 0x03, S2, FRAME(jumps));
 	op_rm(&g->a, 0, 8, 0x3b, S1, rm_at(S2, 0));
-	jump_to(&g->a, 5, g->t->thunk.leave_indirect);
+	miss = jump(&g->a, 5);
 	op_rm(&g->a, 0, 4, 0xff, 4 | ASM_EXT, rm_at(S2, offsetof(struct tcg_jump, code)));
+	indirect_stub(g, i, pending, miss);
 }
 
 bool
@@ -201,6 +218,7 @@ emit_entry(struct gen *g)
 	if (g->b->phys2 != ~0ull)
 		guard(g, g->ir->mode64 ? linear + 0x1000 : (uint32_t)(linear + 0x1000), g->b->phys2);
 	g->b->code = g->a.p + g->a.to_rx;
+	stack_entry(g);
 	for (unsigned n = 0; n < g->ir->count; n++) {
 		const struct ir_insn *i = &g->ir->insn[n];
 
@@ -233,6 +251,7 @@ emit_entry_stubs(struct gen *g)
 		jump_to(&g->a, CC_CALL, g->t->thunk.x87_load);
 		jump_to(&g->a, CC_JMP, g->x87_back + g->a.to_rx);
 	}
+	stack_entry_stub(g);
 	for (unsigned n = 0; n < g->misses; n++)
 		here(&g->a, g->miss[n]);
 	mov_imm(&g->a, S1, g->ir->rip);

@@ -9,8 +9,8 @@
  * (the check of a memory access, mostly) `seto al; lahf` brings them into rax (two operations, no store), and
  * `cmp al, 81h; sahf` back.  g->flags says where they are valid.  Between blocks and at every call they are in rax.
  *
- * A memory access compares nothing but the shadow's entry with 0; the delta is added by the access itself.  What doesn't
- * pass (a miss, MMIO, code, a page crossing) calls the slow thunk, which has the interpreter execute this one operation.
+ * A memory access compares nothing but the shadow's entry with 0; the delta is added by the access itself (those through rSP
+ * are predicted: stack.c).  What doesn't pass (a miss, MMIO, code, a page crossing) calls the slow thunk, which has the interpreter execute this one operation.
  */
 #ifndef TCG_X64_GEN_H
 #define TCG_X64_GEN_H
@@ -31,6 +31,7 @@ struct stub {
 	uint8_t *back;       /* where it goes on when it stays in its page (writable view) */
 	uint8_t addr, free, size;
 	bool flags_in_frame; /* rax was used: flags come from the frame */
+	bool flags_in_host;  /* rax doesn't hold them yet */
 };
 
 struct gen {
@@ -46,6 +47,10 @@ struct gen {
 	uint8_t *miss[2];
 	unsigned misses;
 	uint8_t *vec_load, *vec_back, *x87_load, *x87_back;
+	uint8_t *stack_miss, *stack_back;      /* the check of the predicted stack, if there is one */
+	int32_t stack_low;
+	uint32_t stack_length;
+	uint8_t on_stack[IR_MAX_INSNS / 8];    /* the accesses that rely on it */
 };
 
 extern const uint8_t host_of[16];
@@ -65,7 +70,7 @@ void flags_after_partial(struct gen *g, const struct ir_insn *i, unsigned before
 
 /* ---- memory.c ---- */
 struct tcg_site *new_site(struct gen *g, const struct ir_insn *i);
-/* The checked memory operand of I, for SIZE bytes.  Host flags are gone.  S2 is in use; S1 unless base is pinned. */
+/* The checked memory operand of I, for SIZE bytes.  Host flags are gone (but for mov's).  S2 is in use; S1 unless base is pinned. */
 struct rm memory_operand(struct gen *g, const struct ir_insn *i, unsigned size);
 /* The same operand as [S1], which frees S2. */
 struct rm fold(struct gen *g, struct rm m);
@@ -96,5 +101,14 @@ bool vector_is_native(const struct ir *ir, const struct ir_insn *i);
 bool vector_needs_x87(const struct ir_insn *i);
 void emit_entry(struct gen *g);
 void emit_entry_stubs(struct gen *g);
+/* The block's exit N as a direct jump to RIP, and where that goes while it is not chained. */
+void slot_jump(struct gen *g, unsigned n, unsigned cc, uint64_t rip);
+void slot_stub(struct gen *g, unsigned n, uint64_t rip);
+
+/* ---- stack.c ---- */
+void stack_entry(struct gen *g);
+void stack_entry_stub(struct gen *g);
+bool is_on_stack(const struct gen *g, const struct ir_insn *i);
+struct rm stack_operand(struct gen *g, const struct ir_insn *i);
 
 #endif

@@ -151,6 +151,13 @@ memory_operand(struct gen *g, const struct ir_insn *i, unsigned size)
 	bool simple = m->how == ADDR_FLAT && m->addr_width == 8 && m->index == IR_NO_REG && m->base < IR_TEMP_REG &&
 		host_of[m->base] != H_NONE && m->disp == (int32_t)m->disp;
 
+	if (is_on_stack(g, i)) {
+		if (i->op != IR_mov && i->op != IR_movzx && i->op != IR_movsx)
+			flags_clobber(g);
+		s = new_stub(g, i);
+		s->flags_in_host = !(g->flags & IN_AX);
+		return stack_operand(g, i);
+	}
 	flags_clobber(g);
 	s = new_stub(g, i);
 	if (simple) {
@@ -217,6 +224,10 @@ emit_stubs(struct gen *g)
 		for (unsigned k = 0; k < s->count; k++)
 			here(&g->a, s->from[k]);
 		s->site->stub = g->a.p + g->a.to_rx;
+		if (s->flags_in_host) {
+			g->flags = IN_HOST;
+			flags_save(g);
+		}
 		if (s->flags_in_frame)
 			mov_load(&g->a, 8, H_RAX, FRAME(flags));
 		call_slow(g, s->site);

@@ -228,6 +228,50 @@ make_vec_load(struct assembler *a)
 	return start;
 }
 
+/*
+ * Makes the page of r13 the predicted stack.  Out: equal if it is.  The exchange orders the store before the second look at the
+ * entry, so whoever removes the entry either is seen here or sees the delta.
+ */
+static const uint8_t *
+make_stack_fill(struct assembler *a)
+{
+	struct rm page = rm_at(H_RSP, 8 + offsetof(struct tcg_frame, stack_page)), entry = rm_sib(TABLE, S2, 3, 0);
+	struct rm delta = rm_at(H_RSP, 8 + offsetof(struct tcg_frame, stack_delta));
+	const uint8_t *start = begin(a);
+	uint8_t *fail[4];
+
+	mov_rr(a, 8, S2, S1);
+	shift_imm(a, 8, 4, S2, 16);
+	shift_imm(a, 8, 7, S2, 16);
+	op_rm(a, 0, 8, 0x3b, S2, rm_reg(S1));
+	fail[0] = jump(a, 5);
+	alu_imm(a, 8, 4, rm_reg(S1), -PAGE);
+	mov_store(a, 8, page, S1);
+	shift_imm(a, 8, 4, S2, 16);
+	shift_imm(a, 8, 5, S2, 28);
+	mov_load(a, 8, S1, entry);
+	op_rm(a, 0, 8, 0x85, S1, rm_reg(S1));
+	fail[1] = jump(a, 4);
+	op_rm(a, 0, 8, 0x0fba, ASM_EXT | 5, rm_reg(S2)); /* bts: the write entry */
+	put8(a, SHADOW_BITS);
+	op_rm(a, 0, 8, 0x3b, S1, entry);
+	fail[2] = jump(a, 5);
+	op_rm(a, 0, 8, 0x87, S1, delta); /* xchg */
+	mov_load(a, 8, S1, delta);
+	op_rm(a, 0, 8, 0x3b, S1, entry);
+	fail[3] = jump(a, 5);
+	put8(a, 0xc3);
+	for (unsigned n = 0; n < 4; n++)
+		here(a, fail[n]);
+	mov_imm(a, S1, TCG_NO_STACK_DELTA);
+	mov_store(a, 8, delta, S1);
+	mov_imm(a, S1, TCG_NO_STACK_PAGE);
+	mov_store(a, 8, page, S1);
+	op_rm(a, 0, 8, 0x85, S1, rm_reg(S1));
+	put8(a, 0xc3);
+	return start;
+}
+
 /* XRSTOR of the x87 part alone; XMM registers and the guest's flags in rax stay. */
 static const uint8_t *
 make_x87_load(struct assembler *a)
@@ -322,6 +366,7 @@ x64_init(struct tcg *t, struct err *e)
 	k->slow = make_slow(&a);
 	k->vec_load = make_vec_load(&a);
 	k->x87_load = make_x87_load(&a);
+	k->stack_fill = make_stack_fill(&a);
 	if (sigaction(SIGSEGV, &action, NULL) != 0 || sigaction(SIGBUS, &action, NULL) != 0 || sigaction(SIGFPE, &action, NULL) != 0)
 		return err_set(e, "cannot catch SIGSEGV");
 	return true;
@@ -357,6 +402,7 @@ enter_code(struct tcg_frame *f, const void *code)
 enum tcg_exit
 x64_enter(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from)
 {
+	struct tcg_slot *slot;
 	uint64_t how;
 
 	running = f;
@@ -370,7 +416,9 @@ x64_enter(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from)
 	case LEFT_UNWOUND:
 		return TCG_LEFT;
 	default:
-		from->slot = (void *)(uintptr_t)how;
+		slot = (struct tcg_slot *)(uintptr_t)how;
+		from->slot = slot;
+		from->plain = slot != NULL && slot == &slot->owner->slot[TCG_SLOT_PLAIN];
 		return TCG_NEXT;
 	}
 }
