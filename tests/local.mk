@@ -147,3 +147,9 @@ SEED = 1
 fuzz: tests/fuzz/fuzz
 	FUZZ=tests/fuzz/fuzz EXECUTIONS=$(EXECUTIONS) SEED=$(SEED) KEEP=$(KEEP) sh $(srcdir)/tests/fuzz.sh
 .PHONY: fuzz
+
+check_PROGRAMS += tests/hostile
+tests_hostile_SOURCES = tests/hostile.c tests/hostile_guest.c tests/hostile.h
+tests_hostile_LDADD = base/libbase.a
+dist_check_SCRIPTS += tests/hostile.sh
+TESTS += tests/hostile.sh
