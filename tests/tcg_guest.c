@@ -91,6 +91,8 @@ store(struct tcg_frame *f, uint64_t linear, const void *from, unsigned size, uns
 	(void)seg;
 	check(f, linear, size, true);
 	memcpy(guest_of(f)->memory + (linear - GUEST_MEMORY), from, size);
+	/* As if an entry of the shadow had gone, in the middle of a block. */
+	tcg_forget_stack(f);
 }
 
 static void *
@@ -184,7 +186,11 @@ guest_run(struct guest *g, uint64_t until, unsigned max)
 
 	for (g->entered = 0; g->f.rip != until && g->entered < max; g->entered++) {
 		struct tcg_key key = key_of(g->f.rip);
-		struct tcg_block *b = tcg_find(g->tcg, &key);
+		struct tcg_block *b;
+
+		if (from.plain)
+			key.mode |= TCG_PLAIN;
+		b = tcg_find(g->tcg, &key);
 
 		if (b == NULL)
 			b = tcg_translate(g->tcg, &g->f, &key, 0, true);
@@ -208,6 +214,10 @@ guest_run_block(struct guest *g, const struct ir *ir)
 	g->fault = FAULT_NONE;
 	g->fault_address = 0;
 	g->how = tcg_enter(&g->f, tcg_translate(g->tcg, &g->f, &key, 0, false), &from);
+	if (g->how == TCG_NEXT && from.plain) {
+		key.mode |= TCG_PLAIN;
+		g->how = tcg_enter(&g->f, tcg_translate(g->tcg, &g->f, &key, 0, false), &from);
+	}
 	g->prepared = NULL;
 }
 
@@ -257,6 +267,7 @@ guest_new(enum tcg_accel accel)
 	g->f.mxcsr = g->f.host_mxcsr = 0x1f80;
 	g->f.flags = flags_from_eflags(0);
 	g->f.df = 1;
+	tcg_forget_stack(&g->f);
 	return g;
 }
 

@@ -427,10 +427,71 @@ make_end(struct maker *m)
 	}
 }
 
+/* ---- accesses through rSP, which the back end predicts ---- */
+
+enum { RSP = 4 };
+
+static val
+on_stack(int64_t disp)
+{
+	return ir_mem((struct ir_mem){ .seg = SEG_SS, .base = RSP, .index = IR_NO_REG, .addr_width = 8, .how = ADDR_FLAT, .disp = disp });
+}
+
+static void
+move_stack(struct maker *m, int64_t by)
+{
+	ir_op2(&m->ir, IR_lea, 8, ir_gpr(RSP), on_stack(by));
+}
+
+static void
+make_stack_access(struct maker *m)
+{
+	unsigned width = 1u << below(m, 4);
+	int64_t disp = (int64_t)below(m, chance(m, 90) ? 64 : 700) - 16;
+	val reg = ir_gpr(below(m, 16));
+
+	begin(m);
+	switch (below(m, 6)) {
+	case 0: /* push */
+		ir_op2(&m->ir, IR_mov, 8, on_stack(-8), reg);
+		move_stack(m, -8);
+		break;
+	case 1: /* pop */
+		ir_op2(&m->ir, IR_mov, 8, temp(0), on_stack(0));
+		move_stack(m, 8);
+		ir_op2(&m->ir, IR_mov, 8, reg, temp(0));
+		break;
+	case 2:
+		ir_op2(&m->ir, IR_mov, width, on_stack(disp), chance(m, 50) ? reg : ir_imm((int32_t)any64(m)));
+		break;
+	case 3:
+		ir_op2(&m->ir, IR_mov, width, reg, on_stack(disp));
+		break;
+	case 4:
+		ir_op2(&m->ir, IR_movzx, 8, reg, on_stack(disp))->src_width = width < 8 ? (uint8_t)width : 1;
+		break;
+	default:
+		ir_op2(&m->ir, IR_xor, width, on_stack(disp), reg);
+		m->undefined = FL_AF;
+		break;
+	}
+}
+
+/* A stack somewhere in memory, more often than not near the border of a page. */
+static uint64_t
+stack_pointer(struct maker *m)
+{
+	uint64_t page = GUEST_MEMORY + below(m, GUEST_PAGES) * GUEST_PAGE;
+	uint64_t at = chance(m, 60) ? page + 64 - below(m, 128) : page + below(m, GUEST_PAGE);
+
+	return chance(m, 90) ? at & ~7ull : at;
+}
+
 static void
 make_block(struct maker *m)
 {
 	unsigned operations = 1 + below(m, 10);
+	bool stack = chance(m, 40);
 
 	ir_reset(&m->ir, RIP, 0, true);
 	m->ir.slow_mem = chance(m, 5);
@@ -438,7 +499,9 @@ make_block(struct maker *m)
 	while (operations-- > 0 && ir_has_room(&m->ir) && m->ir.guests + 8 < IR_MAX_GUEST) {
 		unsigned op = below(m, IR_cmpxchg8b + 2);
 
-		if (op > IR_cmpxchg8b)
+		if (stack && chance(m, 70))
+			make_stack_access(m);
+		else if (op > IR_cmpxchg8b)
 			make_call(m);
 		else if (host_has(op))
 			make_operation(m, (enum ir_op)op);
@@ -456,6 +519,7 @@ START_TEST(native_is_as_interpreted)
 	for (unsigned n = 0; n < BLOCKS; n++) {
 		make_block(m);
 		random_state(m, native);
+		native->f.gpr[RSP] = stack_pointer(m);
 		compare(m, native, interp);
 	}
 	guest_free(native);

@@ -90,7 +90,7 @@ stack_entry(struct gen *g)
 {
 	int64_t low, length;
 
-	if (!g->ir->mode64 || g->ir->slow_mem || g->ir->guests < 2 || g->b->key.mode & TCG_PLAIN || !g->b->kept)
+	if (!g->ir->mode64 || g->ir->slow_mem || g->ir->guests < 2 || g->b->key.mode & TCG_PLAIN)
 		return;
 	plan(g, &low, &length);
 	if (length == 0)
