@@ -21,17 +21,32 @@ cpu_eflags(const struct cpu *c)
 	return (c->eflags & ~(uint32_t)(EFL_ARITH | EFL_DF)) | 2 | flags_to_eflags(c->f.flags) | (c->f.df < 0 ? EFL_DF : 0);
 }
 
-void
-set_eflags_masked(struct cpu *c, uint64_t value, uint64_t mask)
+/* The bits that changed. */
+static uint64_t
+write_eflags(struct cpu *c, uint64_t value, uint64_t mask)
 {
-	uint64_t flags = (cpu_eflags(c) & ~mask) | (value & mask);
+	uint64_t flags = (cpu_eflags(c) & ~mask) | (value & mask), changed = flags ^ c->eflags;
 
 	c->f.flags = flags_from_eflags(flags);
 	c->f.df = flags & EFL_DF ? -1 : 1;
 	c->eflags = (flags & 0x3f7fd5 & ~(uint64_t)(EFL_ARITH | EFL_DF)) | 2;
 	if (c->eflags & EFL_IF && atomic_load_explicit(&c->pins, memory_order_relaxed) & 1u << PIN_INTR)
 		__atomic_store_n(&c->f.pending, 1, __ATOMIC_RELAXED);
+	return changed;
+}
+
+void
+set_eflags_masked(struct cpu *c, uint64_t value, uint64_t mask)
+{
+	write_eflags(c, value, mask);
 	cpu_update_mode(c);
+}
+
+void
+change_eflags(struct cpu *c, uint64_t value, uint64_t mask)
+{
+	if (write_eflags(c, value, mask) & (EFL_TF | EFL_IOPL | EFL_VM | EFL_AC))
+		cpu_update_mode(c);
 }
 
 void
@@ -112,18 +127,25 @@ derive_mode(const struct cpu *c)
 	return mode;
 }
 
+/* The limit of CS where blocks depend on it, as their keys have it. */
+static uint32_t
+code_limit(const struct cpu *c)
+{
+	return c->mode & (MODE_CS64 | MODE_FLAT) ? 0 : c->seg[SEG_CS].limit;
+}
+
 /* Modes in which RIP alone doesn't name a block, or in which the loop has to see each instruction, have no jump cache. */
 void
 run_select_jumps(struct cpu *c)
 {
-	uint32_t mode = c->mode;
+	uint32_t mode = c->mode, limit = code_limit(c);
 	unsigned n = ARRAY_SIZE(c->mode_jumps), i;
 
 	c->f.jumps = c->no_jumps;
 	if (mode & (MODE_TF | MODE_ONE) || (!(mode & MODE_CS64) && c->seg[SEG_CS].base))
 		return;
 	for (i = 0; i < n && c->mode_jumps[i].jumps; i++)
-		if (c->mode_jumps[i].mode == mode) {
+		if (c->mode_jumps[i].mode == mode && c->mode_jumps[i].cs_limit == limit) {
 			c->f.jumps = c->mode_jumps[i].jumps;
 			return;
 		}
@@ -133,6 +155,7 @@ run_select_jumps(struct cpu *c)
 		tcg_jumps_free(c->tcg, c->mode_jumps[i].jumps);
 	}
 	c->mode_jumps[i].mode = mode;
+	c->mode_jumps[i].cs_limit = limit;
 	c->mode_jumps[i].jumps = tcg_jumps_new(c->tcg);
 	if (c->mode_jumps[i].jumps)
 		c->f.jumps = c->mode_jumps[i].jumps;
@@ -305,8 +328,11 @@ service_resets(struct cpu *c)
 	if (atomic_exchange(&c->flush_wanted, false))
 		mmu_flush_everything(c);
 	take_a20(c);
-	if (has_pin(c, PIN_RESET) && take_pin(c, PIN_RESET))
+	if (has_pin(c, PIN_RESET) && take_pin(c, PIN_RESET)) {
+		cpu_lock(c);
 		cpu_reset(c);
+		cpu_unlock(c);
+	}
 	if (has_pin(c, PIN_INIT) && !c->smm && take_pin(c, PIN_INIT))
 		cpu_reset_at(c, true);
 	if (has_pin(c, PIN_SIPI) && take_pin(c, PIN_SIPI))
@@ -460,7 +486,7 @@ static void
 run_block(struct cpu *c)
 {
 	bool inhibited = c->inhibit, stepped = c->mode & MODE_TF, resumed = c->eflags & EFL_RF, alone = c->retry_alone;
-	struct tcg_key key = { .rip = c->f.rip, .mode = c->mode };
+	struct tcg_key key = { .rip = c->f.rip, .mode = c->mode, .cs_limit = code_limit(c) };
 	struct tcg_block *block;
 	enum tcg_exit how;
 
@@ -516,8 +542,10 @@ cpu_run(struct cpu *c)
 		if (__atomic_load_n(&c->f.pending, __ATOMIC_RELAXED) || c->shutdown) {
 			/* The next block may be an interrupt's handler: not what the last one's exit goes on to. */
 			c->from = (struct tcg_from){ 0 };
-			if (service(c))
+			if (service(c)) {
+				tcg_x87_sync(&c->f);
 				return CPU_STOP_KICKED;
+			}
 		}
 		run_block(c);
 	}

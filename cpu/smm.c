@@ -78,6 +78,15 @@ tell_board(struct cpu *c)
 }
 
 void
+smm_reset(struct cpu *c)
+{
+	if (!c->smm)
+		return;
+	c->smm = false;
+	tell_board(c);
+}
+
+void
 smm_enter(struct cpu *c)
 {
 	cpu_lock(c);

@@ -127,7 +127,7 @@ struct cpu {
 	_Atomic bool flush_wanted;  /* by another thread: the map changed */
 	uint8_t view;               /* enum shadow_view of f.shadow */
 	uint64_t xss, mcg_status, mc_ctl[4];
-	struct { uint32_t mode; struct tcg_jump *jumps; } mode_jumps[32]; /* a jump cache for each mode seen lately */
+	struct { uint32_t mode, cs_limit; struct tcg_jump *jumps; } mode_jumps[32]; /* a jump cache for each mode seen lately */
 	unsigned mode_jumps_next;
 	struct tcg_jump *no_jumps;  /* stays empty: for modes in which RIP alone does not name a block */
 	struct space_listener listener;

@@ -337,7 +337,7 @@ do_popf(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 		mask |= EFL_IOPL;
 	if (c->cpl <= cpu_iopl(c))
 		mask |= EFL_IF;
-	set_eflags_masked(c, a & ~(uint64_t)EFL_RF, mask);
+	change_eflags(c, a & ~(uint64_t)EFL_RF, mask);
 	return 0;
 }
 

@@ -194,6 +194,7 @@ void cpu_deliver_nmi(struct cpu *c);
 void set_eflags_masked(struct cpu *c, uint64_t value, uint64_t mask);
 
 /* ---- debug.c ---- */
+void change_eflags(struct cpu *c, uint64_t value, uint64_t mask); /* where nothing else changed: quicker */
 bool debug_has_data(const struct cpu *c);
 bool debug_has_code(const struct cpu *c);
 void debug_check_data(struct cpu *c, uint64_t linear, unsigned size, bool write);
@@ -205,6 +206,7 @@ uint64_t debug_check_code(const struct cpu *c, uint64_t linear);
 void smm_enter(struct cpu *c);
 
 /* ---- system.c ---- */
+void smm_reset(struct cpu *c); /* a reset ends it, under the machine's lock */
 void cpu_write_cr0(struct cpu *c, uint64_t value);
 void cpu_write_cr3(struct cpu *c, uint64_t value);
 void cpu_write_cr4(struct cpu *c, uint64_t value);

@@ -27,7 +27,8 @@ hash_of(const struct tcg_key *k)
 static bool
 same_key(const struct tcg_key *a, const struct tcg_key *b)
 {
-	return a->phys == b->phys && a->rip == b->rip && a->mode == b->mode && a->cs_base == b->cs_base;
+	return a->phys == b->phys && a->rip == b->rip && a->mode == b->mode && a->cs_base == b->cs_base &&
+		a->cs_limit == b->cs_limit;
 }
 
 struct tcg_block *

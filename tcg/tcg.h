@@ -21,6 +21,7 @@ struct tcg_key {
 	uint64_t rip;
 	uint64_t cs_base; /* linear = cs_base + rip */
 	uint32_t mode;    /* the guest's: everything else that the code depends on */
+	uint32_t cs_limit; /* the limit of its segment, 0 where there is none to check */
 };
 
 /* What translate() tells of a block's guest code. */
