@@ -171,7 +171,7 @@ put_extended_registers(struct bytes *b, uint16_t pm)
 static size_t
 add_fadt(struct acpi_tables *t, const struct pc_facts *facts, size_t facs, size_t dsdt)
 {
-	enum { WBINVD = 1 << 0, C1 = 1 << 2, NO_SLEEP_BUTTON = 1 << 5, NO_FIXED_RTC = 1 << 6, RESET = 1 << 10 };
+	enum { WBINVD = 1 << 0, C1 = 1 << 2, NO_SLEEP_BUTTON = 1 << 5, RESET = 1 << 10 };
 	struct bytes *b = &t->tables;
 	uint16_t pm = facts->pm_base;
 	size_t start = begin_table(t, "FACP", 3);
@@ -200,7 +200,7 @@ add_fadt(struct acpi_tables *t, const struct pc_facts *facts, size_t facs, size_
 	bytes_le(b, 0x32, 1);          /* the clock's century */
 	bytes_le(b, 3, 2);             /* ISA devices and an 8042 are there */
 	bytes_le(b, 0, 1);
-	bytes_le(b, WBINVD | C1 | NO_SLEEP_BUTTON | NO_FIXED_RTC | RESET, 4);
+	bytes_le(b, WBINVD | C1 | NO_SLEEP_BUTTON | RESET, 4);
 	put_address(b, 1, 8, 1, RESET_PORT);
 	bytes_le(b, RESET_VALUE, 1);
 	bytes_le(b, 0, 3);

@@ -51,7 +51,10 @@ void i8254_set_irq_enabled(struct dev *pit, bool enabled);
 struct dev *mc146818_new(const struct dev_env *env, struct irq out, int64_t unix_ns);
 void mc146818_set_cmos(struct dev *rtc, unsigned index, uint8_t value);
 uint8_t mc146818_get_cmos(struct dev *rtc, unsigned index);
+/* HPET's legacy replacement takes IRQ 8 away from the clock ... */
 void mc146818_set_irq_enabled(struct dev *rtc, bool enabled);
+/* ... but not its line to power management. */
+void mc146818_set_event(struct dev *rtc, struct irq event);
 /* HPET at FED00000h, three comparators.  LINES: 24 I/O APIC inputs; legacy replacement drives 0 and 8 by LEGACY. */
 struct dev *hpet_new(const struct dev_env *env, const struct irq lines[24], struct dev *pit, struct dev *rtc,
 	struct irq legacy_timer, struct irq legacy_rtc, struct dev *any_apic);
@@ -147,6 +150,8 @@ struct piix4_pm_ops {
 };
 struct dev *piix4_pm_new(const struct dev_env *env, struct pci_bus *bus, struct irq sci, const struct piix4_pm_ops *ops);
 void piix4_pm_power_button(struct dev *pm);
+/* The clock's interrupt, which is an event of ACPI too. */
+struct irq piix4_pm_rtc(struct dev *pm);
 
 /* `info pci`, `info qtree`. */
 void pci_info(struct pci_bus *bus, void (*print)(void *opaque, const char *text), void *opaque);

@@ -49,7 +49,7 @@ struct mc146818 {
 		uint32_t index;
 		uint32_t irq_enabled;
 	} state;
-	struct irq out;
+	struct irq out, event;
 	struct clock *clock;
 	struct timer timer;
 	struct region ports;
@@ -286,6 +286,7 @@ mc146818_update(struct mc146818 *r)
 	if (*c & r->state.cmos[REG_B] & (PERIODIC | ALARM | UPDATE))
 		*c |= C_REQUEST;
 	irq_set(&r->out, (*c & C_REQUEST) && r->state.irq_enabled);
+	irq_set(&r->event, (*c & C_REQUEST) != 0);
 	next = next_interrupt(r);
 	if (next != UINT64_MAX)
 		timer_set(&r->timer, next - r->state.phase_ns);
@@ -306,6 +307,12 @@ mc146818_set_irq_enabled(struct dev *rtc, bool enabled)
 
 	r->state.irq_enabled = enabled;
 	mc146818_update(r);
+}
+
+void
+mc146818_set_event(struct dev *rtc, struct irq event)
+{
+	((struct mc146818 *)rtc)->event = event;
 }
 
 /* ---- registers ---- */

@@ -87,7 +87,7 @@ struct piix4_pm {
 		uint16_t gpe_status, gpe_enable;
 		uint8_t apm[2];
 		uint8_t smb[SMB_PORTS];
-		uint8_t spare[4];        /* zero */
+		uint32_t rtc_line;       /* the clock's request, as last seen */
 	} state;
 };
 
@@ -375,7 +375,6 @@ piix4_pm_loaded(struct dev *d, struct err *e)
 
 	(void)e;
 	pci_loaded(&p->pci);
-	memset(p->state.spare, 0, sizeof(p->state.spare));
 	map_ports(p);
 	update(p);
 	return true;
@@ -421,7 +420,7 @@ static const struct field fields[] = {
 	FIELD_OF(struct piix4_pm, state.gpe_enable),
 	FIELD_ARRAY(struct piix4_pm, state.apm),
 	FIELD_ARRAY(struct piix4_pm, state.smb),
-	FIELD_SKIP(struct piix4_pm, state.spare),
+	FIELD_MAX(struct piix4_pm, state.rtc_line, 1),
 	FIELD_END
 };
 
@@ -484,4 +483,24 @@ piix4_pm_power_button(struct dev *d)
 
 	p->state.status |= PWRBTN;
 	update(p);
+}
+
+/* RTC_STS is set when the clock begins to ask for an interrupt. */
+static void
+rtc_set(void *opaque, int n, int level)
+{
+	struct piix4_pm *p = opaque;
+
+	(void)n;
+	if (level && !p->state.rtc_line) {
+		p->state.status |= RTC;
+		update(p);
+	}
+	p->state.rtc_line = level;
+}
+
+struct irq
+piix4_pm_rtc(struct dev *d)
+{
+	return irq_to(rtc_set, CONTAINER_OF(d, struct piix4_pm, pci.dev), 0);
 }

@@ -28,7 +28,7 @@ struct board {
 	struct region ram_region;
 	struct dev *pic, *apic[APICS], *ioapic, *pit, *rtc, *hpet, *dma, *port92;
 	struct cpu_board cpu[APICS];
-	struct probe pins[APICS][8], pic_out, timer_irq, rtc_irq, reset, a20, hpet_line;
+	struct probe pins[APICS][8], pic_out, timer_irq, rtc_irq, rtc_event, reset, a20, hpet_line;
 	uint64_t tsc_offset;
 };
 
@@ -111,6 +111,7 @@ setup(void)
 	b->ioapic = ioapic_new(&env, b->apic[0]);
 	b->pit = i8254_new(&env, irq_to(timer_set_line, &b->timer_irq, 0));
 	b->rtc = mc146818_new(&env, irq_to(timer_set_line, &b->rtc_irq, 8), START_NS);
+	mc146818_set_event(b->rtc, to_probe(&b->rtc_event));
 	lines[20] = to_probe(&b->hpet_line);
 	b->hpet = hpet_new(&env, lines, b->pit, b->rtc, irq_to(timer_set_line, &b->timer_irq, 0),
 		irq_to(timer_set_line, &b->rtc_irq, 8), b->apic[0]);
@@ -1052,6 +1053,12 @@ START_TEST(hpet_legacy)
 	b->rtc_irq.rises = 0;
 	clock_advance(b->clock, NS_PER_SEC);
 	ck_assert_uint_eq(b->rtc_irq.rises, 1);
+	set_cmos(0x0b, 0x12); /* the clock has lost IRQ 8, but not the event of power management */
+	clock_advance(b->clock, 2 * NS_PER_SEC);
+	ck_assert_uint_eq(b->rtc_irq.rises, 1);
+	ck_assert_uint_eq(b->rtc_event.rises, 1);
+	set_cmos(0x0b, 0x02);
+	ck_assert(!b->rtc_event.level);
 	wr(HPET + 0x10, 1);
 	b->timer_irq.rises = 0;
 	clock_advance(b->clock, 100000000);

@@ -419,6 +419,8 @@ END_TEST
 
 START_TEST(power)
 {
+	struct irq rtc = piix4_pm_rtc(pm);
+
 	set_up_pm();
 	out(0x604, 0x2000, 2);
 	ck_assert_int_eq(slept, 0);
@@ -443,6 +445,20 @@ START_TEST(power)
 	out(0xb2, 0x00, 1);
 	ck_assert_int_eq(smis, 1);
 	ck_assert_uint_eq(in(0xb3, 1), 0x5a);
+	/* The clock's line: the event is its rise. */
+	out(0x604, 0x0001, 2);
+	out(0x602, 0x0400, 2);
+	irq_set(&rtc, 1);
+	ck_assert_int_eq(sci, 1);
+	ck_assert_uint_eq(in(0x600, 2), 0x0400);
+	out(0x600, 0x0400, 2);
+	irq_set(&rtc, 1);
+	ck_assert_int_eq(sci, 0);
+	irq_set(&rtc, 0);
+	irq_set(&rtc, 1);
+	ck_assert_int_eq(sci, 1);
+	out(0x602, 0, 2);
+	ck_assert_int_eq(sci, 0);
 	/* General-purpose events. */
 	out(0xafe2, 0x0002, 2);
 	ck_assert_uint_eq(in(0xafe0, 4), 0x00020000);
