@@ -108,7 +108,11 @@ stack_push(struct stack *s, uint64_t value, unsigned width)
 void
 stack_check(struct stack *s, unsigned width)
 {
-	span_check(s->c, stack_linear(s, s->sp & s->mask, width, true), width, true, s->view, SEG_SS);
+	uint64_t linear = stack_linear(s, s->sp & s->mask, width, true);
+
+	if (s->c->mode & MODE_SLOW_MEM)
+		check_slow(s->c, linear, width, width, true);
+	span_check(s->c, linear, width, true, s->view, SEG_SS);
 }
 
 uint64_t

@@ -154,6 +154,16 @@ full_tags(const struct cpu *c)
 	return tags;
 }
 
+static uint64_t
+state_linear(struct cpu *c, uint64_t ea, uint32_t aux, unsigned bytes, unsigned align, bool write)
+{
+	uint64_t linear = seg_linear(c, aux_seg(aux), ea, bytes, write);
+
+	if (c->mode & MODE_SLOW_MEM)
+		check_slow(c, linear, bytes, align, write);
+	return linear;
+}
+
 /* FCW, FSW and FTW, each in a field of WIDTH bytes; the four pointer fields are 0. */
 static void
 make_environment(const struct cpu *c, uint8_t *to, unsigned width)
@@ -190,7 +200,7 @@ do_fnstenv(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 
 	(void)b;
 	make_environment(c, image, width);
-	span_store(c, seg_linear(c, aux_seg(aux), a, 7 * width, true), image, 7 * width, view_of(c, c->cpl), aux_seg(aux));
+	span_store(c, state_linear(c, a, aux, 7 * width, width, true), image, 7 * width, view_of(c, c->cpl), aux_seg(aux));
 	/* As the data sheet has it, all exceptions are masked afterwards. */
 	set_control(c, get16(c, IMAGE_FCW) | EXCEPTIONS);
 	return 0;
@@ -205,7 +215,7 @@ do_fldenv(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 
 	(void)b;
 	wait_x87(c);
-	span_load(c, seg_linear(c, aux_seg(aux), a, 7 * width, false), image, 7 * width, view_of(c, c->cpl), aux_seg(aux));
+	span_load(c, state_linear(c, a, aux, 7 * width, width, false), image, 7 * width, view_of(c, c->cpl), aux_seg(aux));
 	x87_set_top(f, image[width + 1] >> 3 & 7);
 	take_environment(c, image, width);
 	return 0;
@@ -222,7 +232,7 @@ do_fnsave(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	make_environment(c, image, width);
 	for (unsigned n = 0; n < 8; n++)
 		memcpy(image + 7 * width + 10 * n, c->f.x87 + IMAGE_ST + 16 * n, 10);
-	span_store(c, seg_linear(c, aux_seg(aux), a, bytes, true), image, bytes, view_of(c, c->cpl), aux_seg(aux));
+	span_store(c, state_linear(c, a, aux, bytes, width, true), image, bytes, view_of(c, c->cpl), aux_seg(aux));
 	init_x87(c);
 	cpu_update_mode(c);
 	return 0;
@@ -237,7 +247,7 @@ do_frstor(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 
 	(void)b;
 	wait_x87(c);
-	span_load(c, seg_linear(c, aux_seg(aux), a, bytes, false), image, bytes, view_of(c, c->cpl), aux_seg(aux));
+	span_load(c, state_linear(c, a, aux, bytes, width, false), image, bytes, view_of(c, c->cpl), aux_seg(aux));
 	for (unsigned n = 0; n < 8; n++)
 		memcpy(c->f.x87 + IMAGE_ST + 16 * n, image + 7 * width + 10 * n, 10);
 	take_environment(c, image, width);

@@ -522,17 +522,22 @@ sys_store(struct cpu *c, uint64_t linear, uint64_t value, unsigned size)
 	span_store(c, linear, &value, size, system_view(c), SEG_DS);
 }
 
-/* What MODE_SLOW_MEM stands for. */
-static void
-check_slow(struct cpu *c, uint64_t linear, unsigned size, bool write)
+void
+check_slow(struct cpu *c, uint64_t linear, unsigned size, unsigned align, bool write)
 {
 	/* #GP or #SS comes first. */
 	if (in_long_mode(c) && !is_canonical(linear))
 		return;
-	if (c->cpl == 3 && c->cr0 & CR0_AM && c->eflags & EFL_AC && (size == 2 || size == 4 || size == 8) &&
-		linear & (size - 1))
+	if (c->cpl == 3 && c->cr0 & CR0_AM && c->eflags & EFL_AC && linear & (align - 1))
 		cpu_raise_error(c, EXC_AC, 0);
 	debug_check_data(c, linear, size, write);
+}
+
+/* Intel SDM volume 3, "Alignment Requirements by Data Type". */
+static unsigned
+alignment_of(unsigned size)
+{
+	return size == 10 ? 8 : (size & (size - 1)) == 0 && size <= 16 ? size : 1;
 }
 
 uint64_t
@@ -541,7 +546,7 @@ lin_load(struct cpu *c, uint64_t linear, unsigned size, unsigned seg)
 	uint64_t v = 0;
 
 	if (c->mode & MODE_SLOW_MEM)
-		check_slow(c, linear, size, false);
+		check_slow(c, linear, size, alignment_of(size), false);
 	span_load(c, linear, &v, size, c->view, seg);
 	return v;
 }
@@ -550,7 +555,7 @@ void
 lin_store(struct cpu *c, uint64_t linear, uint64_t value, unsigned size, unsigned seg)
 {
 	if (c->mode & MODE_SLOW_MEM)
-		check_slow(c, linear, size, true);
+		check_slow(c, linear, size, alignment_of(size), true);
 	span_store(c, linear, &value, size, c->view, seg);
 }
 
@@ -598,7 +603,7 @@ guest_load(struct tcg_frame *f, uint64_t linear, void *to, unsigned size, unsign
 
 	f->slow_loads++;
 	if (c->mode & MODE_SLOW_MEM)
-		check_slow(c, linear, size, false);
+		check_slow(c, linear, size, alignment_of(size), false);
 	span_load(c, linear, to, size, c->view, seg);
 }
 
@@ -609,7 +614,7 @@ guest_store(struct tcg_frame *f, uint64_t linear, const void *from, unsigned siz
 
 	f->slow_stores++;
 	if (c->mode & MODE_SLOW_MEM)
-		check_slow(c, linear, size, true);
+		check_slow(c, linear, size, alignment_of(size), true);
 	span_store(c, linear, from, size, c->view, seg);
 }
 
@@ -622,7 +627,7 @@ guest_modify(struct tcg_frame *f, uint64_t linear, unsigned size, unsigned seg)
 
 	f->slow_ops++;
 	if (c->mode & MODE_SLOW_MEM)
-		check_slow(c, linear, size, true);
+		check_slow(c, linear, size, alignment_of(size), true);
 	n = locate_span(c, linear, size, true, c->view, seg, p);
 	check_own_code(c, &p[0]);
 	if (n == 2)

@@ -543,6 +543,9 @@ do_enter(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	struct stack s = stack_current(c);
 	uint64_t bp = f->gpr[5], frame;
 
+	s.sp = (s.sp & ~s.mask) | ((s.sp - width) & s.mask);
+	stack_check(&s, width);
+	s.sp = f->gpr[4];
 	stack_push(&s, bp, width);
 	frame = s.sp;
 	for (unsigned i = 1; i < level; i++) {

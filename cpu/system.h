@@ -110,6 +110,8 @@ void mmu_guest(struct tcg_guest *g);        /* fills the callbacks for memory */
 void mmu_listen(struct cpu *c);
 void mmu_flush_everything(struct cpu *c);   /* the map of the machine changed */
 void mmu_protect(void *cpu, uint64_t phys);
+/* What MODE_SLOW_MEM stands for: alignment checks, and breakpoints on data. */
+void check_slow(struct cpu *c, uint64_t linear, unsigned size, unsigned align, bool write);
 bool pdptes_valid(struct cpu *c, uint64_t cr3);
 
 struct walk {
@@ -192,9 +194,9 @@ void cpu_deliver_interrupt(struct cpu *c, unsigned vector);
 void cpu_deliver_debug(struct cpu *c, uint64_t bits);
 void cpu_deliver_nmi(struct cpu *c);
 void set_eflags_masked(struct cpu *c, uint64_t value, uint64_t mask);
+void change_eflags(struct cpu *c, uint64_t value, uint64_t mask); /* where nothing else changed: quicker */
 
 /* ---- debug.c ---- */
-void change_eflags(struct cpu *c, uint64_t value, uint64_t mask); /* where nothing else changed: quicker */
 bool debug_has_data(const struct cpu *c);
 bool debug_has_code(const struct cpu *c);
 void debug_check_data(struct cpu *c, uint64_t linear, unsigned size, bool write);
@@ -204,9 +206,9 @@ uint64_t debug_check_code(const struct cpu *c, uint64_t linear);
 
 /* ---- smm.c ---- */
 void smm_enter(struct cpu *c);
+void smm_reset(struct cpu *c); /* a reset ends it, under the machine's lock */
 
 /* ---- system.c ---- */
-void smm_reset(struct cpu *c); /* a reset ends it, under the machine's lock */
 void cpu_write_cr0(struct cpu *c, uint64_t value);
 void cpu_write_cr3(struct cpu *c, uint64_t value);
 void cpu_write_cr4(struct cpu *c, uint64_t value);
