@@ -82,10 +82,13 @@ static const struct { const char *name; uint8_t loose; const char *why; } loose_
 static unsigned
 loose_of(const struct insn *i)
 {
+	/* An address whose offset isn't canonical, but with the segment's base is. */
+	unsigned loose = i->seg == SEG_GS ? LOOSE_ADDRESS : 0;
+
 	for (unsigned n = 0; n < ARRAY_SIZE(loose_results); n++)
 		if (strcmp(loose_results[n].name, insn_name(i)) == 0)
-			return loose_results[n].loose;
-	return 0;
+			loose |= loose_results[n].loose;
+	return loose;
 }
 
 const char *
@@ -150,6 +153,9 @@ is_vendors_own(const struct insn *i)
 		return true;
 	/* LOOPE and LOOPNE: on AMD's, F2 and F3 say which of them it is. */
 	if (i->map == MAP_1 && (i->opcode == 0xe0 || i->opcode == 0xe1) && i->rep != 0)
+		return true;
+	/* UD0: only Intel's have a ModRM byte behind it, which may stand on another page. */
+	if (i->map == MAP_0F && i->opcode == 0xff)
 		return true;
 	/* PREFETCHW's register form: AMD's raise #UD. */
 	return i->map == MAP_0F && i->opcode == 0x0d && i->mod == 3;
@@ -252,13 +258,34 @@ flags_undefined(const struct insn *i, unsigned undefined)
 
 /* ---- all of it ---- */
 
+static bool
+is_near_branch(const struct insn *i)
+{
+	return i->vec == NULL && (i->opnd[0] == O_Jb || i->opnd[0] == O_Jz);
+}
+
+/* Nothing is known of the flags behind a jump into the middle of an instruction. */
+static bool
+lands_on_instructions(const struct snippet *s)
+{
+	for (unsigned n = 0; n < s->branches; n++) {
+		bool good = s->to[n] < 0 || s->to[n] >= (int)s->len;
+
+		for (unsigned k = 0; k < s->insns && !good; k++)
+			good = s->insn_at[k] == s->to[n];
+		if (!good)
+			return false;
+	}
+	return true;
+}
+
 bool
 snippet_analyse(struct snippet *s)
 {
 	struct decode_mode mode = { .code = 8 };
 	unsigned undefined = 0;
 
-	s->insns = 0;
+	s->insns = s->branches = 0;
 	s->undefined_anywhere = 0;
 	if (has_forbidden_bytes(s))
 		return false;
@@ -274,6 +301,8 @@ snippet_analyse(struct snippet *s)
 		s->undefined[s->insns++] = undefined;
 		s->undefined_anywhere |= undefined;
 		if (result == DECODE_OK) {
+			if (is_near_branch(&i))
+				s->to[s->branches++] = (int16_t)MIN(MAX((int64_t)at + i.len + i.imm, -1), (int64_t)SNIPPET_BYTES);
 			if (flags_read(&i) & undefined)
 				return false;
 			undefined = flags_undefined(&i, undefined);
@@ -286,5 +315,5 @@ snippet_analyse(struct snippet *s)
 	s->loose[s->insns] = 0;
 	s->undefined[s->insns] = undefined;
 	s->undefined_anywhere |= undefined;
-	return true;
+	return lands_on_instructions(s);
 }

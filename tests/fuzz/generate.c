@@ -698,7 +698,8 @@ start_registers(struct build *b)
 	if (random_percent(b->r, 70))
 		r->gpr[RCX] = random_below(b->r, random_percent(b->r, 80) ? 12 : 300);
 	r->gpr[RSP] = b->edge && random_percent(b->r, 50) ? data_address(b) : FUZZ_DATA + 0xa00 + random_below(b->r, 0x100) * 16;
-	r->flags = 0x202 | (random_next(b->r) & 0x8d5) | (random_percent(b->r, 10) ? 0x400 : 0);
+	r->flags = 0x202 | (random_next(b->r) & 0x8d5) | (random_percent(b->r, 10) ? 0x400 : 0) |
+		(random_percent(b->r, 3) ? 0x40000 : 0);
 }
 
 static void
