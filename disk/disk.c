@@ -4,6 +4,8 @@
  *
  * A finished request waits in the disk's list until the loop's thread takes the whole list at once; the first to enter
  * an empty list posts a wake-up.  That wake-up may come after disk_close(): it holds a mailbox, which outlives the disk.
+ *
+ * A request whose failure the owner can mend (a full disk) stays in a list of its own meanwhile; no device knows of it.
  */
 #include "disk/disk.h"
 
@@ -26,6 +28,7 @@ struct request {
 	struct disk *disk;
 	enum request_kind kind;
 	int error;
+	bool was_held;
 	uint64_t offset, len;
 	void *buf;
 	disk_done *done;
@@ -46,6 +49,11 @@ struct disk {
 	char *file;
 	const char *format;
 	bool readonly, unsafe, closing;
+	enum disk_policy on_write_error, on_read_error;
+	void (*stalled)(void *opaque, int error);
+	void *stalled_opaque;
+	struct request *held;    /* the loop's thread's alone */
+	bool flush_reported;
 	_Atomic int flush_error; /* final */
 	pthread_mutex_t lock;    /* of what follows */
 	struct request *finished, **last_finished;
@@ -111,6 +119,97 @@ count(struct disk *d, enum request_kind kind, uint64_t len, int error)
 	d->stats.errors += error != 0;
 }
 
+/* ---- failures ---- */
+
+static bool
+is_full(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
+static enum disk_policy
+policy_for(const struct disk *d, const struct request *r)
+{
+	enum disk_policy p = r->kind == REQUEST_READ ? d->on_read_error : d->on_write_error;
+
+	if (p != DISK_DEFAULT)
+		return p;
+	if (r->kind == REQUEST_READ)
+		return DISK_REPORT;
+	return is_full(r->error) || r->kind == REQUEST_FLUSH ? DISK_HOLD : DISK_REPORT;
+}
+
+/* True: the device isn't to hear of it yet. */
+static bool
+hold(struct disk *d, struct request *r)
+{
+	if (d->stalled == NULL || d->closing)
+		return false;
+	if (r->kind == REQUEST_FLUSH && (r->was_held || d->flush_reported)) {
+		d->flush_reported = true;
+		return false;
+	}
+	r->was_held = true;
+	r->next = d->held;
+	d->held = r;
+	return true;
+}
+
+/* Makes of a failure what the policy wants.  True: the request is held. */
+static bool
+settle(struct disk *d, struct request *r)
+{
+	if (r->error == 0)
+		return false;
+	switch (policy_for(d, r)) {
+	case DISK_IGNORE:
+		if (r->kind == REQUEST_READ)
+			memset(r->buf, 0, r->len);
+		r->error = 0;
+		return false;
+	case DISK_HOLD:
+		return hold(d, r);
+	case DISK_DEFAULT:
+	case DISK_REPORT:
+		break;
+	}
+	return false;
+}
+
+void
+disk_on_stall(struct disk *d, void (*stalled)(void *opaque, int error), void *opaque)
+{
+	d->stalled = stalled;
+	d->stalled_opaque = opaque;
+}
+
+/* The list has the last one first. */
+static struct request *
+take_held(struct disk *d)
+{
+	struct request *list = NULL;
+
+	while (d->held != NULL) {
+		struct request *r = d->held;
+
+		d->held = r->next;
+		r->next = list;
+		list = r;
+	}
+	return list;
+}
+
+void
+disk_retry(struct disk *d)
+{
+	struct request *next;
+
+	for (struct request *r = take_held(d); r != NULL; r = next) {
+		next = r->next;
+		pool_add(d->pool, &r->job);
+	}
+}
+
 /* ---- completion ---- */
 
 /* The loop's thread: calls back for all that is finished now. */
@@ -118,6 +217,7 @@ static void
 deliver(struct disk *d)
 {
 	struct request *r, *next;
+	int stalled = 0;
 
 	pthread_mutex_lock(&d->lock);
 	r = d->finished;
@@ -126,9 +226,15 @@ deliver(struct disk *d)
 	pthread_mutex_unlock(&d->lock);
 	for (; r != NULL; r = next) {
 		next = r->next;
+		if (settle(d, r)) {
+			stalled = r->error;
+			continue;
+		}
 		r->done(r->opaque, r->error);
 		free(r);
 	}
+	if (stalled != 0)
+		d->stalled(d->stalled_opaque, stalled);
 }
 
 static void
@@ -309,6 +415,8 @@ disk_open(struct loop *l, const struct disk_options *o, struct err *e)
 	d->format = "raw";
 	d->readonly = o->readonly;
 	d->unsafe = o->cache_unsafe;
+	d->on_write_error = o->on_write_error;
+	d->on_read_error = o->on_read_error;
 	pthread_mutex_init(&d->lock, NULL);
 	d->last_finished = &d->finished;
 	d->mailbox = xcalloc(1, sizeof(*d->mailbox));
@@ -327,6 +435,11 @@ close_requests(struct disk *d)
 	d->closing = true;
 	pthread_mutex_unlock(&d->lock);
 	pool_drain(d->pool);
+	for (struct request *r = take_held(d), *next; r != NULL; r = next) {
+		next = r->next;
+		r->done(r->opaque, r->error);
+		free(r);
+	}
 	do {
 		deliver(d);
 		pthread_mutex_lock(&d->lock);

@@ -19,6 +19,13 @@ struct loop;
 
 enum { DISK_SECTOR = 512 };
 
+/*
+ * What becomes of a request that failed.  HOLD: the owner is told (disk_on_stall), and the device hears nothing until
+ * disk_retry() has done it.  The default for reads is REPORT; for writes it is to hold what found no space, and to report
+ * what else is wrong.  A flush goes with the writes; as its failure is final, it is held once and then reported.
+ */
+enum disk_policy { DISK_DEFAULT, DISK_REPORT, DISK_IGNORE, DISK_HOLD };
+
 struct disk_options {
 	const char *file;
 	const char *format;   /* NULL: recognise */
@@ -26,6 +33,7 @@ struct disk_options {
 	bool snapshot;        /* writes go to a temporary file that ends with the process */
 	bool cache_unsafe;    /* flushes are not passed on */
 	const char *filter;   /* NULL, or "fault:RULES", "delay:NS": see docs */
+	enum disk_policy on_write_error, on_read_error;
 };
 
 /* Opens and locks (OFD byte ranges compatible with QEMU's).  NULL with E set: FILE, what is wrong, what to do. */
@@ -47,6 +55,11 @@ void disk_write(struct disk *d, uint64_t offset, const void *buf, size_t len, di
 /* What was acknowledged before is on stable storage when DONE reports 0.  A failed fdatasync is final. */
 void disk_flush(struct disk *d, disk_done *done, void *opaque);
 void disk_discard(struct disk *d, uint64_t offset, uint64_t len, disk_done *done, void *opaque);
+
+/* STALLED is called in the loop's thread when requests are held.  Without it nothing is. */
+void disk_on_stall(struct disk *d, void (*stalled)(void *opaque, int error), void *opaque);
+/* Does what is held again. */
+void disk_retry(struct disk *d);
 
 /* Synchronous forms, for loaders and monitors: 0 or an errno. */
 int disk_read_sync(struct disk *d, uint64_t offset, void *buf, size_t len);

@@ -153,3 +153,6 @@ tests_hostile_SOURCES = tests/hostile.c tests/hostile_guest.c tests/hostile.h
 tests_hostile_LDADD = base/libbase.a
 dist_check_SCRIPTS += tests/hostile.sh
 TESTS += tests/hostile.sh
+
+dist_check_SCRIPTS += tests/full_disk.sh
+TESTS += tests/full_disk.sh

@@ -282,6 +282,107 @@ START_TEST(faults)
 }
 END_TEST
 
+struct stall {
+	unsigned stalls, done;
+	int error, result;
+};
+
+static void
+note_stall(void *opaque, int error)
+{
+	struct stall *s = opaque;
+
+	s->stalls++;
+	s->error = error;
+}
+
+static void
+note_done(void *opaque, int error)
+{
+	struct stall *s = opaque;
+
+	s->done++;
+	s->result = error;
+}
+
+/* Until DONE requests have come home and there were STALLS. */
+static void
+turn_until(const struct stall *s, unsigned stalls, unsigned done)
+{
+	for (unsigned i = 0; i < 1000 && (s->stalls < stalls || s->done < done); i++)
+		loop_turn(loop, 10);
+	ck_assert_uint_eq(s->stalls, stalls);
+	ck_assert_uint_eq(s->done, done);
+}
+
+START_TEST(full)
+{
+	struct stall s = { 0 };
+	uint8_t buf[512], back[512];
+	struct disk *d = open_disk((struct disk_options){
+		.filter = "fault:write#1=ENOSPC,write#2=ENOSPC,write#4=EIO,flush#1=EIO,read#2=EIO" });
+
+	/* Two writes find no space: held, then done again, and the last data is there. */
+	disk_on_stall(d, note_stall, &s);
+	memset(buf, 0x5a, sizeof(buf));
+	disk_write(d, 1024, buf, 512, note_done, &s);
+	turn_until(&s, 1, 0);
+	ck_assert_int_eq(s.error, ENOSPC);
+	disk_retry(d);
+	turn_until(&s, 2, 0);
+	disk_retry(d);
+	turn_until(&s, 2, 1);
+	ck_assert_int_eq(s.result, 0);
+	ck_assert_int_eq(disk_read_sync(d, 1024, back, 512), 0);
+	ck_assert_mem_eq(buf, back, 512);
+	/* Other errors are the device's. */
+	disk_write(d, 0, buf, 512, note_done, &s);
+	turn_until(&s, 2, 2);
+	ck_assert_int_eq(s.result, EIO);
+	disk_read(d, 0, buf, 512, note_done, &s);
+	turn_until(&s, 2, 3);
+	ck_assert_int_eq(s.result, EIO);
+	/* A flush is held once, then its failure is final. */
+	disk_flush(d, note_done, &s);
+	turn_until(&s, 3, 3);
+	disk_retry(d);
+	turn_until(&s, 3, 4);
+	ck_assert_int_eq(s.result, EIO);
+	disk_flush(d, note_done, &s);
+	turn_until(&s, 3, 5);
+	ck_assert_int_eq(s.result, EIO);
+	disk_close(d);
+}
+END_TEST
+
+START_TEST(policies)
+{
+	struct stall s = { 0 };
+	uint8_t buf[512];
+	struct disk *d = open_disk((struct disk_options){ .filter = "fault:any=EIO",
+		.on_read_error = DISK_IGNORE, .on_write_error = DISK_HOLD });
+
+	disk_on_stall(d, note_stall, &s);
+	memset(buf, 1, sizeof(buf));
+	disk_read(d, 0, buf, 512, note_done, &s);
+	turn_until(&s, 0, 1);
+	ck_assert_int_eq(s.result, 0);
+	ck_assert_uint_eq(buf[100], 0);
+	disk_write(d, 0, buf, 512, note_done, &s);
+	turn_until(&s, 1, 1);
+	/* What is held when the disk is closed comes home with its error. */
+	disk_close(d);
+	ck_assert_uint_eq(s.done, 2);
+	ck_assert_int_eq(s.result, EIO);
+	d = open_disk((struct disk_options){ .filter = "fault:write=ENOSPC", .on_write_error = DISK_REPORT });
+	disk_on_stall(d, note_stall, &s);
+	disk_write(d, 0, buf, 512, note_done, &s);
+	turn_until(&s, 1, 3);
+	ck_assert_int_eq(s.result, ENOSPC);
+	disk_close(d);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -299,6 +400,8 @@ main(void)
 	tcase_add_test(t, snapshot);
 	tcase_add_test(t, formats);
 	tcase_add_test(t, faults);
+	tcase_add_test(t, full);
+	tcase_add_test(t, policies);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -107,6 +107,28 @@ machine_place_drives(struct machine *m, struct err *e)
 	return true;
 }
 
+/* A line for whoever has no monitor open, once until the machine goes on. */
+static void
+stalled(void *opaque, int error)
+{
+	struct drive *d = opaque;
+
+	if (!d->machine->io_error_wanted && d->machine->state == RUN_RUNNING)
+		fprintf(stderr, "calque: %s: %s: %s; the machine is stopped: mend it, then give 'cont' in the monitor\n", d->name,
+			disk_file(d->disk), strerror(error));
+	machine_request_io_stop(d->machine);
+}
+
+/* Puts DISK, which may be NULL, into the drive. */
+static void
+insert(struct machine *m, struct drive *d, struct disk *disk)
+{
+	d->machine = m;
+	d->disk = disk;
+	if (disk != NULL)
+		disk_on_stall(disk, stalled, d);
+}
+
 static bool
 open_drive(struct machine *m, struct drive *d, struct err *e)
 {
@@ -121,8 +143,10 @@ open_drive(struct machine *m, struct drive *d, struct err *e)
 		.snapshot = (c->snapshot || m->settings->snapshot) && !c->readonly,
 		.cache_unsafe = c->cache_unsafe,
 		.filter = c->filter,
+		.on_write_error = c->on_write_error,
+		.on_read_error = c->on_read_error,
 	};
-	d->disk = disk_open(m->loop, &o, e);
+	insert(m, d, disk_open(m->loop, &o, e));
 	return d->disk != NULL || err_prefix(e, "%s ", c->option);
 }
 
@@ -143,8 +167,8 @@ machine_open_drives(struct machine *m, struct err *e)
 	return true;
 }
 
-void
-machine_close_drives(struct machine *m)
+static void
+for_each_drive(struct machine *m, void (*each)(struct drive *d))
 {
 	static const enum drive_interface interfaces[] = { DRIVE_IDE, DRIVE_FLOPPY, DRIVE_PFLASH };
 
@@ -152,12 +176,35 @@ machine_close_drives(struct machine *m)
 		unsigned count;
 		struct drive *place = places(m, interfaces[k], &count);
 
-		for (unsigned i = 0; i < count; i++) {
-			if (place[i].disk != NULL)
-				disk_close(place[i].disk);
-			place[i].disk = NULL;
-		}
+		for (unsigned i = 0; i < count; i++)
+			each(&place[i]);
 	}
+}
+
+static void
+retry_drive(struct drive *d)
+{
+	if (d->disk != NULL)
+		disk_retry(d->disk);
+}
+
+void
+machine_retry_drives(struct machine *m)
+{
+	for_each_drive(m, retry_drive);
+}
+
+static void
+close_drive(struct drive *d)
+{
+	disk_close(d->disk);
+	d->disk = NULL;
+}
+
+void
+machine_close_drives(struct machine *m)
+{
+	for_each_drive(m, close_drive);
 }
 
 /* ---- the monitor's view ---- */
@@ -257,7 +304,7 @@ exchange(struct machine *m, const char *name, struct disk *disk, bool force, str
 		return err_set(e, "drive '%s' is locked by the guest; force it with -f", name);
 	if (d->disk != NULL)
 		disk_close(d->disk);
-	d->disk = disk;
+	insert(m, d, disk);
 	return true;
 }
 

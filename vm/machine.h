@@ -28,7 +28,8 @@ struct monitor;
 struct pci_bus;
 struct vcpu;
 
-enum run_state { RUN_PRELAUNCH, RUN_RUNNING, RUN_PAUSED, RUN_SHUTDOWN };
+/* IO_ERROR: stopped, as a request of a disk failed; it is done again by cont. */
+enum run_state { RUN_PRELAUNCH, RUN_RUNNING, RUN_PAUSED, RUN_IO_ERROR, RUN_SHUTDOWN };
 
 /* A wire that several sources pull: its level is the OR of theirs.  Rebuilt as the sources drive their lines again. */
 struct wired_or {
@@ -38,6 +39,7 @@ struct wired_or {
 
 /* What stands in a drive's place.  NAME is that of `info block`. */
 struct drive {
+	struct machine *machine;
 	const struct drive_config *config; /* NULL: nothing was asked for here */
 	char name[16];
 	struct disk *disk;
@@ -100,7 +102,7 @@ struct machine {
 	bool booted_once;            /* -boot once= is used up */
 
 	enum run_state state;
-	bool reset_wanted, off_wanted, exit_wanted;
+	bool reset_wanted, off_wanted, io_error_wanted, exit_wanted;
 	int exit_code;
 	int signal_fd;
 	struct loop_fd *signal_watch;
@@ -118,6 +120,7 @@ bool machine_cont(struct machine *m, struct err *e);
 void machine_power_on(struct machine *m);   /* the state after power-on or reset: every device, the processor, the kernel */
 void machine_request_reset(struct machine *m);
 void machine_request_off(struct machine *m);
+void machine_request_io_stop(struct machine *m); /* a disk holds requests: see disk_on_stall() */
 void machine_request_exit(struct machine *m, int code);
 void machine_power_button(struct machine *m);
 const char *machine_state_name(const struct machine *m);
@@ -139,6 +142,7 @@ struct irq machine_isa_source(struct machine *m, unsigned n);
 /* ---- drives.c ---- */
 bool machine_place_drives(struct machine *m, struct err *e);
 bool machine_open_drives(struct machine *m, struct err *e);
+void machine_retry_drives(struct machine *m);
 void machine_close_drives(struct machine *m);
 /* The if=none drive ID, for a -device to take. */
 struct drive_config *machine_find_drive(struct machine *m, const char *id, struct err *e);

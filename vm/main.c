@@ -23,7 +23,8 @@ complain(const struct err *e)
 	return 1;
 }
 
-/* The signals that end the program come through a descriptor; a reader that went away is an error of write(). */
+/* The signals that end the program come through a descriptor; a reader that went away, or a file
+ * that may not grow, is an error of write(). */
 static void
 set_up_signals(void)
 {
@@ -35,6 +36,7 @@ set_up_signals(void)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 /*

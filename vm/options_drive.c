@@ -161,6 +161,26 @@ drive_cache(struct drive_config *d, const char *cache, struct err *e)
 }
 
 static bool
+error_policy(struct keyval *k, const char *key, bool write, enum disk_policy *out, struct err *e)
+{
+	const char *value = keyval_str(k, key);
+
+	if (value == NULL)
+		return true;
+	if (strcmp(value, "report") == 0)
+		*out = DISK_REPORT;
+	else if (strcmp(value, "ignore") == 0)
+		*out = DISK_IGNORE;
+	else if (strcmp(value, "stop") == 0)
+		*out = DISK_HOLD;
+	else if (write && strcmp(value, "enospc") == 0)
+		*out = DISK_DEFAULT;
+	else
+		return err_set(e, "%s=%s is not known; use report, ignore%s or stop", key, value, write ? ", enospc" : "");
+	return true;
+}
+
+static bool
 drive_options(struct settings *c, struct drive_config *d, struct keyval *k, struct err *e)
 {
 	/* readonly= is the old spelling of read-only=. */
@@ -179,8 +199,9 @@ drive_options(struct settings *c, struct drive_config *d, struct keyval *k, stru
 	if (d->file != NULL && *d->file == '\0')
 		d->file = NULL;
 	return keyval_only(k, "aio", "*", e) && keyval_only(k, "discard", "*", e) &&
-		keyval_only(k, "detect-zeroes", "off", e) && keyval_only(k, "werror", "*", e) &&
-		keyval_only(k, "rerror", "*", e) && keyval_only(k, "copy-on-read", "off", e) && keyval_end(k, e);
+		keyval_only(k, "detect-zeroes", "off", e) && keyval_only(k, "copy-on-read", "off", e) &&
+		error_policy(k, "werror", true, &d->on_write_error, e) &&
+		error_policy(k, "rerror", false, &d->on_read_error, e) && keyval_end(k, e);
 }
 
 bool

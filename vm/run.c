@@ -24,7 +24,8 @@ const char *
 machine_state_name(const struct machine *m)
 {
 	static const char *const names[] = {
-		[RUN_PRELAUNCH] = "prelaunch", [RUN_RUNNING] = "running", [RUN_PAUSED] = "paused", [RUN_SHUTDOWN] = "shutdown",
+		[RUN_PRELAUNCH] = "paused (prelaunch)", [RUN_RUNNING] = "running", [RUN_PAUSED] = "paused",
+		[RUN_IO_ERROR] = "paused (io-error)", [RUN_SHUTDOWN] = "paused (shutdown)",
 	};
 
 	return names[m->state];
@@ -63,6 +64,7 @@ machine_cont(struct machine *m, struct err *e)
 		return false;
 	}
 	m->state = RUN_RUNNING;
+	machine_retry_drives(m);
 	return true;
 }
 
@@ -103,6 +105,11 @@ carry_out(void *opaque)
 	} else if (m->reset_wanted) {
 		m->reset_wanted = false;
 		carry_out_reset(m);
+	} else if (m->io_error_wanted) {
+		m->io_error_wanted = false;
+		machine_stop(m);
+		if (m->state == RUN_PAUSED)
+			m->state = RUN_IO_ERROR;
 	}
 }
 
@@ -128,6 +135,13 @@ void
 machine_request_off(struct machine *m)
 {
 	m->off_wanted = true;
+	request(m);
+}
+
+void
+machine_request_io_stop(struct machine *m)
+{
+	m->io_error_wanted = true;
 	request(m);
 }
 

@@ -3,6 +3,8 @@
 #ifndef VM_SETTINGS_H
 #define VM_SETTINGS_H
 
+#include "disk/disk.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +22,7 @@ struct drive_config {
 	int index;              /* -1: the next one that is free */
 	int boot_index;         /* -1: none */
 	bool cdrom, readonly, snapshot, cache_unsafe;
+	enum disk_policy on_write_error, on_read_error;
 	struct drive_config *next;
 };
 
