@@ -304,6 +304,7 @@ number_of(const char *text, uint64_t *v)
 {
 	char *end;
 
+	*v = 0;
 	if (*text < '0' || *text > '9')
 		return false;
 	*v = strtoull(text, &end, 0);
