@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The run loop: small real-mode programs, in each way that there is of running them. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/util.h"
+#include "cpu/system.h"
+
+enum { RAM_BYTES = 1 << 20, CODE = 0x1000, HANDLER = 0x800, PORT = 0x10, SMBASE = 0x30000 };
+
+/* A vCPU with memory and one port: what is written there ends the run. */
+struct board {
+	struct space *mem, *io;
+	struct region ram, port;
+	uint8_t *bytes;
+	struct cpu *cpu;
+	struct cpu_board face;
+	int written; /* -1: nothing yet */
+	bool smm;
+};
+
+static uint64_t
+port_read(void *opaque, uint64_t offset, unsigned size)
+{
+	(void)opaque, (void)offset, (void)size;
+	return 0xff;
+}
+
+static void
+port_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+	struct board *b = opaque;
+
+	(void)offset, (void)size;
+	b->written = (int)value;
+	cpu_kick(b->cpu);
+}
+
+static const struct region_ops port_ops = { .read = port_read, .write = port_write, .min_size = 1, .max_size = 1 };
+
+static int
+no_interrupt(void *opaque)
+{
+	(void)opaque;
+	return -1;
+}
+
+static void
+shut_down(void *opaque)
+{
+	(void)opaque;
+	ck_abort_msg("a triple fault");
+}
+
+static void
+smm_changed(void *opaque, bool smm)
+{
+	((struct board *)opaque)->smm = smm;
+}
+
+static uint64_t
+no_time(void *opaque)
+{
+	(void)opaque;
+	return 0;
+}
+
+static const struct tcg_options ways[] = {
+	{ .accel = ACCEL_NATIVE, .cache_bytes = 4 << 20 },
+	{ .accel = ACCEL_NATIVE, .one_insn = true, .cache_bytes = 4 << 20 },
+	{ .accel = ACCEL_INTERP, .cache_bytes = 4 << 20 },
+};
+
+static struct board *
+board_new(const struct tcg_options *way)
+{
+	struct board *b = xcalloc(1, sizeof(*b));
+	struct cpu_config config = { .model = "max", .now_ns = no_time, .tcg = *way };
+	struct err e = { 0 };
+
+	b->bytes = xcalloc(1, RAM_BYTES);
+	b->mem = space_new("memory", false);
+	b->io = space_new("ports", true);
+	region_init_ram(&b->ram, "ram", b->bytes, RAM_BYTES);
+	space_add(b->mem, &b->ram, 0, 0);
+	region_init_io(&b->port, "port", &port_ops, b, 1);
+	space_add(b->io, &b->port, PORT, 0);
+	b->face = (struct cpu_board){ .opaque = b, .intr_ack = no_interrupt, .shutdown = shut_down, .smm_changed = smm_changed };
+	config.mem = b->mem;
+	config.io = b->io;
+	config.board = &b->face;
+	config.ram = b->bytes;
+	b->cpu = cpu_new(&config, &e);
+	ck_assert_msg(b->cpu != NULL, "%s", e.text);
+	cpu_set(b->cpu, CPU_CS, 0);
+	return b;
+}
+
+static void
+board_free(struct board *b)
+{
+	cpu_free(b->cpu);
+	space_free(b->mem);
+	space_free(b->io);
+	free(b->bytes);
+	free(b);
+}
+
+/* Runs from CODE on until something is written to the port. */
+static int
+run(struct board *b)
+{
+	b->written = -1;
+	b->cpu->f.rip = CODE;
+	cpu_run(b->cpu);
+	return b->written;
+}
+
+#define PUT(board, at, ...) memcpy((board)->bytes + (at), (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
+#define OUT_AL 0xe6, PORT, 0xeb, 0xfe /* out PORT, al; jmp $ */
+
+START_TEST(a_loop)
+{
+	struct board *b = board_new(&ways[_i]);
+
+	/* mov cx, 1000; xor ax, ax; 1: add ax, cx; loop 1b; mov al, ah */
+	PUT(b, CODE, 0xb9, 0xe8, 0x03, 0x31, 0xc0, 0x01, 0xc8, 0xe2, 0xfc, 0x88, 0xe0, OUT_AL);
+	ck_assert_int_eq(run(b), 500500 >> 8 & 0xff);
+	board_free(b);
+}
+END_TEST
+
+/* A store into the running block, then one into another page's block that ran before. */
+START_TEST(code_that_changes)
+{
+	struct board *b = board_new(&ways[_i]);
+
+	/* mov byte [CODE + 6], 7; mov al, 0 */
+	PUT(b, CODE, 0xc6, 0x06, (CODE + 6) & 0xff, CODE >> 8, 7, 0xb0, 0, OUT_AL);
+	ck_assert_int_eq(run(b), 7);
+	/* mov byte [0x2001], bl; jmp 0x2000: mov al, ? */
+	PUT(b, CODE, 0x88, 0x1e, 0x01, 0x20, 0xe9, 0xf9, 0x0f);
+	PUT(b, 0x2000, 0xb0, 0, OUT_AL);
+	tcg_invalidate(cpu_tcg(b->cpu), CODE, 16);
+	for (unsigned n = 0; n < 8; n++) {
+		cpu_set(b->cpu, CPU_RBX, n);
+		ck_assert_int_eq(run(b), n);
+	}
+	board_free(b);
+}
+END_TEST
+
+/* Blocks made and chained under one limit of CS are not those of a smaller one. */
+START_TEST(limit_of_code)
+{
+	struct board *b = board_new(&ways[_i]);
+
+	PUT(b, 4 * EXC_GP, HANDLER & 0xff, HANDLER >> 8, 0, 0);
+	PUT(b, HANDLER, 0xb0, EXC_GP, OUT_AL);
+	PUT(b, CODE, 0xb0, 1, 0xe9, 0xfb, 0x00); /* mov al, 1; jmp CODE + 0x100 */
+	PUT(b, CODE + 0x100, 0xb0, 2, 0x88, 0xc4, OUT_AL);
+	cpu_set(b->cpu, CPU_RSP, 0x8000);
+	for (unsigned n = 0; n < 3; n++)
+		ck_assert_int_eq(run(b), 2);
+	for (unsigned limit = CODE + 0x10; limit <= CODE + 0x102; limit += 0xf1) {
+		b->cpu->seg[SEG_CS].limit = limit;
+		cpu_segment_changed(b->cpu, SEG_CS);
+		ck_assert_int_eq(run(b), EXC_GP);
+	}
+	board_free(b);
+}
+END_TEST
+
+START_TEST(x87_is_in_the_frame)
+{
+	struct board *b = board_new(&ways[_i]);
+
+	PUT(b, CODE, 0xd9, 0xe8, 0xb0, 3, OUT_AL); /* fld1; mov al, 3 */
+	ck_assert_int_eq(run(b), 3);
+	ck_assert_int_eq(b->cpu->f.x87_resident, 0);
+	ck_assert_mem_eq(b->cpu->f.x87 + 32, "\0\0\0\0\0\0\0\x80\xff\x3f", 10);
+	board_free(b);
+}
+END_TEST
+
+START_TEST(reset_ends_smm)
+{
+	struct board *b = board_new(&ways[_i]);
+	struct cpu_pins pins = cpu_pins(b->cpu);
+
+	PUT(b, CODE, 0xeb, 0xfe);
+	PUT(b, SMBASE + 0x8000, 0xb0, 9, OUT_AL);
+	pins.set(pins.cpu, PIN_SMI, 1);
+	ck_assert_int_eq(run(b), 9);
+	ck_assert(b->smm && b->cpu->smm);
+	cpu_reset(b->cpu);
+	ck_assert(!b->smm && !b->cpu->smm);
+	board_free(b);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("run loop");
+	TCase *t = tcase_create("programs");
+	SRunner *r = srunner_create(s);
+	int failed, n = ARRAY_SIZE(ways);
+
+	tcase_add_loop_test(t, a_loop, 0, n);
+	tcase_add_loop_test(t, code_that_changes, 0, n);
+	tcase_add_loop_test(t, limit_of_code, 0, n);
+	tcase_add_loop_test(t, x87_is_in_the_frame, 0, n);
+	tcase_add_loop_test(t, reset_ends_smm, 0, n);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
