@@ -415,6 +415,8 @@ log_state(struct cpu *c)
 	size_t size = 0;
 	FILE *to;
 
+	if (!log_filter(c->f.rip))
+		return;
 	if (log_on(LOG_BIT_exec))
 		log_printf("exec %016llx mode %06x\n", (unsigned long long)c->f.rip, c->mode);
 	if (!log_on(LOG_BIT_cpu))
