@@ -4,19 +4,29 @@
  * host's processor and in every kind of guest.  What differs is reduced and printed as a case, the first 40 of them or as many as
  * -m says, and kept in the folder; the program fails if anything does.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "tests/fuzz/fuzz.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
+
+enum { SINGLE = 2, NONE = BATCHES, TICK_US = 2000 };
 
 struct fuzz {
 	struct guest *guest[GUEST_KINDS];
 	struct generator *generator;
 	uint8_t data[256][DATA_BYTES];
 	bool filled[256];
-	struct outcome host, ours;
-	unsigned long executions, timeouts, faults, unexplained;
+	struct outcome ours;
+	unsigned started; /* a batch that the host's processor has, or NONE */
+	bool finished;
+	struct made made[2][BATCH];
+	unsigned long executions, timeouts, faults, lost, unexplained;
 	const char *keep;
 	unsigned long shown, most; /* reduced and printed */
 	bool verbose;
@@ -33,25 +43,54 @@ data_of(struct fuzz *f, const struct snippet *s)
 	return f->data[n];
 }
 
-/* The first kind of guest that does something else than the host; GUEST_KINDS: none does. */
+/* The first kind of guest that does something else than the host did; GUEST_KINDS: none does. */
 static unsigned
-differs(struct fuzz *f, const struct snippet *s, char *what, size_t size)
+compare(struct fuzz *f, const struct snippet *s, const struct outcome *host, char *what, size_t size)
 {
 	const uint8_t *data = data_of(f, s);
 
-	native_run(s, data, &f->host);
 	f->executions++;
-	if (f->host.vector == VECTOR_TIMEOUT) {
-		f->timeouts++;
+	f->lost += host->vector == VECTOR_LOST;
+	f->timeouts += host->vector == VECTOR_TIMEOUT;
+	if (host->vector == VECTOR_TIMEOUT || host->vector == VECTOR_LOST)
 		return GUEST_KINDS;
-	}
-	f->faults += f->host.vector != VECTOR_EXIT;
+	f->faults += host->vector != VECTOR_EXIT;
 	for (unsigned n = 0; n < GUEST_KINDS; n++) {
 		guest_run(f->guest[n], s, data, &f->ours);
-		if (!outcome_equal(s, &f->host, &f->ours, what, size))
+		if (!outcome_equal(s, host, &f->ours, what, size))
 			return n;
 	}
 	return GUEST_KINDS;
+}
+
+static void
+gone(void)
+{
+	fprintf(stderr, "the process for the host's own runs is gone\n");
+	exit(1);
+}
+
+/* Only one batch runs at a time: waits for it. */
+static void
+settle(struct fuzz *f)
+{
+	if (f->started != NONE && !f->finished && !native_wait(f->started))
+		gone();
+	f->finished = true;
+}
+
+/* The same for a snippet that the host hasn't run yet. */
+static unsigned
+differs(struct fuzz *f, const struct snippet *s, char *what, size_t size)
+{
+	struct batch *b = native_batch(SINGLE);
+
+	settle(f);
+	b->snippet[0] = *s;
+	b->count = 1;
+	if (!native_start(SINGLE) || !native_wait(SINGLE))
+		gone();
+	return compare(f, s, &b->outcome[0], what, size);
 }
 
 /* ---- reducing ---- */
@@ -183,25 +222,68 @@ run_file(struct fuzz *f, const char *name)
 	return good;
 }
 
+/* How many snippets it takes. */
+static unsigned
+start_batch(struct fuzz *f, unsigned n, unsigned long count)
+{
+	struct batch *b = native_batch(n);
+
+	b->count = count < BATCH ? (unsigned)count : BATCH;
+	for (unsigned k = 0; k < b->count; k++)
+		generate(f->generator, &b->snippet[k], &f->made[n][k]);
+	if (!native_start(n))
+		gone();
+	f->started = n;
+	f->finished = false;
+	return b->count;
+}
+
+/* The guests work on one batch while the host's processor works on the next. */
 static void
 run_random(struct fuzz *f, unsigned long count)
 {
-	struct snippet s;
+	unsigned long left = count;
+	char what[256];
 
-	for (unsigned long n = 0; n < count; n++) {
-		generate(f->generator, &s);
-		run_one(f, &s);
-		generator_cover(f->generator, &s, f->host.rip);
+	if (left != 0)
+		left -= start_batch(f, 0, left);
+	while (f->started != NONE) {
+		unsigned n = f->started;
+		struct batch *b = native_batch(n);
+
+		settle(f);
+		f->started = NONE;
+		if (left != 0)
+			left -= start_batch(f, n ^ 1, left);
+		for (unsigned k = 0; k < b->count; k++) {
+			if (compare(f, &b->snippet[k], &b->outcome[k], what, sizeof(what)) != GUEST_KINDS)
+				report(f, &b->snippet[k]);
+			generator_cover(f->generator, &b->snippet[k], &f->made[n][k], b->outcome[k].rip);
+		}
 	}
+}
+
+/* ---- */
+
+static void
+on_alarm(int signal)
+{
+	(void)signal;
+	guest_tick();
 }
 
 static bool
 start(struct fuzz *f, uint64_t seed)
 {
+	if (!native_init())
+		return false;
+	f->started = NONE;
 	for (unsigned n = 0; n < GUEST_KINDS; n++)
 		f->guest[n] = guest_new(n);
 	f->generator = generator_new(seed);
-	return native_init();
+	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm, .sa_flags = SA_RESTART }, NULL);
+	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, TICK_US }, { 0, TICK_US } }, NULL);
+	return true;
 }
 
 int
@@ -237,8 +319,8 @@ main(int argc, char **argv)
 	run_random(f, count);
 	if (f->verbose)
 		generator_print_missing(f->generator, stdout);
-	printf("%lu executions, %u of %u templates, %lu ended by a fault, %lu without an end, %lu unexplained\n", f->executions,
-		generator_covered(f->generator), generator_templates(f->generator), f->faults, f->timeouts, f->unexplained);
+	printf("%lu executions, %u of %u templates, %lu ended by a fault, %lu without an end, %lu lost, %lu unexplained\n", f->executions,
+		generator_covered(f->generator), generator_templates(f->generator), f->faults, f->timeouts, f->lost, f->unexplained);
 	good &= f->unexplained == 0;
 	for (unsigned n = 0; n < GUEST_KINDS; n++)
 		guest_free(f->guest[n]);

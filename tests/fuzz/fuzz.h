@@ -79,8 +79,19 @@ void fill_data(uint64_t seed, uint8_t data[DATA_BYTES]);
 void fill_constants(uint8_t page[FUZZ_PAGE]);
 
 /* ---- native.c ---- */
+enum { BATCHES = 3, BATCH = 64 };
+struct batch {
+	unsigned count, current;
+	bool running;
+	struct snippet snippet[BATCH];
+	struct outcome outcome[BATCH];
+};
+/* False: this host can't. */
 bool native_init(void);
-void native_run(const struct snippet *s, const uint8_t *data, struct outcome *o);
+struct batch *native_batch(unsigned n);
+/* One batch runs at a time; false: the process is gone. */
+bool native_start(unsigned n);
+bool native_wait(unsigned n);
 
 /* ---- guest.c ---- */
 struct guest;
@@ -107,9 +118,14 @@ unsigned flags_undefined(const struct insn *i, unsigned undefined);
 struct generator;
 struct generator *generator_new(uint64_t seed);
 void generator_free(struct generator *g);
-void generate(struct generator *g, struct snippet *s);
+/* Which template stands where in a snippet. */
+struct made {
+	unsigned count;
+	struct { uint16_t at, template; } where[SNIPPET_INSNS];
+};
+void generate(struct generator *g, struct snippet *s, struct made *made);
 /* Counts the templates that a snippet which ran to its end, or up to RIP, met. */
-void generator_cover(struct generator *g, const struct snippet *s, uint64_t rip);
+void generator_cover(struct generator *g, const struct snippet *s, const struct made *made, uint64_t rip);
 unsigned generator_covered(const struct generator *g);
 unsigned generator_templates(const struct generator *g);
 void generator_print_missing(const struct generator *g, FILE *to);

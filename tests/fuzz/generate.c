@@ -41,9 +41,6 @@ struct generator {
 	struct template template[MAX_TEMPLATES];
 	unsigned of_class[CLASSES];
 	uint16_t by_class[CLASSES][MAX_TEMPLATES];
-	/* The snippet made last: which template stands where. */
-	unsigned made;
-	struct { uint16_t at, template; } where[SNIPPET_INSNS];
 };
 
 /* A distance to be filled in when all instructions have their places. */
@@ -58,6 +55,7 @@ struct build {
 	struct generator *g;
 	struct random *r;
 	struct snippet *s;
+	struct made *made;
 	bool edge;                 /* addresses at the edges of pages */
 	uint32_t reserved, strict; /* registers that are rarely, or never, touched */
 	unsigned bases, base[3], index;
@@ -174,11 +172,11 @@ generator_free(struct generator *g)
 /* ---- coverage ---- */
 
 void
-generator_cover(struct generator *g, const struct snippet *s, uint64_t rip)
+generator_cover(struct generator *g, const struct snippet *s, const struct made *made, uint64_t rip)
 {
-	for (unsigned n = 0; n < g->made; n++)
-		if (rip == FUZZ_EXIT || FUZZ_CODE + s->at + g->where[n].at <= rip)
-			g->template[g->where[n].template].covered++;
+	for (unsigned n = 0; n < made->count; n++)
+		if (rip == FUZZ_EXIT || FUZZ_CODE + s->at + made->where[n].at <= rip)
+			g->template[made->where[n].template].covered++;
 }
 
 unsigned
@@ -454,6 +452,17 @@ append(struct build *b, const void *bytes, unsigned len)
 	s->len += len;
 }
 
+static void
+note(struct build *b, unsigned at, unsigned template)
+{
+	struct made *m = b->made;
+
+	if (m->count < SNIPPET_INSNS) {
+		m->where[m->count].at = (uint16_t)at;
+		m->where[m->count++].template = (uint16_t)template;
+	}
+}
+
 /* CMP of two registers defines all flags. */
 static void
 define_flags(struct build *b)
@@ -509,8 +518,7 @@ append_template(struct build *b, unsigned number)
 	if (flags_read(&i) & b->undefined)
 		define_flags(b);
 	if (i.mod == 3 || b->s->len == 0 || i.mem.base != IR_NO_REG || i.mod != 0) {
-		b->g->where[b->g->made].at = (uint16_t)b->s->len;
-		b->g->where[b->g->made++].template = (uint16_t)number;
+		note(b, b->s->len, number);
 	}
 	append(b, bytes, len);
 	b->undefined = flags_undefined(&i, b->undefined);
@@ -564,10 +572,9 @@ mark_control(struct build *b, const char *name)
 	for (unsigned n = 0; n < g->of_class[CLASS_CONTROL]; n++) {
 		const struct template *t = &g->template[g->by_class[CLASS_CONTROL][n]];
 
-		if (strcmp(t->name, name) == 0 && g->made < SNIPPET_INSNS &&
+		if (strcmp(t->name, name) == 0 &&
 			(strcmp(name, "JCC") != 0 || (t->opcode & 0xf) == random_below(b->r, 16))) {
-			g->where[g->made].at = (uint16_t)b->s->insn_at[b->s->insns - 1];
-			g->where[g->made++].template = g->by_class[CLASS_CONTROL][n];
+			note(b, b->s->insn_at[b->s->insns - 1], g->by_class[CLASS_CONTROL][n]);
 		}
 	}
 }
@@ -782,14 +789,14 @@ raw(struct build *b)
 }
 
 void
-generate(struct generator *g, struct snippet *s)
+generate(struct generator *g, struct snippet *s, struct made *made)
 {
 	do {
-		struct build b = { .g = g, .r = &g->random, .s = s };
+		struct build b = { .g = g, .r = &g->random, .s = s, .made = made };
 		unsigned dice = random_below(b.r, 100), want = length(&b), kind = random_below(b.r, 100);
 		enum flavour flavour = kind < 75 ? STRAIGHT : kind < 90 ? FORWARD : LOOPS;
 
-		s->len = s->insns = g->made = 0;
+		s->len = s->insns = made->count = 0;
 		s->at = place(&b);
 		s->data_seed = random_next(b.r) & 0xff;
 		b.edge = dice >= 80 && dice < 90;

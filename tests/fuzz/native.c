@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Snippets on the host's own processor, in this process.
+ * Snippets on the host's own processor, in a process of their own: what they load and store by mistake isn't ours, and the
+ * terabytes that a guest's tables reserve aren't there.  It takes batches of them, out of memory that it shares with us, and works
+ * on one while we work on another.  Should it die, the one that waits for it makes a new one, and the snippet counts as lost.
  *
  * The code pages are mapped twice, to be written and to be executed; IRETQ enters the snippet, which also makes the processor
  * fetch what was just written.  A snippet leaves through the code at FUZZ_EXIT, or by a signal, whose frame has all registers.
@@ -18,10 +20,11 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { TICK_US = 2000, ALT_STACK = 65536 };
+enum { TICK_US = 2000, ALT_STACK = 65536, UNABLE = 77 };
 
 /* What the assembly below knows the layout of. */
 struct native {
@@ -36,8 +39,6 @@ struct native native_state;
 static volatile sig_atomic_t running, ticks;
 static struct outcome *volatile result;
 static uint8_t *code_writable, *data_pages = (uint8_t *)FUZZ_DATA;
-static const struct snippet *volatile current;
-static struct sigaction others[65];
 
 void native_enter(void);
 _Noreturn void native_resume(void);
@@ -92,29 +93,12 @@ take_registers(struct outcome *o, const ucontext_t *u)
 	memcpy(o->regs.fx, u->uc_mcontext.fpregs, FX_BYTES);
 }
 
-/* A fault in our own code, or in translated code: the translator's own handler looks at it, then it is a crash. */
-static void
-not_ours(int signal, siginfo_t *info, void *context)
-{
-	ucontext_t *u = context;
-	greg_t rip = u->uc_mcontext.gregs[REG_RIP];
-
-	if (others[signal].sa_flags & SA_SIGINFO)
-		others[signal].sa_sigaction(signal, info, context);
-	if (u->uc_mcontext.gregs[REG_RIP] != rip)
-		return;
-	fprintf(stderr, "signal %d at %#llx, address %p, in:\n", signal, (unsigned long long)rip, info->si_addr);
-	if (current != NULL)
-		snippet_print(current, stderr);
-	fflush(stderr);
-	sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
-}
-
 static void
 on_signal(int signal, siginfo_t *info, void *context)
 {
+	(void)info;
 	if (!running) {
-		not_ours(signal, info, context);
+		sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
 		return;
 	}
 	__asm__ volatile("pushq $0x202\n\tpopfq" : : : "cc", "memory");
@@ -128,7 +112,6 @@ static void
 on_tick(int signal, siginfo_t *info, void *context)
 {
 	(void)signal, (void)info;
-	guest_tick();
 	ticks++;
 	if (!running || ticks < 2)
 		return;
@@ -148,7 +131,7 @@ catch_signals(void)
 
 	sigaltstack(&stack, NULL);
 	for (unsigned n = 0; n < sizeof(signals) / sizeof(signals[0]); n++)
-		sigaction(signals[n], &action, &others[signals[n]]);
+		sigaction(signals[n], &action, NULL);
 	action.sa_sigaction = on_tick;
 	action.sa_flags |= SA_RESTART;
 	sigaction(SIGALRM, &action, NULL);
@@ -181,8 +164,8 @@ make_exit(void)
 	return mprotect(p, FUZZ_PAGE, PROT_READ | PROT_EXEC) == 0;
 }
 
-bool
-native_init(void)
+static bool
+prepare(void)
 {
 	int fd = memfd_create("snippet", MFD_CLOEXEC);
 	uint8_t *constants;
@@ -208,8 +191,8 @@ native_init(void)
 
 /* ---- running ---- */
 
-void
-native_run(const struct snippet *s, const uint8_t *data, struct outcome *o)
+static void
+run(const struct snippet *s, const uint8_t *data, struct outcome *o)
 {
 	unsigned room = CODE_BYTES - s->at, jump = s->at + s->len;
 	uint8_t code[SNIPPET_BYTES + JUMP_BYTES];
@@ -226,7 +209,6 @@ native_run(const struct snippet *s, const uint8_t *data, struct outcome *o)
 	native_state.flags = s->start.flags;
 	native_state.rip = FUZZ_CODE + s->at;
 	result = o;
-	current = s;
 	ticks = 0;
 	running = 1;
 	native_enter();
@@ -241,4 +223,116 @@ native_run(const struct snippet *s, const uint8_t *data, struct outcome *o)
 		o->cr2 = 0;
 	}
 	memcpy(o->data, data_pages, DATA_BYTES);
+}
+
+/* ---- the process ---- */
+
+static struct batch (*batches)[BATCHES];
+static int to_worker[2], from_worker[2];
+
+static void
+run_batch(struct batch *b)
+{
+	static uint8_t data[256][DATA_BYTES];
+	static bool filled[256];
+
+	if (b->current < b->count)
+		b->outcome[b->current++].vector = VECTOR_LOST;
+	else
+		b->current = 0;
+	for (; b->current < b->count; b->current++) {
+		const struct snippet *s = &b->snippet[b->current];
+		unsigned n = s->data_seed & 0xff;
+
+		if (!filled[n])
+			fill_data(n, data[n]);
+		filled[n] = true;
+		run(s, data[n], &b->outcome[b->current]);
+	}
+}
+
+/* Never returns. */
+static _Noreturn void
+work(void)
+{
+	uint8_t n;
+
+	if (!prepare())
+		_exit(UNABLE);
+	/* What the worker before this one died of. */
+	for (n = 0; n < BATCHES; n++)
+		if ((*batches)[n].running) {
+			run_batch(&(*batches)[n]);
+			(*batches)[n].running = false;
+			if (write(from_worker[1], &n, 1) != 1)
+				_exit(0);
+		}
+	while (read(to_worker[0], &n, 1) == 1) {
+		(*batches)[n].running = true;
+		(*batches)[n].current = (*batches)[n].count;
+		run_batch(&(*batches)[n]);
+		(*batches)[n].running = false;
+		if (write(from_worker[1], &n, 1) != 1)
+			break;
+	}
+	_exit(0);
+}
+
+/* Makes one worker after the other, until one ends well. */
+static _Noreturn void
+keep(void)
+{
+	int status = 0;
+
+	close(to_worker[1]);
+	close(from_worker[0]);
+	do {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			work();
+		if (pid < 0 || waitpid(pid, &status, 0) != pid)
+			break;
+	} while (!WIFEXITED(status));
+	_exit(0);
+}
+
+bool
+native_init(void)
+{
+	pid_t pid;
+
+	batches = mmap(NULL, sizeof(*batches), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (batches == MAP_FAILED || pipe(to_worker) != 0 || pipe(from_worker) != 0)
+		return false;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		keep();
+	close(to_worker[0]);
+	close(from_worker[1]);
+	(*batches)[0].count = 0;
+	return pid > 0 && native_start(0) && native_wait(0);
+}
+
+struct batch *
+native_batch(unsigned n)
+{
+	return &(*batches)[n];
+}
+
+bool
+native_start(unsigned n)
+{
+	uint8_t byte = (uint8_t)n;
+
+	return write(to_worker[1], &byte, 1) == 1;
+}
+
+bool
+native_wait(unsigned n)
+{
+	uint8_t byte;
+
+	return read(from_worker[0], &byte, 1) == 1 && byte == n;
 }
