@@ -2,7 +2,8 @@
 /*
  * Function 1 of the Intel 82371SB (PIIX3): the IDE controller, by its data sheet, order number 290550-002, and
  * "Programming Interface for Bus Master IDE Controller", revision 1.0.  Two channels at the ports of the PC/AT, each
- * decoded when its IDETIM register says so, and a bus master for each at base address 4.
+ * decoded when its IDETIM register says so, and a bus master for each at base address 4.  The chip comes up with IDETIM
+ * clear; here both channels are on from the start, since OVMF's drivers leave that to the board.
  */
 #include "base/err.h"
 #include "base/util.h"
@@ -432,7 +433,7 @@ piix3_ide_new(const struct dev_env *env, struct pci_bus *bus, struct irq irq14, 
 	ide->pci.config_written = config_written;
 	pci_init_config(&ide->pci, PCI_COMMAND, 2, 0, PCI_COMMAND_IO | PCI_COMMAND_MASTER);
 	pci_init_config(&ide->pci, PCI_STATUS, 2, 0x0280, 0);
-	pci_init_config(&ide->pci, IDETIM, 4, 0, 0xf3fff3ff);
+	pci_init_config(&ide->pci, IDETIM, 4, (uint32_t)IDETIM_DECODE << 16 | IDETIM_DECODE, 0xf3fff3ff);
 	pci_init_config(&ide->pci, SIDETIM, 1, 0, 0xff);
 	region_init_io(&ide->bus_master, "ide-bus-master", &bm_ops, ide, 2 * BM_PORTS);
 	pci_add_bar(&ide->pci, 4, PCI_BAR_IO, &ide->bus_master);
