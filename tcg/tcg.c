@@ -258,26 +258,28 @@ add_to_page(struct tcg *t, struct tcg_block *b, unsigned which)
 		t->guest->protect(t->guest->opaque, p->page << 12);
 }
 
+/* The page's granules may be too many from then on, until somebody hits one: a segment of blocks goes quickly. */
 static void
 remove_from_page(struct tcg *t, struct tcg_block *b, unsigned which)
 {
+	struct tcg_page *p = find_page(t, (which == 0 ? b->key.phys : b->phys2) >> 12);
+	struct tcg_block **link = &p->blocks;
+
+	while (*link != b)
+		link = &(*link)->page_next[which_page(*link, p->page)];
+	*link = b->page_next[which];
+	if (p->blocks == NULL)
+		p->granules = 0;
+}
+
+static void
+count_granules(struct tcg_page *p)
+{
 	uint64_t phys, len, granules = 0;
-	struct tcg_page *p;
-	struct tcg_block **link;
 
-	extent(b, which, &phys, &len);
-	p = find_page(t, phys >> 12);
-	for (link = &p->blocks; *link != NULL;) {
-		struct tcg_block *at = *link;
-		unsigned w = which_page(at, p->page);
-
-		if (at == b) {
-			*link = at->page_next[w];
-			continue;
-		}
-		extent(at, w, &phys, &len);
+	for (struct tcg_block *b = p->blocks; b != NULL; b = b->page_next[which_page(b, p->page)]) {
+		extent(b, which_page(b, p->page), &phys, &len);
 		granules |= granule_mask(p->page, phys, len);
-		link = &at->page_next[w];
 	}
 	p->granules = granules;
 }
@@ -320,6 +322,7 @@ invalidate_page(struct tcg *t, struct tcg_page *p, uint64_t phys, uint64_t len)
 			drop(t, b);
 		b = next;
 	}
+	count_granules(p);
 }
 
 void
@@ -342,7 +345,8 @@ tcg_invalidate(struct tcg *t, uint64_t phys, uint64_t len)
 static void
 drop_segment(struct tcg *t, struct tcg_segment *s)
 {
-	for (unsigned n = 0; n < s->blocks; n++)
+	/* The newest first: that is how the pages list them. */
+	for (unsigned n = s->blocks; n-- > 0;)
 		drop(t, s->order[n]);
 	t->epoch++;
 	s->blocks = 0;
@@ -433,17 +437,27 @@ log_ir(struct tcg *t, enum log_bit item, const char *title)
 {
 	char *text = NULL;
 	size_t size = 0;
-	FILE *to = open_memstream(&text, &size);
+	FILE *to;
 
-	if (!log_on(item) || !log_filter(t->ir.rip)) {
-		fclose(to);
-		free(text);
+	if (!log_on(item) || !log_filter(t->ir.rip))
 		return;
-	}
+	to = open_memstream(&text, &size);
 	ir_print(&t->ir, to);
 	fclose(to);
 	log_printf("%s:\n%s\n", title, text);
 	free(text);
+}
+
+static void
+verify(const struct ir *ir)
+{
+	const char *wrong = ir_verify(ir);
+
+	if (wrong == NULL)
+		return;
+	fprintf(stderr, "calque: the translator made a wrong block at %#llx: %s\n", (unsigned long long)ir->rip, wrong);
+	ir_print(ir, stderr);
+	assert(wrong == NULL);
 }
 
 static struct tcg_block *
@@ -498,7 +512,6 @@ tcg_translate(struct tcg *t, struct tcg_frame *f, const struct tcg_key *key, uns
 	uint64_t began = now_ns();
 	struct tcg_code code = { 0, ~0ull };
 	struct tcg_block *b;
-	const char *wrong;
 
 	if (max == 0 || max > IR_MAX_GUEST)
 		max = t->options.one_insn ? 1 : IR_MAX_GUEST;
@@ -509,12 +522,8 @@ tcg_translate(struct tcg *t, struct tcg_frame *f, const struct tcg_key *key, uns
 	if (log_on(LOG_BIT_in_asm) && log_filter(key->rip))
 		t->guest->disassemble(f, key, code.bytes);
 	log_ir(t, LOG_BIT_op, "OP");
-	wrong = ir_verify(&t->ir);
-	if (wrong != NULL) {
-		fprintf(stderr, "calque: the translator made a wrong block at %#llx: %s\n", (unsigned long long)key->rip, wrong);
-		ir_print(&t->ir, stderr);
-	}
-	assert(wrong == NULL);
+	if (t->options.verify || log_on(LOG_BIT_op))
+		verify(&t->ir);
 	ir_pass_flags(&t->ir);
 	log_ir(t, LOG_BIT_op_opt, "OP after the passes");
 	b = make_block(t, key, &code, keep);

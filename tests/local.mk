@@ -166,3 +166,12 @@ TESTS += tests/hostile.sh
 
 dist_check_SCRIPTS += tests/full_disk.sh
 TESTS += tests/full_disk.sh
+
+# What translation costs, pass by pass: `make bench CODE=some-executable`.
+EXTRA_PROGRAMS = tests/bench/translate
+CLEANFILES += $(EXTRA_PROGRAMS)
+tests_bench_translate_SOURCES = tests/bench/translate.c
+tests_bench_translate_LDADD = $(CPU_LIBS)
+bench: tests/bench/translate
+	tests/bench/translate $(CODE)
+.PHONY: bench

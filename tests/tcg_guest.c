@@ -252,7 +252,7 @@ fill_shadow(struct guest *g)
 struct guest *
 guest_new(enum tcg_accel accel)
 {
-	struct tcg_options options = { .accel = accel, .cache_bytes = 4 << 20 };
+	struct tcg_options options = { .accel = accel, .verify = true, .cache_bytes = 4 << 20 };
 	struct guest *g = tcg_frame_alloc(sizeof(*g));
 	struct err e = { 0 };
 

@@ -68,9 +68,9 @@ no_time(void *opaque)
 }
 
 static const struct tcg_options ways[] = {
-	{ .accel = ACCEL_NATIVE, .cache_bytes = 4 << 20 },
-	{ .accel = ACCEL_NATIVE, .one_insn = true, .cache_bytes = 4 << 20 },
-	{ .accel = ACCEL_INTERP, .cache_bytes = 4 << 20 },
+	{ .accel = ACCEL_NATIVE, .verify = true, .cache_bytes = 4 << 20 },
+	{ .accel = ACCEL_NATIVE, .verify = true, .one_insn = true, .cache_bytes = 4 << 20 },
+	{ .accel = ACCEL_INTERP, .verify = true, .cache_bytes = 4 << 20 },
 };
 
 static struct board *

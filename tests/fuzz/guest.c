@@ -221,7 +221,7 @@ guest_new(enum guest_kind kind)
 	struct guest *g = calloc(1, sizeof(*g));
 	struct err e = { 0 };
 	struct cpu_config config = { .model = "max", .lock_opaque = g, .lock = no_lock, .unlock = no_lock, .now_ns = no_time,
-		.tcg = { .accel = kind == GUEST_INTERP ? ACCEL_INTERP : ACCEL_NATIVE, .one_insn = kind == GUEST_NATIVE_ONE,
+		.tcg = { .accel = kind == GUEST_INTERP ? ACCEL_INTERP : ACCEL_NATIVE, .verify = true, .one_insn = kind == GUEST_NATIVE_ONE,
 			.cache_bytes = 8 << 20 } };
 
 	g->ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
