@@ -87,8 +87,8 @@ void cpu_print_registers(const struct cpu *c, FILE *to);
 void cpu_print_mem(struct cpu *c, FILE *to);
 void cpu_print_tlb(struct cpu *c, FILE *to);
 void cpu_print_jit(const struct cpu *c, FILE *to);
-/* Disassembles COUNT instructions at LINEAR; how many bytes they took. */
-unsigned cpu_disassemble(struct cpu *c, uint64_t linear, unsigned count, FILE *to);
+/* The instruction that the LEN bytes of CODE begin with, in the processor's mode, as if at ADDR: bytes and text; its length. */
+unsigned cpu_disassemble(struct cpu *c, uint64_t addr, const uint8_t *code, unsigned len, char *text, size_t size);
 
 /* For -cpu help. */
 void cpu_list_models(FILE *to);

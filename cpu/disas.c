@@ -53,7 +53,7 @@ text_of(const uint8_t *bytes, unsigned avail, uint64_t rip, struct decode_mode m
 }
 #endif
 
-/* One line: address, bytes, text; how many bytes it took. */
+/* Bytes and text of an instruction; how many bytes it took. */
 static unsigned
 line_of(const uint8_t *bytes, unsigned avail, uint64_t rip, struct decode_mode m, char *line, size_t size)
 {
@@ -64,7 +64,7 @@ line_of(const uint8_t *bytes, unsigned avail, uint64_t rip, struct decode_mode m
 		len = 1;
 	for (unsigned n = 0; n < len && n < MAX_LEN; n++)
 		snprintf(hex + 3 * n, 4, "%02x ", bytes[n]);
-	snprintf(line, size, "0x%08" PRIx64 ":  %-30s %.120s", rip, hex, text);
+	snprintf(line, size, "%-30s %.120s", hex, text);
 	return len;
 }
 
@@ -78,29 +78,15 @@ cpu_disassemble_block(struct tcg_frame *f, const struct tcg_key *key, unsigned b
 
 	have = cpu_read_code(c, key->phys, code, n);
 	while (at < have) {
-		at += line_of(code + at, have - at, key->rip + at, mode_of(key->mode), line, sizeof line);
-		log_printf("%s\n", line);
+		unsigned len = line_of(code + at, have - at, key->rip + at, mode_of(key->mode), line, sizeof line);
+
+		log_printf("0x%08" PRIx64 ":  %s\n", key->rip + at, line);
+		at += len;
 	}
 }
 
 unsigned
-cpu_disassemble(struct cpu *c, uint64_t linear, unsigned count, FILE *to)
+cpu_disassemble(struct cpu *c, uint64_t addr, const uint8_t *code, unsigned len, char *text, size_t size)
 {
-	char line[TEXT + 80];
-	unsigned at = 0;
-
-	while (count-- > 0) {
-		uint8_t bytes[MAX_LEN];
-		unsigned have = MAX_LEN;
-
-		while (have > 0 && !cpu_peek(c, linear + at, bytes, have))
-			have--;
-		if (have == 0) {
-			fprintf(to, "0x%08" PRIx64 ":  (not mapped)\n", linear + at);
-			break;
-		}
-		at += line_of(bytes, have, linear + at, mode_of(c->mode), line, sizeof line);
-		fprintf(to, "%s\n", line);
-	}
-	return at;
+	return line_of(code, len, addr, mode_of(c->mode), text, size);
 }

@@ -67,12 +67,37 @@ cpu_print_registers(const struct cpu *c, FILE *to)
 struct lister {
 	struct cpu *c;
 	FILE *to;
-	uint64_t start, end, phys;
+	uint64_t start, end;
 	unsigned rights, lines;
-	bool whole; /* `info tlb`: each page, not runs */
+	unsigned entries; /* looked at: tables that hold themselves, or each other, have no end */
+	bool whole;       /* `info tlb`: each page, not runs */
 };
 
-enum { RIGHT_USER = 4, RIGHT_WRITE = 2, RIGHT_PRESENT = 1, MAX_LINES = 20000 };
+enum { RIGHT_USER = 4, RIGHT_WRITE = 2, RIGHT_PRESENT = 1, MAX_LINES = 20000, MAX_ENTRIES = 2000000 };
+
+static bool
+is_enough(const struct lister *l)
+{
+	return l->lines >= MAX_LINES || l->entries >= MAX_ENTRIES;
+}
+
+/* As QEMU shows an entry: address of the page and of its frame, then a letter for each bit that is set. */
+static void
+print_entry(struct lister *l, uint64_t linear, uint64_t phys, uint64_t entry)
+{
+	static const struct {
+		unsigned bit;
+		char letter;
+	} bits[] = {
+		{ 63, 'X' }, { 8, 'G' }, { 7, 'P' }, { 6, 'D' }, { 5, 'A' }, { 4, 'C' }, { 3, 'T' }, { 2, 'U' }, { 1, 'W' },
+	};
+	char text[ARRAY_SIZE(bits) + 1] = "";
+
+	for (unsigned i = 0; i < ARRAY_SIZE(bits); i++)
+		text[i] = entry >> bits[i].bit & 1 ? bits[i].letter : '-';
+	fprintf(l->to, "%016llx: %016llx %s\n", (unsigned long long)linear, (unsigned long long)phys, text);
+	l->lines++;
+}
 
 static void
 end_run(struct lister *l)
@@ -84,15 +109,8 @@ end_run(struct lister *l)
 }
 
 static void
-add_page(struct lister *l, uint64_t linear, uint64_t phys, uint64_t bytes, unsigned rights)
+add_page(struct lister *l, uint64_t linear, uint64_t bytes, unsigned rights)
 {
-	linear = (uint64_t)((int64_t)(linear << 16) >> 16);
-	if (l->whole) {
-		if (l->lines++ < MAX_LINES)
-			fprintf(l->to, "%016llx: %016llx %llu KiB %c%c\n", (unsigned long long)linear, (unsigned long long)phys,
-				(unsigned long long)(bytes / KiB), rights & RIGHT_USER ? 'U' : '-', rights & RIGHT_WRITE ? 'W' : '-');
-		return;
-	}
 	if (l->rights != rights || l->end != linear) {
 		end_run(l);
 		l->start = linear;
@@ -112,6 +130,12 @@ read_entry(struct lister *l, uint64_t phys, unsigned size, uint64_t *entry)
 	return *entry & 1;
 }
 
+static uint64_t
+canonical(uint64_t linear)
+{
+	return (uint64_t)((int64_t)(linear << 16) >> 16);
+}
+
 static void
 list_table(struct lister *l, uint64_t table, int level, uint64_t linear, unsigned rights)
 {
@@ -120,21 +144,24 @@ list_table(struct lister *l, uint64_t table, int level, uint64_t linear, unsigne
 
 	if (pae && !lma && level == 2)
 		count = 4;
-	for (unsigned i = 0; i < count && l->lines < MAX_LINES; i++) {
+	for (unsigned i = 0; i < count && !is_enough(l); i++) {
 		unsigned shift = 12 + bits_each * level;
 		uint64_t at = linear | (uint64_t)i << shift, entry, next;
 		bool pdpte = pae && !lma && level == 2;
 		unsigned r = rights;
 
+		l->entries++;
 		if (!read_entry(l, table + (uint64_t)i * size, size, &entry))
 			continue;
 		if (!pdpte)
 			r &= entry & 7;
 		next = entry & (((1ull << PHYS_BITS) - 1) & ~0xfffull);
-		if (level == 0 || (!pdpte && entry & 0x80 && level < 3))
-			add_page(l, at, next & ~((1ull << shift) - 1), 1ull << shift, r);
-		else
+		if (level != 0 && (pdpte || !(entry & 0x80) || level == 3))
 			list_table(l, next, level - 1, at, r);
+		else if (l->whole)
+			print_entry(l, canonical(at), next & ~((1ull << shift) - 1), entry);
+		else
+			add_page(l, canonical(at), 1ull << shift, r);
 	}
 }
 
@@ -145,12 +172,12 @@ list_tables(struct cpu *c, FILE *to, bool whole)
 	int level = in_long_mode(c) ? 3 : c->cr4 & CR4_PAE ? 2 : 1;
 
 	if (!(c->cr0 & CR0_PG)) {
-		fprintf(to, "Paging is off.\n");
+		fprintf(to, "PG disabled\n");
 		return;
 	}
 	list_table(&l, c->cr3 & ((1ull << PHYS_BITS) - 1) & (level == 2 ? ~0x1full : ~0xfffull), level, 0, 7);
 	end_run(&l);
-	if (l.lines >= MAX_LINES)
+	if (is_enough(&l))
 		fprintf(to, "(and more)\n");
 }
 

@@ -223,7 +223,7 @@ mon_run(struct mon *m, const char *text)
 	else if (cmd == NULL)
 		mon_printf(m, "unknown command: '%s'\n", name);
 	else if (!mon_parse(m, cmd, text, &args, &e))
-		mon_printf(m, "%s: %s\nUsage: %s %s\n", name, e.text, name, cmd->shown);
+		mon_printf(m, "%s: %s; usage: %s%s%s\n", name, e.text, name, *cmd->shown ? " " : "", cmd->shown);
 	else
 		cmd->run(m, &args);
 }

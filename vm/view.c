@@ -200,15 +200,10 @@ read_physical(void *opaque, uint64_t at, void *to, size_t len)
 static unsigned
 disassemble(void *opaque, unsigned cpu, uint64_t addr, const uint8_t *code, size_t len, char *text, size_t size)
 {
-	FILE *f = fmemopen(text, size, "w");
-	unsigned used;
+	unsigned used = cpu_disassemble(hold(opaque), addr, code, (unsigned)len, text, size);
 
-	(void)cpu, (void)code, (void)len;
-	if (f == NULL)
-		return 0;
-	used = cpu_disassemble(hold(opaque), addr, 1, f);
+	(void)cpu;
 	let_go(opaque);
-	fclose(f);
 	return used;
 }
 
