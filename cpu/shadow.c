@@ -22,6 +22,7 @@ enum {
 	HEADS = 1 << 16,             /* hash table of the pages that have write entries */
 	MAX_NODES = 1 << 19,
 	MAX_HUGE = 64,
+	MAX_VOTES = 64,
 };
 /* Pieces of a large page are in this group: they go together. */
 #define GROUP_LARGE (1u << 31)
@@ -65,6 +66,7 @@ struct shadow {
 	unsigned slots, reserved;
 	uint64_t uses;
 	struct tcg_frame *frame; /* whose predicted stack follows from the entries; may be NULL */
+	unsigned votes;          /* for frame->direct_delta, as long as it is right most often */
 	unsigned group_count;
 	uint32_t huge[MAX_HUGE]; /* linear address >> 30 of pages of 1 GiB */
 	unsigned huge_count;
@@ -168,6 +170,7 @@ void
 shadow_attach(struct shadow *s, struct tcg_frame *f)
 {
 	s->frame = f;
+	f->direct_delta = TCG_NO_DELTA;
 	tcg_forget_stack(f);
 }
 
@@ -507,6 +510,25 @@ note_large(struct shadow *s, struct view *v, uint64_t index, uint64_t bytes)
 	s->huge[s->huge_count++] = index >> 18;
 }
 
+/*
+ * The delta that large pages have most often: that of a kernel's mapping of all memory.  (The last 2 GiB are where it keeps
+ * its own code and data.)
+ */
+static void
+vote(struct shadow *s, uint64_t linear, uint64_t delta)
+{
+	if (!s->frame || linear >= -2 * GiB)
+		return;
+	if (delta == s->frame->direct_delta) {
+		s->votes += s->votes < MAX_VOTES;
+	} else if (s->votes) {
+		s->votes--;
+	} else {
+		s->frame->direct_delta = delta;
+		s->votes = 1;
+	}
+}
+
 void
 shadow_fill(struct shadow *s, unsigned view, uint64_t linear, const uint8_t *host, uint64_t phys, unsigned rights,
 	const struct shadow_page *page, const struct tcg *t)
@@ -521,8 +543,10 @@ shadow_fill(struct shadow *s, unsigned view, uint64_t linear, const uint8_t *hos
 		return;
 	make_room(s, v, fills, index >> 9);
 	make_node_room(s, v, fills, index >> 9);
-	if (page->bytes > 4 * KiB)
+	if (page->bytes > 4 * KiB) {
 		note_large(s, v, index, page->bytes);
+		vote(s, linear, delta);
+	}
 	is_new = !v->table[index];
 	if (!is_new && v->table[index] != delta)
 		forget_stack(s);

@@ -137,6 +137,7 @@ trans_begin(struct cpu *c, const struct tcg_key *key, struct ir *ir)
 	t.one = (mode & (MODE_TF | MODE_ONE)) != 0;
 	ir->mode64 = t.dm.code == 8;
 	ir->slow_mem = (mode & MODE_SLOW_MEM) != 0;
+	ir->direct = t.dm.code == 8 && (mode & MODE_CPL) == 0;
 	ir->native_sse = !(mode & MODE_SSE_SLOW);
 	ir->native_x87 = !(mode & MODE_X87_SLOW);
 	return t;

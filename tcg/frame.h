@@ -56,6 +56,7 @@ struct tcg_frame {
 	uint32_t *exec;           /* exec table of the current view */
 	uint64_t stack_page;      /* a page of the guest's stack that may be read and written in this view ... */
 	uint64_t stack_delta;     /* ... and its host - guest */
+	uint64_t direct_delta;    /* the host - guest that most accesses of a kernel will have: a guess, never that of no page */
 	struct tcg_jump *jumps;   /* jump cache of the current mode */
 	struct tcg_seg seg[6];
 	uint32_t mxcsr, host_mxcsr;
@@ -71,13 +72,13 @@ struct tcg_frame {
 
 /* No stack is predicted: a page that no canonical address is in, and a delta that makes every address non-canonical. */
 #define TCG_NO_STACK_PAGE (1ull << 63)
-#define TCG_NO_STACK_DELTA (1ull << 62)
+#define TCG_NO_DELTA (1ull << 62)
 
 /* To be called when an entry of the current view changes or goes, or another view becomes current; by any thread. */
 static inline void
 tcg_forget_stack(struct tcg_frame *f)
 {
-	__atomic_store_n(&f->stack_delta, TCG_NO_STACK_DELTA, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&f->stack_delta, TCG_NO_DELTA, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&f->stack_page, TCG_NO_STACK_PAGE, __ATOMIC_SEQ_CST);
 }
 

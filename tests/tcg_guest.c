@@ -268,6 +268,7 @@ guest_new(enum tcg_accel accel)
 	g->f.flags = flags_from_eflags(0);
 	g->f.df = 1;
 	tcg_forget_stack(&g->f);
+	g->f.direct_delta = TCG_NO_DELTA;
 	return g;
 }
 

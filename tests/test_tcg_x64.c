@@ -495,6 +495,7 @@ make_block(struct maker *m)
 
 	ir_reset(&m->ir, RIP, 0, true);
 	m->ir.slow_mem = chance(m, 5);
+	m->ir.direct = chance(m, 50);
 	m->undefined = 0;
 	while (operations-- > 0 && ir_has_room(&m->ir) && m->ir.guests + 8 < IR_MAX_GUEST) {
 		unsigned op = below(m, IR_cmpxchg8b + 2);
@@ -520,6 +521,7 @@ START_TEST(native_is_as_interpreted)
 		make_block(m);
 		random_state(m, native);
 		native->f.gpr[RSP] = stack_pointer(m);
+		native->f.direct_delta = chance(m, 70) ? (uint64_t)(uintptr_t)native->memory - GUEST_MEMORY : TCG_NO_DELTA;
 		compare(m, native, interp);
 	}
 	guest_free(native);

@@ -10,7 +10,7 @@
  * `cmp al, 81h; sahf` back.  g->flags says where they are valid.  Between blocks and at every call they are in rax.
  *
  * A memory access compares nothing but the shadow's entry with 0; the delta is added by the access itself (those through rSP
- * are predicted: stack.c).  What doesn't pass (a miss, MMIO, code, a page crossing) calls the slow thunk, which has the interpreter execute this one operation.
+ * are predicted, stack.c, and in a kernel those to its mapping of all memory, look_up_direct).  What doesn't pass (a miss, MMIO, code, a page crossing) calls the slow thunk, which has the interpreter execute this one operation.
  */
 #ifndef TCG_X64_GEN_H
 #define TCG_X64_GEN_H
@@ -29,6 +29,8 @@ struct stub {
 	struct tcg_site *site;
 	uint8_t *unaligned;  /* the jump of a misaligned access, or NULL */
 	uint8_t *back;       /* where it goes on when it stays in its page (writable view) */
+	uint8_t *other_delta; /* the jump of an access whose page hasn't the predicted delta, or NULL */
+	uint8_t *direct_back; /* where it goes on once it has the page's own */
 	uint8_t addr, free, size;
 	bool flags_in_frame; /* rax was used: flags come from the frame */
 	bool flags_in_host;  /* rax doesn't hold them yet */

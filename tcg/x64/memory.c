@@ -128,9 +128,9 @@ alignment(struct gen *g, const struct ir_insn *i, struct stub *s, unsigned addr,
 	s->from[s->count++] = jump(&g->a, 7); /* ja */
 }
 
-/* S2 = index of the page, from the address that is in it already. */
+/* S2 = index of the page's entry, from the address that is in it already. */
 static void
-look_up(struct gen *g, const struct ir_insn *i, struct stub *s)
+page_index(struct gen *g, const struct ir_insn *i)
 {
 	shift_imm(&g->a, 8, 4, S2, 16);
 	shift_imm(&g->a, 8, 5, S2, 28);
@@ -138,9 +138,30 @@ look_up(struct gen *g, const struct ir_insn *i, struct stub *s)
 		op_rm(&g->a, 0, 8, 0x0fba, ASM_EXT | 5, rm_reg(S2)); /* bts: the write table stands 2^36 entries on */
 		put8(&g->a, SHADOW_BITS);
 	}
+}
+
+/* S2 = the page's delta. */
+static void
+look_up(struct gen *g, const struct ir_insn *i, struct stub *s)
+{
+	page_index(g, i);
 	mov_load(&g->a, 8, S2, rm_sib(TABLE, S2, 3, 0));
 	op_rm(&g->a, 0, 8, 0x85, S2, rm_reg(S2));
 	s->from[s->count++] = jump(&g->a, 4);
+}
+
+/*
+ * The same where most pages have one delta: the entry is compared with it, and the access uses it without waiting for the entry.
+ * S2 = index; S1 is free, and then the delta.
+ */
+static void
+look_up_direct(struct gen *g, const struct ir_insn *i, struct stub *s)
+{
+	page_index(g, i);
+	mov_load(&g->a, 8, S1, FRAME(direct_delta));
+	op_rm(&g->a, 0, 8, 0x3b, S1, rm_sib(TABLE, S2, 3, 0));
+	s->other_delta = jump(&g->a, 5);
+	s->direct_back = g->a.p;
 }
 
 struct rm
@@ -163,6 +184,10 @@ memory_operand(struct gen *g, const struct ir_insn *i, unsigned size)
 	if (simple) {
 		lea(&g->a, 8, S2, rm_at(host_of[m->base], (int32_t)m->disp));
 		alignment(g, i, s, S2, S1, size);
+		if (g->ir->direct) {
+			look_up_direct(g, i, s);
+			return rm_sib(host_of[m->base], S1, 0, (int32_t)m->disp);
+		}
 		look_up(g, i, s);
 		return rm_sib(host_of[m->base], S2, 0, (int32_t)m->disp);
 	}
@@ -214,6 +239,13 @@ emit_stubs(struct gen *g)
 	for (unsigned n = 0; n < g->stubs; n++) {
 		struct stub *s = &g->stub[n];
 
+		if (s->other_delta != NULL) {
+			here(&g->a, s->other_delta);
+			mov_load(&g->a, 8, S1, rm_sib(TABLE, S2, 3, 0));
+			op_rm(&g->a, 0, 8, 0x85, S1, rm_reg(S1));
+			jump_to(&g->a, 5, s->direct_back + g->a.to_rx);
+			s->from[s->count++] = jump(&g->a, CC_JMP);
+		}
 		if (s->unaligned != NULL) {
 			here(&g->a, s->unaligned);
 			mov_rr(&g->a, 4, s->free, s->addr);

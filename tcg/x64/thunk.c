@@ -263,7 +263,7 @@ make_stack_fill(struct assembler *a)
 	put8(a, 0xc3);
 	for (unsigned n = 0; n < 4; n++)
 		here(a, fail[n]);
-	mov_imm(a, S1, TCG_NO_STACK_DELTA);
+	mov_imm(a, S1, TCG_NO_DELTA);
 	mov_store(a, 8, delta, S1);
 	mov_imm(a, S1, TCG_NO_STACK_PAGE);
 	mov_store(a, 8, page, S1);
