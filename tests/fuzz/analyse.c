@@ -20,6 +20,12 @@ insn_name(const struct insn *i)
 	return i->vec != NULL ? i->vec->name : i->row != NULL ? i->row->name : "undefined";
 }
 
+static bool
+is_named(const struct insn *i, const char *name)
+{
+	return strcmp(insn_name(i), name) == 0;
+}
+
 /* ---- what is left out ---- */
 
 static const struct { const char *name, *why; } excluded[] = {
@@ -48,6 +54,8 @@ static const struct { const char *name, *why; } excluded[] = {
 	{ "FAR_JMP_MEM", "leaves 64-bit code" },
 	{ "FAR_CALL_MEM", "leaves 64-bit code" },
 	{ "FAR_RET", "leaves 64-bit code" },
+	{ "FAR_JMP", "leaves the code segment" },
+	{ "FAR_CALL", "leaves the code segment" },
 	{ "IRET", "leaves 64-bit code" },
 	{ "INT", "some vectors call the host's kernel" },
 	{ "XSAVE", "the host has more state" },
@@ -71,7 +79,12 @@ static const struct { const char *name, *why; } excluded[] = {
 /* Results that processors may differ in. */
 static const struct { const char *name; uint8_t loose; const char *why; } loose_results[] = {
 	{ "CMPS", LOOSE_ADDRESS, "either operand may be read first" },
-	{ "FXRSTOR", LOOSE_ADDRESS, "many bytes are read in an order of the processor's own" },
+	{ "BOUND", LOOSE_ADDRESS, "either bound may be read first" },
+	{ "PUSHA", LOOSE_ADDRESS | LOOSE_STACK, "eight stores in an order of the processor's own" },
+	{ "POPA", LOOSE_FAULT, "some registers may have been loaded when a later one's load faults" },
+	{ "ARPL_MOVSXD", LOOSE_FAULT, "what doesn't change may or may not be written" },
+	{ "LDMXCSR", LOOSE_FAULT, "bit 17 of MXCSR is AMD's own" },
+	{ "FXRSTOR", LOOSE_FAULT, "bit 17 of MXCSR is AMD's own; many bytes are read in an order of the processor's own" },
 	{ "FLDENV", LOOSE_ADDRESS, "many bytes are read in an order of the processor's own" },
 	{ "FRSTOR", LOOSE_ADDRESS, "many bytes are read in an order of the processor's own" },
 	{ "maskmovq", LOOSE_FAULT, "bytes that the mask leaves out may be looked at" },
@@ -84,6 +97,10 @@ loose_of(const struct insn *i)
 {
 	/* An address whose offset isn't canonical, but with the segment's base is. */
 	unsigned loose = i->seg == SEG_GS ? LOOSE_ADDRESS : 0;
+
+	/* What may be misaligned otherwise may or may not be checked with EFLAGS.AC. */
+	if (i->vec != NULL)
+		loose |= LOOSE_ALIGNMENT;
 
 	for (unsigned n = 0; n < ARRAY_SIZE(loose_results); n++)
 		if (strcmp(loose_results[n].name, insn_name(i)) == 0)
@@ -151,11 +168,16 @@ is_vendors_own(const struct insn *i)
 	/* Near branches in 64-bit code: AMD's cut RIP to 16 bits. */
 	if (i->opsize_prefix && i->flags & ROW_F64 && i->vec == NULL)
 		return true;
+	/* Shifts of 16-bit pairs by more than 16, and BSWAP of 16 bits, have no defined result. */
+	if (i->map == MAP_0F && i->width == 2 && (is_named(i, "SHLD") || is_named(i, "SHRD")) && (i->opnd[2] == O_CL || (i->imm & 31) > 16))
+		return true;
+	if (i->width == 2 && is_named(i, "BSWAP"))
+		return true;
+	/* MOVSXD of 16 bits: the source has 16 bits on Intel's. */
+	if (i->opsize_prefix && is_named(i, "ARPL_MOVSXD") && i->width == 2)
+		return true;
 	/* LOOPE and LOOPNE: on AMD's, F2 and F3 say which of them it is. */
 	if (i->map == MAP_1 && (i->opcode == 0xe0 || i->opcode == 0xe1) && i->rep != 0)
-		return true;
-	/* UD0: only Intel's have a ModRM byte behind it, which may stand on another page. */
-	if (i->map == MAP_0F && i->opcode == 0xff)
 		return true;
 	/* PREFETCHW's register form: AMD's raise #UD. */
 	return i->map == MAP_0F && i->opcode == 0x0d && i->mod == 3;
@@ -202,6 +224,10 @@ static const struct flag_rule {
 	{ "BTC", AF | OF | PF | SF, CF, 0 },
 	/* Scans: ZF alone; with F3 they are TZCNT and LZCNT, which define CF too. */
 	{ "BSF", ALL & ~ZF, ZF, 0 }, { "BSR", ALL & ~ZF, ZF, 0 },
+	/* Decimal arithmetic. */
+	{ "DAA", OF, ALL & ~OF, AF | CF }, { "DAS", OF, ALL & ~OF, AF | CF }, { "AAA", OF | SF | ZF | PF, AF | CF, AF },
+	{ "AAS", OF | SF | ZF | PF, AF | CF, AF }, { "AAM", OF | AF | CF, SF | ZF | PF, 0 }, { "AAD", OF | AF | CF, SF | ZF | PF, 0 },
+	{ "SALC", 0, 0, CF }, { "INTO", 0, 0, OF },
 	{ "CLC", 0, CF, 0 }, { "STC", 0, CF, 0 }, { "CMC", 0, 0, CF }, { "LAHF", 0, 0, ALL & ~OF }, { "SAHF", 0, ALL & ~OF, 0 },
 	{ "PUSHF", 0, 0, ALL }, { "POPF", 0, ALL, 0 }, { "LOOPE", 0, 0, ZF }, { "LOOPNE", 0, 0, ZF },
 };
@@ -279,10 +305,16 @@ lands_on_instructions(const struct snippet *s)
 	return true;
 }
 
+/* The instruction in BYTES, were it AT in the snippet. */
+enum decode_result
+snippet_decode(const struct snippet *s, struct insn *i, const uint8_t *bytes, unsigned avail, unsigned at)
+{
+	return decode(i, bytes, avail, FUZZ_CODE + s->at + at, (struct decode_mode){ .code = s->code32 ? 4 : 8, .flat = true });
+}
+
 bool
 snippet_analyse(struct snippet *s)
 {
-	struct decode_mode mode = { .code = 8 };
 	unsigned undefined = 0;
 
 	s->insns = s->branches = 0;
@@ -291,7 +323,7 @@ snippet_analyse(struct snippet *s)
 		return false;
 	for (unsigned at = 0; at < s->len && s->insns < SNIPPET_INSNS;) {
 		struct insn i;
-		enum decode_result result = decode(&i, s->code + at, s->len - at, FUZZ_CODE + s->at + at, mode);
+		enum decode_result result = snippet_decode(s, &i, s->code + at, s->len - at, at);
 
 		/* The end of the code stands behind its last byte. */
 		if (result == DECODE_MORE || !is_allowed(&i, result))

@@ -319,8 +319,9 @@ main(int argc, char **argv)
 	run_random(f, count);
 	if (f->verbose)
 		generator_print_missing(f->generator, stdout);
-	printf("%lu executions, %u of %u templates, %lu ended by a fault, %lu without an end, %lu lost, %lu unexplained\n", f->executions,
-		generator_covered(f->generator), generator_templates(f->generator), f->faults, f->timeouts, f->lost, f->unexplained);
+	printf("%lu executions, %u templates, %lu unexplained\n", f->executions, generator_covered(f->generator), f->unexplained);
+	printf("of %u templates; %lu executions ended by a fault, %lu did not end, %lu were lost\n", generator_templates(f->generator),
+		f->faults, f->timeouts, f->lost);
 	good &= f->unexplained == 0;
 	for (unsigned n = 0; n < GUEST_KINDS; n++)
 		guest_free(f->guest[n]);

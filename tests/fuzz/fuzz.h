@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The differential tester of instructions: the host's processor says what a snippet of 64-bit user code does, and every way that
+ * The differential tester of instructions: the host's processor says what a snippet of user code does, and every way that
  * translated code can be run has to do the same.
  *
  * A snippet is code, initial registers and the seed of its data.  It runs at the same linear addresses everywhere: two pages of
@@ -16,10 +16,13 @@
 
 #define FUZZ_CODE 0x10000000ull
 #define FUZZ_EXIT 0x10010000ull
+#define FUZZ_EXIT32 (FUZZ_EXIT + 0x40)
 #define FUZZ_DATA 0x20000000ull
 #define FUZZ_GS_BASE (FUZZ_DATA + 0x810)
 
 enum { FUZZ_PAGE = 4096, CODE_PAGES = 2, DATA_PAGES = 3, DATA_BYTES = DATA_PAGES * FUZZ_PAGE, CODE_BYTES = CODE_PAGES * FUZZ_PAGE };
+/* The selectors of Linux. */
+enum { USER_CS32 = 0x23, USER_SS = 0x2b, USER_CS = 0x33 };
 enum { SNIPPET_BYTES = 1024, SNIPPET_INSNS = 160, JUMP_BYTES = 5, CODE_FILL = 0xcc };
 
 /* Offsets in an FXSAVE image. */
@@ -32,13 +35,14 @@ struct registers {
 	_Alignas(16) uint8_t fx[FX_BYTES];
 };
 
-/* What the processors may differ in when an instruction faults: which address, whether it does, what is below the stack. */
-enum { LOOSE_ADDRESS = 1, LOOSE_FAULT = 2, LOOSE_STACK = 4 };
+/* What processors may differ in when an instruction faults: which address, whether it does, what is below the stack, #AC. */
+enum { LOOSE_ADDRESS = 1, LOOSE_FAULT = 2, LOOSE_STACK = 4, LOOSE_ALIGNMENT = 8 };
 
 struct snippet {
 	uint8_t code[SNIPPET_BYTES];
 	unsigned len;
 	unsigned at; /* where the code begins in its pages */
+	bool code32; /* compatibility mode, with flat segments */
 	uint64_t data_seed;
 	struct registers start;
 	/* What snippet_analyse() finds out: */
@@ -110,6 +114,7 @@ bool snippet_analyse(struct snippet *s);
 /* Names that are never generated, and why; NULL: none of them. */
 const char *excluded_reason(const char *name);
 const char *insn_name(const struct insn *i);
+enum decode_result snippet_decode(const struct snippet *s, struct insn *i, const uint8_t *bytes, unsigned avail, unsigned at);
 /* Flags that I reads; U, those undefined before it, becomes those undefined after it. */
 unsigned flags_read(const struct insn *i);
 unsigned flags_undefined(const struct insn *i, unsigned undefined);

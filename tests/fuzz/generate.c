@@ -31,6 +31,7 @@ struct template {
 	int8_t digit, rm;   /* fixed parts of ModRM, or -1 */
 	uint8_t forms;      /* FORM_ bits; 0: no ModRM */
 	bool prefix_fixed;
+	bool not64, only64;
 	enum class class;
 	uint64_t covered;
 };
@@ -82,7 +83,7 @@ class_of(const char *name, unsigned opcode, unsigned map)
 {
 	if (in_words(" JCC JMP CALL RET LOOP LOOPE LOOPNE JCXZ CALL_IND JMP_IND ", name))
 		return CLASS_CONTROL;
-	if (in_words(" CLI STI HLT IN OUT INS OUTS LGDT LIDT LLDT LTR LMSW CLTS MOV_FROM_CR MOV_TO_CR MOV_FROM_DR MOV_TO_DR INVLPG WBINVD "
+	if (in_words(" BOUND INTO CLI STI HLT IN OUT INS OUTS LGDT LIDT LLDT LTR LMSW CLTS MOV_FROM_CR MOV_TO_CR MOV_FROM_DR MOV_TO_DR INVLPG WBINVD "
 		"RDMSR WRMSR SWAPGS SYSRET SYSEXIT UNDEFINED INT3 INT1 MOV_TO_SEG POPF STD LDMXCSR FLDCW FLDENV FRSTOR FXRSTOR ", name))
 		return CLASS_FAULT;
 	return map == MAP_1 && opcode >= 0xd8 && opcode <= 0xdf ? CLASS_X87 : CLASS_INTEGER;
@@ -107,8 +108,10 @@ expand(struct generator *g, const struct row *row, struct template t)
 	if ((row->flags & ROW_MODRM) && t.forms == 0)
 		t.forms = FORM_MEM | FORM_REG;
 	if (row->group == 0) {
-		if (row->gen == NULL || t.flags & ROW_I64)
+		if (row->gen == NULL)
 			return;
+		t.not64 = t.flags & ROW_I64;
+		t.only64 = t.flags & ROW_O64;
 		t.name = row->name;
 		t.row = row;
 		t.class = class_of(row->name, t.opcode, t.map);
@@ -274,7 +277,7 @@ put_rex(struct build *b, const struct template *t, uint8_t *to)
 {
 	unsigned wide = t->vec == NULL ? 45 : t->vec->flags & VEC_WIDE ? 50 : 8;
 
-	if (random_percent(b->r, 35))
+	if (b->s->code32 || random_percent(b->r, 35))
 		return 0;
 	*to = 0x40 | (random_percent(b->r, wide) ? REX_W : 0) | random_below(b->r, 8);
 	return 1;
@@ -388,7 +391,7 @@ static unsigned
 encode(struct build *b, const struct template *t, uint8_t *bytes)
 {
 	bool memory = t->forms == FORM_MEM || (t->forms == (FORM_MEM | FORM_REG) && random_percent(b->r, 50)), relative = false;
-	bool gs = memory && random_percent(b->r, 4);
+	bool gs = memory && !b->s->code32 && random_percent(b->r, 4);
 	unsigned n = put_prefixes(b, t, memory, gs, bytes), rex_at = n, has_rex = put_rex(b, t, bytes + n), modrm_at;
 	uint8_t *rex = has_rex ? bytes + rex_at : NULL;
 	uint64_t rip = FUZZ_CODE + b->s->at + b->s->len;
@@ -422,13 +425,13 @@ encode(struct build *b, const struct template *t, uint8_t *bytes)
 	}
 	for (unsigned k = 0; k < 9; k++)
 		bytes[n + k] = (uint8_t)(random_value(b->r) >> (k & 1 ? 0 : 8));
-	if (decode(&i, bytes, 15, rip, (struct decode_mode){ .code = 8 }) != DECODE_OK || i.row != t->row || i.vec != t->vec)
+	if (snippet_decode(b->s, &i, bytes, 15, b->s->len) != DECODE_OK || i.row != t->row || i.vec != t->vec)
 		return 0;
 	patch_immediate(b, t, &i, bytes);
 	if (relative) {
 		uint64_t to = FUZZ_DATA + 0x400 + random_below(b->r, 0x2400);
 
-		put32(bytes + modrm_at + 1, (uint32_t)((needs_alignment(t) ? to & ~15ull : to) - (rip + i.len)));
+		put32(bytes + modrm_at + 1, (uint32_t)((needs_alignment(t) ? to & ~15ull : to) - (b->s->code32 ? 0 : rip + i.len)));
 	}
 	return i.len;
 }
@@ -470,7 +473,7 @@ define_flags(struct build *b)
 	uint8_t cmp[3] = { 0x48 | random_below(b->r, 2) | random_below(b->r, 2) << 2, 0x39, (uint8_t)(0xc0 | random_below(b->r, 64)) };
 
 	if (b->undefined != 0)
-		append(b, cmp, 3);
+		append(b, cmp + (b->s->code32 ? 1 : 0), b->s->code32 ? 2 : 3);
 	b->undefined = 0;
 }
 
@@ -485,7 +488,7 @@ prepare_division(struct build *b, const struct insn *i)
 	else if (strcmp(insn_name(i), "DIV") == 0)
 		append(b, "\xba\x00\x00\x00\x00", 5); /* mov edx, 0 */
 	else
-		append(b, "\x48\x99", 2); /* cqo */
+		append(b, b->s->code32 ? "\x99" : "\x48\x99", b->s->code32 ? 1 : 2); /* cdq, cqo */
 }
 
 static bool
@@ -505,11 +508,13 @@ append_template(struct build *b, unsigned number)
 	unsigned len = 0;
 	struct insn i;
 
+	if (b->s->code32 ? t->only64 : t->not64)
+		return false;
 	for (unsigned n = 0; n < TRIES && len == 0; n++)
 		len = encode(b, t, bytes);
 	if (len == 0 || room(b->s) == 0)
 		return false;
-	decode(&i, bytes, len, FUZZ_CODE + b->s->at + b->s->len, (struct decode_mode){ .code = 8 });
+	snippet_decode(b->s, &i, bytes, len, b->s->len);
 	/* What repeats would count on after it; what jumps would leave. */
 	if (b->strict >> RCX & 1 && ((is_string(t) && i.rep != 0) || strncmp(t->name, "pcmp", 4) == 0))
 		return false;
@@ -664,11 +669,13 @@ data_address(struct build *b)
 {
 	uint64_t at;
 
+	if (b->s->code32 && b->edge && random_percent(b->r, 8))
+		return (uint32_t)(random_below(b->r, 33) - 16);
 	if (!b->edge) {
 		at = FUZZ_DATA + 0x700 + random_below(b->r, 0x1600);
 		return random_percent(b->r, 75) ? at & ~15ull : at;
 	}
-	if (random_percent(b->r, 8))
+	if (!b->s->code32 && random_percent(b->r, 8))
 		return (random_percent(b->r, 50) ? 1ull << 47 : 0xffff800000000000ull) + random_below(b->r, 33) - 16;
 	at = FUZZ_DATA + random_below(b->r, DATA_PAGES + 2) * FUZZ_PAGE;
 	return at + (random_percent(b->r, 50) ? random_below(b->r, 65) - 32 : (random_below(b->r, 5) - 2) * 16);
@@ -705,6 +712,8 @@ start_registers(struct build *b)
 	if (random_percent(b->r, 70))
 		r->gpr[RCX] = random_below(b->r, random_percent(b->r, 80) ? 12 : 300);
 	r->gpr[RSP] = b->edge && random_percent(b->r, 50) ? data_address(b) : FUZZ_DATA + 0xa00 + random_below(b->r, 0x100) * 16;
+	for (unsigned n = 0; n < 16 && b->s->code32; n++)
+		r->gpr[n] = n < 8 ? (uint32_t)r->gpr[n] : 0;
 	r->flags = 0x202 | (random_next(b->r) & 0x8d5) | (random_percent(b->r, 10) ? 0x400 : 0) |
 		(random_percent(b->r, 3) ? 0x40000 : 0);
 }
@@ -783,7 +792,7 @@ raw(struct build *b)
 			bytes[0] = "\x66\x67\xf2\xf3\xf0\x48\x4f\x65\x0f\x0f\x0f\x0f\x66\x40\x41\x26"[bytes[0] & 15];
 		if (random_percent(b->r, 30))
 			bytes[1] = "\x66\x0f\xf2\xf3\xf0\x48\x4f\x0f"[bytes[1] & 7];
-		decode(&i, bytes, 15, FUZZ_CODE + s->at + s->len, (struct decode_mode){ .code = 8 });
+		snippet_decode(s, &i, bytes, 15, s->len);
 		append(b, bytes, i.len);
 	}
 }
@@ -798,6 +807,7 @@ generate(struct generator *g, struct snippet *s, struct made *made)
 
 		s->len = s->insns = made->count = 0;
 		s->at = place(&b);
+		s->code32 = random_percent(b.r, 25);
 		s->data_seed = random_next(b.r) & 0xff;
 		b.edge = dice >= 80 && dice < 90;
 		reserve_registers(&b);

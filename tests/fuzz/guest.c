@@ -23,7 +23,7 @@ enum { PML4 = 1, PDPT_LOW, PD_LOW, PT_CODE, PT_DATA, PDPT_HIGH, PD_HIGH, GDT, ID
 	FRAME_CONSTANTS = 25 };
 enum { PRESENT = 1, WRITABLE = 2, USER = 4, LARGE = 0x80 };
 #define NO_EXECUTE (1ull << 63)
-enum { KERNEL_CS = 0x10, TSS_SELECTOR = 0x40, USER_SS = 0x2b, USER_CS = 0x33, GDT_LIMIT = 0x7f, STUB_BYTES = 4, TSS_BYTES = 0x68, IRET_STUB = 256 * STUB_BYTES,
+enum { KERNEL_CS = 0x10, TSS_SELECTOR = 0x40, GDT_LIMIT = 0x7f, STUB_BYTES = 4, TSS_BYTES = 0x68, IRET_STUB = 256 * STUB_BYTES,
 	ENTRY_FRAME = STACK * FUZZ_PAGE + 0x400 };
 
 static const uint8_t code_frames[CODE_PAGES] = { 20, 27 }, data_frames[DATA_PAGES] = { 33, 30, 37 };
@@ -121,6 +121,7 @@ make_code(struct guest *g)
 		memcpy(g->ram + STUBS * FUZZ_PAGE + n * STUB_BYTES, (uint8_t[]){ 0xe6, n, 0xeb, 0xfe }, STUB_BYTES);
 	memcpy(g->ram + STUBS * FUZZ_PAGE + IRET_STUB, "\x48\xcf", 2);
 	memcpy(g->ram + FRAME_EXIT * FUZZ_PAGE, (uint8_t[]){ 0xcd, VECTOR_EXIT }, 2);
+	memcpy(g->ram + FRAME_EXIT * FUZZ_PAGE + FUZZ_EXIT32 - FUZZ_EXIT, (uint8_t[]){ 0xcd, VECTOR_EXIT }, 2);
 	fill_constants(g->ram + FRAME_CONSTANTS * FUZZ_PAGE);
 }
 
@@ -266,7 +267,7 @@ load_code(struct guest *g, const struct snippet *s)
 {
 	uint8_t code[SNIPPET_BYTES + JUMP_BYTES];
 	unsigned len = s->len + JUMP_BYTES;
-	int32_t far = (int32_t)(FUZZ_EXIT - (FUZZ_CODE + s->at + len));
+	int32_t far = (int32_t)((s->code32 ? FUZZ_EXIT32 : FUZZ_EXIT) - (FUZZ_CODE + s->at + len));
 
 	memcpy(code, s->code, s->len);
 	code[s->len] = 0xe9;
@@ -288,7 +289,9 @@ static void
 load_state(struct guest *g, const struct snippet *s)
 {
 	struct cpu *c = g->cpu;
-	uint64_t frame[5] = { FUZZ_CODE + s->at, USER_CS, s->start.flags, s->start.gpr[4], USER_SS };
+	uint64_t frame[5] = { FUZZ_CODE + s->at, s->code32 ? USER_CS32 : USER_CS, s->start.flags, s->start.gpr[4], USER_SS };
+	struct segment flat = { .selector = USER_SS, .limit = ~0u,
+		.flags = SF_P | 3 << SF_DPL_SHIFT | SF_S | SF_WRITE | SF_ACCESSED | SF_DB | SF_G };
 	uint32_t mxcsr;
 
 	memcpy(g->ram + ENTRY_FRAME, frame, sizeof(frame));
@@ -303,8 +306,8 @@ load_state(struct guest *g, const struct snippet *s)
 	c->f.mxcsr = mxcsr;
 	c->cr2 = 0;
 	for (unsigned n = 0; n < 4; n++)
-		if (n != SEG_CS && c->seg[n].selector != 0) {
-			c->seg[n] = (struct segment){ .flags = 0 };
+		if (n != SEG_CS && n != SEG_SS) {
+			c->seg[n] = s->code32 ? flat : (struct segment){ .flags = 0 };
 			cpu_segment_changed(c, n);
 		}
 	cpu_set_eflags(c, 2);

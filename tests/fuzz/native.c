@@ -30,7 +30,7 @@ enum { TICK_US = 2000, ALT_STACK = 65536, UNABLE = 77 };
 struct native {
 	uint64_t gpr[16];
 	uint64_t flags, rip, host_sp;
-	uint64_t pad;
+	uint32_t cs, ds;
 	_Alignas(16) uint8_t fx[FX_BYTES];
 };
 
@@ -51,7 +51,8 @@ __asm__(".text\n"
 	"	lea native_state(%rip), %rax\n"
 	"	mov %rsp, 144(%rax)\n"
 	"	fxrstor64 160(%rax)\n"
-	"	mov %ss, %ecx\n	push %rcx\n	push 32(%rax)\n	push 128(%rax)\n	mov %cs, %ecx\n	push %rcx\n	push 136(%rax)\n"
+	"	mov %ss, %ecx\n	push %rcx\n	push 32(%rax)\n	push 128(%rax)\n	mov 152(%rax), %ecx\n	push %rcx\n	push 136(%rax)\n"
+	"	mov 156(%rax), %ecx\n	mov %ecx, %ds\n	mov %ecx, %es\n"
 	"	mov 8(%rax), %rcx\n	mov 16(%rax), %rdx\n	mov 24(%rax), %rbx\n	mov 40(%rax), %rbp\n"
 	"	mov 48(%rax), %rsi\n	mov 56(%rax), %rdi\n	mov 64(%rax), %r8\n	mov 72(%rax), %r9\n"
 	"	mov 80(%rax), %r10\n	mov 88(%rax), %r11\n	mov 96(%rax), %r12\n	mov 104(%rax), %r13\n"
@@ -161,6 +162,10 @@ make_exit(void)
 	memcpy(p + 10, "\x48\xb8", 2);
 	memcpy(p + 12, &(uint64_t){ (uint64_t)(uintptr_t)native_exit }, 8);
 	memcpy(p + 20, "\xff\xe0", 2);
+	/* jmp far, back to 64-bit code */
+	p[FUZZ_EXIT32 - FUZZ_EXIT] = 0xea;
+	memcpy(p + FUZZ_EXIT32 - FUZZ_EXIT + 1, &(uint32_t){ FUZZ_EXIT }, 4);
+	memcpy(p + FUZZ_EXIT32 - FUZZ_EXIT + 5, &(uint16_t){ USER_CS }, 2);
 	return mprotect(p, FUZZ_PAGE, PROT_READ | PROT_EXEC) == 0;
 }
 
@@ -196,7 +201,7 @@ run(const struct snippet *s, const uint8_t *data, struct outcome *o)
 {
 	unsigned room = CODE_BYTES - s->at, jump = s->at + s->len;
 	uint8_t code[SNIPPET_BYTES + JUMP_BYTES];
-	int32_t far = (int32_t)(FUZZ_EXIT - (FUZZ_CODE + jump + JUMP_BYTES));
+	int32_t far = (int32_t)((s->code32 ? FUZZ_EXIT32 : FUZZ_EXIT) - (FUZZ_CODE + jump + JUMP_BYTES));
 
 	memcpy(code, s->code, s->len);
 	code[s->len] = 0xe9;
@@ -207,6 +212,8 @@ run(const struct snippet *s, const uint8_t *data, struct outcome *o)
 	memcpy(native_state.gpr, s->start.gpr, sizeof(native_state.gpr));
 	memcpy(native_state.fx, s->start.fx, FX_BYTES);
 	native_state.flags = s->start.flags;
+	native_state.cs = s->code32 ? USER_CS32 : USER_CS;
+	native_state.ds = s->code32 ? USER_SS : 0;
 	native_state.rip = FUZZ_CODE + s->at;
 	result = o;
 	ticks = 0;

@@ -2,6 +2,7 @@
 /*
  * A snippet as text: lines of a word and its value in hexadecimal digits.
  *
+ *     bits 32                if it isn't 64-bit code
  *     code 48 01 c8          the bytes
  *     at 1f0                 where they stand in the code's pages
  *     data 7                 the seed of the data
@@ -40,7 +41,7 @@ snippet_print(const struct snippet *s, FILE *to)
 {
 	const uint8_t *fx = s->start.fx;
 
-	fprintf(to, "code");
+	fprintf(to, "%scode", s->code32 ? "bits 32\n" : "");
 	for (unsigned n = 0; n < s->len; n++)
 		fprintf(to, " %02x", s->code[n]);
 	fprintf(to, "\nat %x\ndata %" PRIx64 "\nflags %" PRIx64 "\n", s->at, s->data_seed, s->start.flags);
@@ -112,7 +113,9 @@ parse_line(struct snippet *s, const char *word, uint64_t a, uint64_t b)
 			return true;
 		}
 	}
-	if (strcmp(word, "at") == 0)
+	if (strcmp(word, "bits") == 0)
+		s->code32 = a == 0x32;
+	else if (strcmp(word, "at") == 0)
 		s->at = (unsigned)a % CODE_BYTES;
 	else if (strcmp(word, "data") == 0)
 		s->data_seed = a;
@@ -151,14 +154,14 @@ snippet_parse(struct snippet *s, FILE *from)
 
 #ifdef HAVE_CAPSTONE
 static void
-text_of(const uint8_t *bytes, unsigned len, uint64_t rip, char *text, size_t size)
+text_of(const struct snippet *s, unsigned n, uint64_t rip, char *text, size_t size)
 {
 	csh cs;
 	cs_insn *insn;
 
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK)
+	if (cs_open(CS_ARCH_X86, s->code32 ? CS_MODE_32 : CS_MODE_64, &cs) != CS_ERR_OK)
 		return;
-	if (cs_disasm(cs, bytes, len, rip, 1, &insn) == 1) {
+	if (cs_disasm(cs, s->code + s->insn_at[n], (size_t)(s->insn_at[n + 1] - s->insn_at[n]), rip, 1, &insn) == 1) {
 		snprintf(text, size, "%.24s %.120s", insn->mnemonic, insn->op_str);
 		cs_free(insn, 1);
 	}
@@ -166,11 +169,12 @@ text_of(const uint8_t *bytes, unsigned len, uint64_t rip, char *text, size_t siz
 }
 #else
 static void
-text_of(const uint8_t *bytes, unsigned len, uint64_t rip, char *text, size_t size)
+text_of(const struct snippet *s, unsigned n, uint64_t rip, char *text, size_t size)
 {
 	struct insn i;
 
-	if (decode(&i, bytes, len, rip, (struct decode_mode){ .code = 8 }) == DECODE_OK)
+	(void)rip;
+	if (snippet_decode(s, &i, s->code + s->insn_at[n], s->len - s->insn_at[n], s->insn_at[n]) == DECODE_OK)
 		snprintf(text, size, "%s", insn_name(&i));
 }
 #endif
@@ -182,7 +186,7 @@ snippet_disassemble(const struct snippet *s, FILE *to)
 		uint64_t rip = FUZZ_CODE + s->at + s->insn_at[n];
 		char text[160] = "(bad)";
 
-		text_of(s->code + s->insn_at[n], (unsigned)(s->insn_at[n + 1] - s->insn_at[n]), rip, text, sizeof(text));
+		text_of(s, n, rip, text, sizeof(text));
 		fprintf(to, "# %" PRIx64 ": %s\n", rip, text);
 	}
 }
