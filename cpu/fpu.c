@@ -102,9 +102,12 @@ do_fninit(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 uint64_t
 do_fldcw(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
-	(void)b, (void)aux;
-	wait_x87(cpu_of(f));
-	set_control(cpu_of(f), (uint16_t)a);
+	struct cpu *c = cpu_of(f);
+	unsigned seg = aux_seg(aux);
+
+	(void)b;
+	wait_x87(c);
+	set_control(c, (uint16_t)lin_load(c, seg_linear(c, seg, a, 2, false), 2, seg));
 	return 0;
 }
 

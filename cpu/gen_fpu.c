@@ -86,9 +86,10 @@ gen_FNINIT(struct trans *t)
 void
 gen_FLDCW(struct trans *t)
 {
+	/* What is pending comes before the operand is read. */
 	if (x87_off(t))
 		return;
-	gen_helper(t, &helper_fldcw, ir_none(), temp_zero_extended(t, 2, opnd(t, 0)), ir_none(), 0);
+	gen_helper(t, &helper_fldcw, ir_none(), temp_ea(t), ir_none(), 0);
 	end_next(t);
 }
 

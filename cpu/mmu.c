@@ -526,7 +526,9 @@ void
 check_slow(struct cpu *c, uint64_t linear, unsigned size, unsigned align, bool write)
 {
 	/* #GP or #SS comes first. */
-	if (in_long_mode(c) && !is_canonical(linear))
+	if (in_long_mode(c) && (!is_canonical(linear) || !is_canonical(linear + size - 1)))
+		return;
+	if (!in_mode64(c) && linear + size - 1 > 0xffffffff)
 		return;
 	if (c->cpl == 3 && c->cr0 & CR0_AM && c->eflags & EFL_AC && linear & (align - 1))
 		cpu_raise_error(c, EXC_AC, 0);
