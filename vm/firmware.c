@@ -12,6 +12,7 @@
 
 enum {
 	ROM_UNIT = 64 * 1024,
+	FLASH_UNIT = 4096,
 	ROM_MOST = 16 * 1024 * 1024,
 	ROM_LOW = 128 * 1024,
 	VGA_ROM_MOST = 64 * 1024,
@@ -105,8 +106,8 @@ shadow_flash(struct machine *m, struct err *e)
 	const char *file = m->flashes[0].config->file;
 	uint64_t size = disk_bytes(disk);
 
-	if (size < ROM_LOW || size % ROM_UNIT != 0 || size > ROM_MOST)
-		return err_set(e, "-pflash %s: %llu bytes; firmware has a multiple of 64 KiB, up to 16 MiB", file,
+	if (size < ROM_LOW || size % FLASH_UNIT != 0 || size > ROM_MOST)
+		return err_set(e, "-pflash %s: %llu bytes; firmware has a multiple of 4 KiB, 128 KiB to 16 MiB", file,
 			(unsigned long long)size);
 	m->rom_shadow = xcalloc(1, ROM_LOW);
 	int error = disk_read_sync(disk, size - ROM_LOW, m->rom_shadow, ROM_LOW);

@@ -243,6 +243,7 @@ make_isa(struct machine *m)
 	m->fw_cfg = fw_cfg_new(&m->env);
 }
 
+/* From the top of 4 GiB downwards; what lies below its last 16 MiB belongs to the interrupt controllers. */
 static bool
 make_flash(struct machine *m, struct err *e)
 {
@@ -253,6 +254,8 @@ make_flash(struct machine *m, struct err *e)
 
 		if (d->disk == NULL)
 			continue;
+		if (disk_bytes(d->disk) > 16 * MiB - (4 * GiB - end))
+			return err_set(e, "%s %s: too large; all flash together has at most 16 MiB", d->config->option, d->config->file);
 		end -= disk_bytes(d->disk);
 		if (pflash_new(&m->env, d->name, end, d->disk, e) == NULL)
 			return err_prefix(e, "%s %s: ", d->config->option, d->config->file);
