@@ -147,6 +147,7 @@ tests_test_cpu_run_LDADD = $(CPU_LIBS) $(CHECK_LIBS)
 if HOST_X64
 check_PROGRAMS += tests/fuzz/fuzz
 dist_check_SCRIPTS += tests/fuzz.sh
+TESTS += tests/fuzz.sh
 endif
 tests_fuzz_fuzz_SOURCES = tests/fuzz/fuzz.c tests/fuzz/analyse.c tests/fuzz/compare.c tests/fuzz/generate.c tests/fuzz/guest.c \
 	tests/fuzz/native.c tests/fuzz/random.c tests/fuzz/text.c tests/fuzz/fuzz.h
