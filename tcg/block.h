@@ -52,7 +52,7 @@ struct tcg_page {
 	struct tcg_page *_Atomic next;
 };
 
-enum { BLOCK_HASH = 1 << 15, PAGE_HASH = 1 << 13, SEGMENTS = 16, JUMP_CACHES = 64 };
+enum { BLOCK_HASH = 1 << 17, PAGE_HASH = 1 << 13, SEGMENTS = 16, JUMP_CACHES = 64 };
 
 /* One part of the code memory with the blocks in it: filled from below, dropped as a whole. */
 struct tcg_segment {
