@@ -31,6 +31,7 @@ run()
 	commands=$1
 	shift
 	mkfifo "$dir/in"
+	: >"$dir/err" # what the run before said isn't waited for
 	timeout -k 5 60 "$calque" -m 16 -display none -serial null -parallel none -monitor stdio \
 		-device isa-debug-exit,iobase=0x501 "$@" \
 		<"$dir/in" >"$dir/out" 2>"$dir/err" &
