@@ -451,6 +451,7 @@ look_up(struct cpu *c, const struct tcg_key *key)
 	else if (c->from.indirect && c->f.jumps != c->no_jumps) {
 		c->f.jump_misses++;
 		tcg_remember(&c->f, key->rip, block);
+	}
 	return block;
 }
 
