@@ -77,8 +77,9 @@ struct entry {
 	unsigned size;
 };
 
+/* PROBE: what a device holds is left alone, and counts as zero; the prober may have the machine's lock. */
 static void
-entry_load(struct cpu *c, struct entry *e, uint64_t phys, unsigned size)
+entry_load(struct cpu *c, struct entry *e, uint64_t phys, unsigned size, bool probe)
 {
 	struct mem_range r;
 
@@ -87,7 +88,7 @@ entry_load(struct cpu *c, struct entry *e, uint64_t phys, unsigned size)
 	e->host = phys_host(c, e->phys, &r);
 	e->ram = e->host && r.region->kind == REGION_RAM;
 	if (!e->host)
-		e->value = io_read(c, e->phys, size);
+		e->value = probe ? 0 : io_read(c, e->phys, size);
 	else if (size == 8)
 		e->value = __atomic_load_n((uint64_t *)e->host, __ATOMIC_RELAXED);
 	else
@@ -186,7 +187,7 @@ walk32(struct walker *k, struct walk *w)
 	struct cpu *c = k->c;
 	struct entry e;
 
-	entry_load(c, &e, (c->cr3 & 0xfffff000) + (k->linear >> 22 & 0x3ff) * 4, 4);
+	entry_load(c, &e, (c->cr3 & 0xfffff000) + (k->linear >> 22 & 0x3ff) * 4, 4, k->probe);
 	if (e.value & PTE_PS && c->cr4 & CR4_PSE) {
 		if (!walk_entry(k, &e, w, 0x200000))
 			return WALK_FAULT;
@@ -198,7 +199,7 @@ walk32(struct walker *k, struct walk *w)
 		return WALK_FAULT;
 	if (!k->probe && !entry_set(c, &e, PTE_A))
 		return WALK_AGAIN;
-	entry_load(c, &e, (e.value & 0xfffff000) + (k->linear >> 12 & 0x3ff) * 4, 4);
+	entry_load(c, &e, (e.value & 0xfffff000) + (k->linear >> 12 & 0x3ff) * 4, 4, k->probe);
 	if (!walk_entry(k, &e, w, 0))
 		return WALK_FAULT;
 	w->bytes = 4 * KiB;
@@ -220,7 +221,7 @@ walk64(struct walker *k, struct walk *w)
 		uint64_t reserved = k->reserved;
 		bool large;
 
-		entry_load(c, &e, table + (k->linear >> shift & mask) * 8, 8);
+		entry_load(c, &e, table + (k->linear >> shift & mask) * 8, 8, k->probe);
 		if (!lma && level == 2) {
 			/* A PDPTE of PAE paging has no rights, and no A bit. */
 			if (!(e.value & PTE_P))
@@ -287,7 +288,7 @@ pdptes_valid(struct cpu *c, uint64_t cr3)
 	for (unsigned i = 0; i < 4; i++) {
 		struct entry e;
 
-		entry_load(c, &e, (cr3 & 0xffffffe0) + i * 8, 8);
+		entry_load(c, &e, (cr3 & 0xffffffe0) + i * 8, 8, false);
 		if (e.value & PTE_P && e.value & (~PHYS_MASK | 0x1e6))
 			return false;
 	}

@@ -143,7 +143,7 @@ talk(struct plan *p, struct guest *g)
 	if (!ask(g, "info status\n") || !hear(g, "VM status: ", p->limit_ms))
 		return "does not answer";
 	p->slowest_ms = MAX(p->slowest_ms, now_ms() - asked);
-	if (!ask(g, "info registers\ninfo pci\ninfo jit\nsystem_reset\nquit\n") || !hear(g, NULL, p->limit_ms))
+	if (!ask(g, "info registers\nx/4i $rip\ninfo mem\ninfo tlb\ninfo pci\ninfo jit\nsystem_reset\nquit\n") || !hear(g, NULL, p->limit_ms))
 		return "does not quit";
 	return NULL;
 }
