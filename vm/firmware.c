@@ -6,6 +6,7 @@
 #include "base/util.h"
 #include "disk/disk.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -305,6 +306,8 @@ publish_boot_order(struct machine *m, struct boot_list *l)
 		if (m->ide_drives[i].present)
 			add_boot_entry(l, m->ide_drives[i].boot_index, path);
 	}
+	if (m->settings->boot_strict)
+		add_boot_entry(l, INT_MAX, "HALT");
 	for (unsigned i = 0; i < l->count; i++)
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i > 0 ? "\n" : "", l->entries[i].path);
 	if (used > 0)
@@ -384,12 +387,11 @@ publish_numbers(struct machine *m)
 
 		fw_cfg_add_file(f, "etc/boot-menu-wait", ms, sizeof(ms));
 	}
-	if (s->reboot_timeout_ms != UINT64_MAX) {
-		uint8_t ms[4];
+	/* All ones: no restart where nothing can be booted. */
+	uint8_t ms[4];
 
-		store_le(ms, s->reboot_timeout_ms, 4);
-		fw_cfg_add_file(f, "etc/boot-fail-wait", ms, sizeof(ms));
-	}
+	store_le(ms, s->reboot_timeout_ms, 4);
+	fw_cfg_add_file(f, "etc/boot-fail-wait", ms, sizeof(ms));
 }
 
 static bool

@@ -418,11 +418,13 @@ opt_boot(struct settings *c, const char *arg, struct err *e)
 	bool ok = keyval_parse(&k, arg, "order", e);
 	const char *order = keyval_str(&k, "order");
 	const char *once = keyval_str(&k, "once");
+	const char *timeout = keyval_str(&k, "reboot-timeout");
+	bool never = timeout != NULL && strcmp(timeout, "-1") == 0;
 
 	ok = ok && (order == NULL || check_boot_order(order, e)) && (once == NULL || check_boot_order(once, e)) &&
 		keyval_bool(&k, "menu", &c->boot_menu, e) && keyval_uint(&k, "splash-time", 65535, &c->boot_menu_ms, e) &&
-		keyval_uint(&k, "reboot-timeout", 65535, &c->reboot_timeout_ms, e) && keyval_only(&k, "strict", "*", e) &&
-		keyval_end(&k, e);
+		(never || keyval_uint(&k, "reboot-timeout", 65535, &c->reboot_timeout_ms, e)) &&
+		keyval_bool(&k, "strict", &c->boot_strict, e) && keyval_end(&k, e);
 	if (ok && order != NULL)
 		c->boot_order = settings_dup(c, order);
 	if (ok && once != NULL)

@@ -76,7 +76,7 @@ struct settings {
 	const char *data_dirs[8];
 	unsigned data_dir_count;
 	const char *boot_order, *boot_once;
-	bool boot_menu;
+	bool boot_menu, boot_strict; /* strict: nothing but the devices with a boot index */
 	uint64_t boot_menu_ms, reboot_timeout_ms; /* UINT64_MAX: not given */
 	struct fw_cfg_config *fw_cfg;
 	struct rom_config *option_roms;
