@@ -295,7 +295,8 @@ static bool
 lands_on_instructions(const struct snippet *s)
 {
 	for (unsigned n = 0; n < s->branches; n++) {
-		bool good = s->to[n] < 0 || s->to[n] >= (int)s->len;
+		/* Behind the code stands the jump to the exit. */
+		bool good = s->to[n] < 0 || s->to[n] == (int)s->len || s->to[n] >= (int)s->len + JUMP_BYTES;
 
 		for (unsigned k = 0; k < s->insns && !good; k++)
 			good = s->insn_at[k] == s->to[n];
