@@ -72,6 +72,13 @@ static const struct difference {
 	{ MAP_0F38, 0x00, 0xff, REPNZ, 0, ANY, "a mandatory prefix that no row has" },
 	{ MAP_0F3A, 0x00, 0xff, REPZ, 0, ANY, "a mandatory prefix that no row has" },
 	{ MAP_0F3A, 0x00, 0xff, REPNZ, 0, ANY, "a mandatory prefix that no row has" },
+	{ MAP_1, 0x63, 0x63, ANY, 1, 8, "Capstone 5 knows MOVSXD with REX.W only" },
+	{ MAP_1, 0xdc, 0xdf, ANY, 1, ANY, "Capstone 5 doesn't know the x87's second opcodes for one instruction" },
+	{ MAP_0F, 0xbc, 0xbd, REPNZ, 1, ANY, "Capstone 5 refuses a prefix that BSF and BSR ignore" },
+	{ MAP_0F38, 0xcf, 0xcf, OPSIZE, 0, ANY, "GFNI: not offered" },
+	{ MAP_0F38, 0xf5, 0xf5, OPSIZE, 0, ANY, "shadow stacks: not offered" },
+	{ MAP_0F38, 0xf8, 0xf9, ANY, 0, ANY, "MOVDIRI, MOVDIR64B: not offered" },
+	{ MAP_0F3A, 0xce, 0xcf, OPSIZE, 0, ANY, "GFNI: not offered" },
 };
 
 static const struct difference *
