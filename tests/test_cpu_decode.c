@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The decoder against Capstone: every opcode of every map in 16-, 32- and 64-bit code, behind each prefix that matters and
- * with a choice of ModRM bytes: defined or not, and how long.  Where the two differ on purpose stands in a table.
+ * with all register forms and a choice of memory forms: defined or not, and how long.  Where the two differ on purpose stands in a table.
  */
 #include <capstone/capstone.h>
 #include <check.h>
@@ -17,10 +17,9 @@ enum { ANY = -1, PREFIXES = 7 };
 enum { NONE, OPSIZE, REPZ, REPNZ, ADDR, LOCKED, REXW };
 static const uint8_t prefix_byte[PREFIXES] = { 0, 0x66, 0xf3, 0xf2, 0x67, 0xf0, 0x48 };
 
-static const uint8_t modrm_tried[] = {
-	0x00, 0x04, 0x05, 0x06, 0x0d, 0x15, 0x1d, 0x25, 0x2d, 0x35, 0x3d, 0x44, 0x85, 0xc0, 0xc1, 0xc8, 0xc9, 0xd0, 0xd1, 0xd8, 0xd9,
-	0xe0, 0xe1, 0xe8, 0xe9, 0xf0, 0xf1, 0xf8, 0xf9,
-};
+/* Memory forms for each digit; all register forms follow. */
+static const uint8_t memory_tried[] = { 0x00, 0x04, 0x05, 0x06, 0x0d, 0x15, 0x1d, 0x25, 0x2d, 0x35, 0x3d, 0x44, 0x85 };
+enum { MEMORY_TRIED = sizeof memory_tried, MODRM_TRIED = MEMORY_TRIED + 64 };
 
 struct encoding {
 	int code, map, opcode, prefix, modrm;
@@ -175,8 +174,8 @@ compare_code(int code)
 	for (e.map = MAP_1; e.map <= MAP_0F3A; e.map++)
 		for (e.opcode = 0; e.opcode < 256; e.opcode++)
 			for (e.prefix = NONE; e.prefix < (code == 8 ? PREFIXES : REXW); e.prefix++)
-				for (size_t n = 0; n < sizeof modrm_tried && !is_prefix_or_escape(&e); n++) {
-					e.modrm = modrm_tried[n];
+				for (int n = 0; n < MODRM_TRIED && !is_prefix_or_escape(&e); n++) {
+					e.modrm = n < MEMORY_TRIED ? memory_tried[n] : 0xc0 + n - MEMORY_TRIED;
 					compare(cs, &e);
 				}
 	cs_close(&cs);
