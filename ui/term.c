@@ -10,7 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-static struct termios saved;
+static struct termios saved, raw;
 static atomic_bool is_raw, restores_at_exit, is_claimed;
 
 void
@@ -21,10 +21,23 @@ terminal_restore(void)
 }
 
 void
+terminal_leave(void)
+{
+	if (atomic_load(&is_raw))
+		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+}
+
+/* A job in the background doesn't touch it: it would be stopped again. */
+void
+terminal_return(void)
+{
+	if (atomic_load(&is_raw) && tcgetpgrp(STDIN_FILENO) == getpgrp())
+		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+}
+
+void
 terminal_raw(bool signals)
 {
-	struct termios raw;
-
 	if (!atomic_load(&is_raw) && tcgetattr(STDIN_FILENO, &saved) != 0)
 		return;
 	if (!atomic_exchange(&restores_at_exit, true))

@@ -58,6 +58,9 @@ void chr_accept(struct chr *c);
  */
 void terminal_raw(bool signals);
 void terminal_restore(void);
+/* Lends it to the shell while the process is stopped, and takes it back; neither does anything if it isn't raw. */
+void terminal_leave(void);
+void terminal_return(void);
 
 /* A multiplexer as `mon:` and -nographic use it: Ctrl-A x (quit), c (next user), h (help), s (commit/snapshot), b (break), Ctrl-A Ctrl-A. */
 struct chr_mux_ops {

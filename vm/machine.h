@@ -20,6 +20,8 @@
 #include "vm/ram.h"
 #include "vm/settings.h"
 
+#include <signal.h>
+
 struct clock;
 struct disk;
 struct err;
@@ -112,6 +114,8 @@ struct machine {
 struct machine *machine_new(struct settings *settings, struct err *e);
 /* Runs until it is quit; the process's exit status. */
 int machine_run(struct machine *m, struct err *e);
+/* The signals that machine_run() takes: blocked in all threads before any is made. */
+void machine_signals(sigset_t *set);
 void machine_free(struct machine *m);
 
 /* ---- run.c ---- */

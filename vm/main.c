@@ -23,17 +23,16 @@ complain(const struct err *e)
 	return 1;
 }
 
-/* The signals that end the program come through a descriptor; a reader that went away, or a file
- * that may not grow, is an error of write(). */
+/*
+ * The signals that end or stop the program come through a descriptor; a reader that went away, or a file that may not
+ * grow, is an error of write().
+ */
 static void
 set_up_signals(void)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	machine_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

@@ -163,7 +163,10 @@ machine_power_button(struct machine *m)
 
 /* ---- the main loop ---- */
 
-/* SIGINT, SIGTERM and SIGHUP end the program as "quit" does; main() has them blocked in all threads. */
+/*
+ * SIGINT, SIGTERM and SIGHUP end the program as "quit" does; a shell that stops it gets its terminal back meanwhile.  main()
+ * has them blocked in all threads.
+ */
 static void
 signal_came(void *opaque, short revents)
 {
@@ -171,8 +174,30 @@ signal_came(void *opaque, short revents)
 	struct signalfd_siginfo info;
 
 	(void)revents;
-	if (read(m->signal_fd, &info, sizeof(info)) == sizeof(info))
+	if (read(m->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	switch (info.ssi_signo) {
+	case SIGTSTP:
+		terminal_leave();
+		kill(getpid(), SIGSTOP);
+		break;
+	case SIGCONT:
+		terminal_return();
+		break;
+	default:
 		machine_request_exit(m, 0);
+	}
+}
+
+void
+machine_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGTSTP);
+	sigaddset(set, SIGCONT);
 }
 
 static bool
@@ -180,10 +205,7 @@ watch_signals(struct machine *m, struct err *e)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	machine_signals(&set);
 	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (m->signal_fd < 0)
 		return err_set(e, "cannot watch signals: %s", strerror(errno));
