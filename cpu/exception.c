@@ -360,6 +360,9 @@ deliver_task(struct cpu *c, const struct event *e, uint16_t selector)
 	bool tss32;
 	struct stack s;
 
+	/* The flags that the old task is left with. */
+	if (e->sets_rf)
+		c->eflags |= EFL_RF;
 	task_switch(c, selector, TASK_INT, e->rip);
 	if (!e->has_error)
 		return;
@@ -471,7 +474,7 @@ cpu_deliver_pending_exception(struct cpu *c)
 		e.vector = EXC_DF;
 		e.has_error = true;
 		e.error = 0;
-		e.sets_rf = false;
+		e.sets_rf = true;
 		c->exceptions[EXC_DF]++;
 	}
 	if (e.vector == EXC_DB && !e.software) {

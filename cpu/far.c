@@ -12,6 +12,21 @@ set_flat(struct cpu *c, unsigned seg, uint16_t selector, unsigned flags)
 	c->f.seg[seg] = (struct tcg_seg){ .read_limit = 1ull << 32, .write_limit = flags & SF_CODE ? 0 : 1ull << 32 };
 }
 
+/* ---- near transfers ---- */
+
+uint64_t
+do_check_rip(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
+{
+	struct cpu *c = cpu_of(f);
+
+	(void)b;
+	if (a <= c->seg[SEG_CS].limit)
+		return 0;
+	if (aux_n(aux) != 0)
+		set_gpr(f, 1, f->gpr[1] + 1, aux_n(aux));
+	cpu_raise_error(c, EXC_GP, 0);
+}
+
 /* ---- JMP and CALL ---- */
 
 /* To code of the same level. */

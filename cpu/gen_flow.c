@@ -10,9 +10,39 @@ relative(const struct trans *t)
 	return target_of(t, t->next + (uint64_t)t->insn.imm);
 }
 
+/* A jump past the limit of CS faults where it is, not where it goes.  RIP: the highest that it can reach. */
+static bool
+may_pass_limit(const struct trans *t, uint64_t rip)
+{
+	return t->dm.code != 8 && !(t->mode & MODE_FLAT) && rip > t->cpu->seg[SEG_CS].limit;
+}
+
+/* COUNT: the width of the counter that LOOP has taken 1 off, or 0. */
+static void
+check_target(struct trans *t, val target, unsigned count)
+{
+	gen_helper(t, &helper_check_rip, ir_none(), target, ir_none(), count);
+}
+
+static void
+check_indirect(struct trans *t, val target)
+{
+	if (may_pass_limit(t, t->insn.width == 2 ? 0xffff : 0xffffffff))
+		check_target(t, target, 0);
+}
+
+/* Before a direct jump does anything. */
+static void
+check_direct(struct trans *t)
+{
+	if (may_pass_limit(t, relative(t)))
+		check_target(t, temp_imm(t, (int64_t)relative(t)), 0);
+}
+
 void
 gen_JMP(struct trans *t)
 {
+	check_direct(t);
 	end_jmp(t, relative(t), 0);
 }
 
@@ -31,8 +61,11 @@ gen_JCC(struct trans *t)
 {
 	unsigned cond = t->insn.opcode & 0xf;
 
-	if (t->one) {
-		end_jind(t, choose(t, cond), 0);
+	if (t->one || may_pass_limit(t, relative(t))) {
+		val target = choose(t, cond);
+
+		check_indirect(t, target);
+		end_jind(t, target, 0);
 		return;
 	}
 	ir_jcc(t->ir, cond, relative(t), t->next);
@@ -54,6 +87,8 @@ count_branch(struct trans *t, unsigned cond, unsigned unless)
 	ir_op2(t->ir, IR_test, width, ir_gpr(RCX), ir_gpr(RCX));
 	ir_op2(t->ir, IR_cmovcc, 8, next, target)->cond = cond;
 	ir_op1(t->ir, IR_setflags, 4, flags);
+	if (may_pass_limit(t, relative(t)))
+		check_target(t, next, t->insn.opcode == 0xe3 ? 0 : width);
 	end_jind(t, next, 0);
 }
 
@@ -89,6 +124,7 @@ gen_JCXZ(struct trans *t)
 void
 gen_CALL(struct trans *t)
 {
+	check_direct(t);
 	gen_push(t, t->insn.width, ir_imm((int64_t)t->next));
 	end_jmp(t, relative(t), IR_HINT_CALL);
 }
@@ -108,7 +144,10 @@ indirect(struct trans *t, bool pushes)
 void
 gen_JMP_IND(struct trans *t)
 {
-	end_jind(t, indirect(t, false), 0);
+	val target = indirect(t, false);
+
+	check_indirect(t, target);
+	end_jind(t, target, 0);
 }
 
 void
@@ -116,6 +155,7 @@ gen_CALL_IND(struct trans *t)
 {
 	val target = indirect(t, true);
 
+	check_indirect(t, target);
 	gen_push(t, t->insn.width, ir_imm((int64_t)t->next));
 	end_jind(t, target, IR_HINT_CALL);
 }
@@ -126,6 +166,7 @@ gen_RET(struct trans *t)
 	unsigned width = t->insn.width;
 	val target = gen_pop_load(t, width);
 
+	check_indirect(t, target);
 	gen_bump(t, RSP, t->stack_width, (int64_t)width + t->insn.imm);
 	end_jind(t, target, IR_HINT_RET);
 	t->ir->insn[t->ir->count - 1].aux = width + (unsigned)t->insn.imm;

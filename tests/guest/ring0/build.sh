@@ -1,0 +1,14 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# build.sh FOLDER: compiles the guests of this folder into FOLDER.
+set -eu
+here=$(dirname "$0")
+to=$1
+cc=${GUEST_CC:-gcc}
+flags="-O1 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only
+	-Wall -Wextra -Wno-array-bounds -nostdlib -static"
+for name in far segment; do
+	# shellcheck disable=SC2086
+	$cc -m32 $flags -Wl,-m,elf_i386 -Wl,--build-id=none -Wl,--no-warn-rwx-segments -T "$here/link.ld" -o "$to/$name.elf" \
+		"$here/entry.S" "$here/prot.c" "$here/$name.c"
+done
