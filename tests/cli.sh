@@ -87,7 +87,7 @@ print "isa-debug-exit" -device help
 print "iobase" -device isa-debug-exit,help
 print "guest_errors" -d help
 print "qemu64" -cpu help
-print "seabios" -L help
+print "/calque" -L help
 print "none" -display help
 print "socket" -chardev help
 exit $failed

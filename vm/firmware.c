@@ -48,7 +48,7 @@ enum {
 /* Where the boot ROM's parameters for a protected-mode entry go: below what loaders use. */
 enum { BOOT_PARAMETERS = 0x8f00 };
 
-const char *const firmware_dirs[] = { FIRMWARE_PATH, "/usr/share/seabios", "/usr/share/qemu", NULL };
+const char *const firmware_dirs[] = { PKG_DATA_DIR, FIRMWARE_DIR, "/usr/share/qemu", NULL };
 
 /* ---- finding files ---- */
 
