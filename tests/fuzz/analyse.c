@@ -250,6 +250,9 @@ flags_read(const struct insn *i)
 
 	if (strcmp(name, "JCC") == 0 || strcmp(name, "SETCC") == 0 || strcmp(name, "CMOVCC") == 0)
 		return by_condition[i->opcode >> 1 & 7];
+	/* Where it goes to isn't known. */
+	if (strcmp(name, "JMP_IND") == 0 || strcmp(name, "CALL_IND") == 0 || strcmp(name, "RET") == 0)
+		return ALL;
 	/* FCMOVcc */
 	if (strcmp(name, "FREG") == 0 && (i->opcode == 0xda || i->opcode == 0xdb) && i->reg < 4)
 		return CF | ZF | PF;
@@ -290,19 +293,67 @@ is_near_branch(const struct insn *i)
 	return i->vec == NULL && (i->opnd[0] == O_Jb || i->opnd[0] == O_Jz);
 }
 
-/* Nothing is known of the flags behind a jump into the middle of an instruction. */
-static bool
-lands_on_instructions(const struct snippet *s)
-{
-	for (unsigned n = 0; n < s->branches; n++) {
-		/* Behind the code stands the jump to the exit. */
-		bool good = s->to[n] < 0 || s->to[n] == (int)s->len || s->to[n] >= (int)s->len + JUMP_BYTES;
+/* What is needed of each instruction to follow the flags. */
+struct effect {
+	uint16_t reads, keeps, adds;
+	bool ends; /* the next instruction isn't what comes next */
+	int to;    /* offset in the code, or NOWHERE */
+};
+enum { NOWHERE = -1 };
 
-		for (unsigned k = 0; k < s->insns && !good; k++)
-			good = s->insn_at[k] == s->to[n];
-		if (!good)
-			return false;
+static struct effect
+effect_of(const struct insn *i, unsigned at)
+{
+	struct effect e = { .reads = (uint16_t)flags_read(i), .keeps = (uint16_t)flags_undefined(i, ALL),
+		.adds = (uint16_t)flags_undefined(i, 0), .to = NOWHERE };
+
+	e.ends = is_named(i, "JMP") || is_named(i, "CALL") || is_named(i, "RET") || is_named(i, "JMP_IND") || is_named(i, "CALL_IND");
+	if (is_near_branch(i))
+		e.to = (int)MIN(MAX((int64_t)at + i->len + i->imm, NOWHERE), (int64_t)SNIPPET_BYTES);
+	return e;
+}
+
+/* The instruction AT an offset; S->insns: the end, or beyond it; more: in the middle of something. */
+static unsigned
+insn_of(const struct snippet *s, int at)
+{
+	unsigned n = 0;
+
+	if (at < 0 || at >= (int)s->len + JUMP_BYTES)
+		return s->insns;
+	while (n <= s->insns && s->insn_at[n] != at)
+		n++;
+	return n;
+}
+
+/*
+ * Which flags have no defined value before each instruction, on any way there.  False: one of those is read, or a jump goes into
+ * the middle of an instruction, behind which nothing is known.
+ */
+static bool
+follow_flags(struct snippet *s, const struct effect *effects)
+{
+	bool again = true;
+
+	memset(s->undefined, 0, sizeof(s->undefined));
+	while (again) {
+		again = false;
+		for (unsigned n = 0; n < s->insns; n++) {
+			const struct effect *e = &effects[n];
+			unsigned after = (s->undefined[n] & e->keeps) | e->adds, to = e->to == NOWHERE ? s->insns : insn_of(s, e->to);
+
+			if (s->undefined[n] & e->reads || to > s->insns)
+				return false;
+			if (!e->ends)
+				s->undefined[n + 1] |= (uint16_t)after;
+			again |= e->to != NOWHERE && (after & ~(unsigned)s->undefined[to]) != 0;
+			if (e->to != NOWHERE)
+				s->undefined[to] |= (uint16_t)after;
+		}
 	}
+	s->undefined_anywhere = 0;
+	for (unsigned n = 0; n <= s->insns; n++)
+		s->undefined_anywhere |= s->undefined[n];
 	return true;
 }
 
@@ -316,10 +367,9 @@ snippet_decode(const struct snippet *s, struct insn *i, const uint8_t *bytes, un
 bool
 snippet_analyse(struct snippet *s)
 {
-	unsigned undefined = 0;
+	struct effect effects[SNIPPET_INSNS];
 
-	s->insns = s->branches = 0;
-	s->undefined_anywhere = 0;
+	s->insns = 0;
 	if (has_forbidden_bytes(s))
 		return false;
 	for (unsigned at = 0; at < s->len && s->insns < SNIPPET_INSNS;) {
@@ -329,24 +379,14 @@ snippet_analyse(struct snippet *s)
 		/* The end of the code stands behind its last byte. */
 		if (result == DECODE_MORE || !is_allowed(&i, result))
 			return false;
-		s->insn_at[s->insns] = at;
+		effects[s->insns] = result == DECODE_OK ? effect_of(&i, at) : (struct effect){ .keeps = ALL, .to = NOWHERE };
 		s->loose[s->insns] = result == DECODE_OK ? loose_of(&i) : 0;
-		s->undefined[s->insns++] = undefined;
-		s->undefined_anywhere |= undefined;
-		if (result == DECODE_OK) {
-			if (is_near_branch(&i))
-				s->to[s->branches++] = (int16_t)MIN(MAX((int64_t)at + i.len + i.imm, -1), (int64_t)SNIPPET_BYTES);
-			if (flags_read(&i) & undefined)
-				return false;
-			undefined = flags_undefined(&i, undefined);
-		}
+		s->insn_at[s->insns++] = at;
 		at += i.len;
 	}
 	if (s->insns >= SNIPPET_INSNS)
 		return false;
 	s->insn_at[s->insns] = s->len;
 	s->loose[s->insns] = 0;
-	s->undefined[s->insns] = undefined;
-	s->undefined_anywhere |= undefined;
-	return lands_on_instructions(s);
+	return follow_flags(s, effects);
 }

@@ -50,8 +50,6 @@ struct snippet {
 	uint16_t insn_at[SNIPPET_INSNS + 1];
 	uint16_t undefined[SNIPPET_INSNS + 1]; /* flags without a defined value before that instruction */
 	uint16_t undefined_anywhere;
-	unsigned branches;
-	int16_t to[SNIPPET_INSNS]; /* where they go: offsets in the code, or outside of it */
 	uint8_t loose[SNIPPET_INSNS + 1]; /* LOOSE_ bits of each instruction */
 };
 

@@ -24,7 +24,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { TICK_US = 2000, ALT_STACK = 65536, UNABLE = 77 };
+enum { TICK_US = 1000, ALT_STACK = 65536, UNABLE = 77 };
 
 /* What the assembly below knows the layout of. */
 struct native {
