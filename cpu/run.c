@@ -491,6 +491,7 @@ run_block(struct cpu *c)
 {
 	bool inhibited = c->inhibit, stepped = c->mode & MODE_TF, resumed = c->eflags & EFL_RF, alone = c->retry_alone;
 	struct tcg_key key = { .rip = c->f.rip, .mode = c->mode, .cs_limit = code_limit(c) };
+	uint64_t pending_dbg = c->pending_dbg;
 	struct tcg_block *block;
 	enum tcg_exit how;
 
@@ -523,6 +524,9 @@ run_block(struct cpu *c)
 		c->from = (struct tcg_from){ 0 };
 	if (how == TCG_LEFT) {
 		c->from = (struct tcg_from){ 0 };
+		/* Breakpoints on data trap behind an instruction: what faults has hit none. */
+		if (c->exc.raised && !c->exc.software)
+			c->pending_dbg = pending_dbg;
 		if (c->exc.raised || c->retry_alone)
 			return;
 		stepped = false;
