@@ -26,6 +26,13 @@ is_named(const struct insn *i, const char *name)
 	return strcmp(insn_name(i), name) == 0;
 }
 
+/* The instruction in BYTES, were it AT in the snippet. */
+enum decode_result
+snippet_decode(const struct snippet *s, struct insn *i, const uint8_t *bytes, unsigned avail, unsigned at)
+{
+	return decode(i, bytes, avail, FUZZ_CODE + s->at + at, (struct decode_mode){ .code = s->code32 ? 4 : 8, .flat = true });
+}
+
 /* ---- what is left out ---- */
 
 static const struct { const char *name, *why; } excluded[] = {
@@ -58,15 +65,11 @@ static const struct { const char *name, *why; } excluded[] = {
 	{ "FAR_CALL", "leaves the code segment" },
 	{ "IRET", "leaves 64-bit code" },
 	{ "INT", "some vectors call the host's kernel" },
-	{ "XSAVE", "the host has more state" },
 	{ "XSAVEOPT", "the host has more state" },
 	{ "XSAVEC", "the host has more state" },
 	{ "XSAVES", "the host has more state" },
 	{ "XRSTOR", "the host has more state" },
 	{ "XRSTORS", "the host has more state" },
-	{ "FXSAVE", "last-instruction pointers are not kept" },
-	{ "FNSAVE", "last-instruction pointers are not kept" },
-	{ "FNSTENV", "last-instruction pointers are not kept" },
 	{ "MONITOR", "not offered" },
 	{ "MWAIT", "not offered" },
 	{ "STAC", "depends on the host's features" },
@@ -87,10 +90,62 @@ static const struct { const char *name; uint8_t loose; const char *why; } loose_
 	{ "FXRSTOR", LOOSE_FAULT, "bit 17 of MXCSR is AMD's own; many bytes are read in an order of the processor's own" },
 	{ "FLDENV", LOOSE_ADDRESS, "many bytes are read in an order of the processor's own" },
 	{ "FRSTOR", LOOSE_ADDRESS, "many bytes are read in an order of the processor's own" },
+	{ "FXSAVE", LOOSE_ADDRESS, "many bytes are written in an order of the processor's own" },
+	{ "FNSTENV", LOOSE_ADDRESS, "many bytes are written in an order of the processor's own" },
+	{ "FNSAVE", LOOSE_ADDRESS, "many bytes are written in an order of the processor's own" },
+	{ "XSAVE", LOOSE_ADDRESS, "many bytes are written in an order of the processor's own" },
 	{ "maskmovq", LOOSE_FAULT, "bytes that the mask leaves out may be looked at" },
 	{ "maskmovdqu", LOOSE_FAULT, "bytes that the mask leaves out may be looked at" },
 	{ "CALL_IND", LOOSE_STACK, "the return address is stored before the target turns out to be bad" },
 };
+
+/*
+ * What saves state of the x87 and SSE, and bytes of it that we don't have: the addresses of the last instruction and its operand, and
+ * what depends on the features of a processor.  Such an instruction stands at the end, so that nobody reads them.
+ */
+static const struct { const char *name; uint8_t width; struct { uint16_t from, to; } holes[3]; } savers[] = {
+	{ "FNSTENV", 2, { { 6, 14 } } },
+	{ "FNSTENV", 0, { { 12, 28 } } },
+	{ "FNSAVE", 2, { { 6, 14 } } },
+	{ "FNSAVE", 0, { { 12, 28 } } },
+	{ "FXSAVE", 0, { { FX_POINTERS, FX_MXCSR }, { FX_MXCSR_MASK, FX_ST }, { FX_END, FX_BYTES } } },
+	{ "XSAVE", 0, { { FX_POINTERS, FX_MXCSR }, { FX_MXCSR_MASK, FX_ST }, { FX_END, FX_BYTES + 8 } } },
+};
+
+static int
+saver_of(const struct insn *i)
+{
+	for (unsigned n = 0; n < ARRAY_SIZE(savers); n++)
+		if (is_named(i, savers[n].name) && (savers[n].width == 0 || savers[n].width == i->width))
+			return (int)n;
+	return -1;
+}
+
+unsigned
+snippet_holes(const struct snippet *s, const struct outcome *host, struct hole holes[MAX_HOLES])
+{
+	unsigned at = s->insn_at[s->insns - 1], count = 0;
+	const uint64_t *gpr = host->regs.gpr;
+	struct insn i;
+	uint64_t ea;
+	int n;
+
+	if (snippet_decode(s, &i, s->code + at, s->len - at, at) != DECODE_OK || (n = saver_of(&i)) < 0)
+		return 0;
+	if (is_named(&i, "XSAVE") && ((uint32_t)gpr[2] != 0 || (uint32_t)gpr[0] > 3)) {
+		/* Other components. */
+		holes[0] = (struct hole){ 0, ~0ull };
+		return 1;
+	}
+	ea = (i.mem.base != IR_NO_REG ? gpr[i.mem.base] : 0) + (i.mem.index != IR_NO_REG ? gpr[i.mem.index] << i.mem.scale : 0) +
+		(uint64_t)i.mem.disp;
+	if (i.addr_width == 4)
+		ea = (uint32_t)ea;
+	ea += i.seg == SEG_GS ? FUZZ_GS_BASE : 0;
+	for (unsigned k = 0; k < ARRAY_SIZE(savers[n].holes) && savers[n].holes[k].to != 0; k++)
+		holes[count++] = (struct hole){ ea + savers[n].holes[k].from, ea + savers[n].holes[k].to };
+	return count;
+}
 
 static unsigned
 loose_of(const struct insn *i)
@@ -357,13 +412,6 @@ follow_flags(struct snippet *s, const struct effect *effects)
 	return true;
 }
 
-/* The instruction in BYTES, were it AT in the snippet. */
-enum decode_result
-snippet_decode(const struct snippet *s, struct insn *i, const uint8_t *bytes, unsigned avail, unsigned at)
-{
-	return decode(i, bytes, avail, FUZZ_CODE + s->at + at, (struct decode_mode){ .code = s->code32 ? 4 : 8, .flat = true });
-}
-
 bool
 snippet_analyse(struct snippet *s)
 {
@@ -380,6 +428,8 @@ snippet_analyse(struct snippet *s)
 		if (result == DECODE_MORE || !is_allowed(&i, result))
 			return false;
 		effects[s->insns] = result == DECODE_OK ? effect_of(&i, at) : (struct effect){ .keeps = ALL, .to = NOWHERE };
+		if (result == DECODE_OK && saver_of(&i) >= 0 && at + i.len != s->len)
+			return false;
 		s->loose[s->insns] = result == DECODE_OK ? loose_of(&i) : 0;
 		s->insn_at[s->insns++] = at;
 		at += i.len;

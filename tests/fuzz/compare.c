@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Not IF, IOPL, RF: the same everywhere, or the matter of the exception's frame. */
-enum { FLAGS_SEEN = 0x244dd5 };
+enum { FLAGS_SEEN = 0x244dd5, STACK_STORES = 32 };
 
 /* It isn't the user's under Linux. */
 #define LAST_USER_PAGE 0x7ffffffff000ull
@@ -133,15 +133,28 @@ fx_equal(const uint8_t *a, const uint8_t *b, char *what, size_t size)
 	return true;
 }
 
-/* All of the data but for the addresses between FROM and TO. */
 static bool
-data_equal(const uint8_t *a, const uint8_t *b, uint64_t from, uint64_t to, char *what, size_t size)
+is_in_hole(uint64_t linear, const struct hole *holes, unsigned count)
 {
-	unsigned at = 0;
+	for (unsigned n = 0; n < count; n++)
+		if (linear >= holes[n].from && linear < holes[n].to)
+			return true;
+	return false;
+}
+
+static bool
+data_equal(const struct snippet *s, const struct outcome *host, const uint8_t *b, unsigned loose, char *what, size_t size)
+{
+	struct hole holes[MAX_HOLES + 1];
+	const uint8_t *a = host->data;
+	unsigned at = 0, count;
 
 	if (memcmp(a, b, DATA_BYTES) == 0)
 		return true;
-	while (at < DATA_BYTES && (a[at] == b[at] || (FUZZ_DATA + at >= from && FUZZ_DATA + at < to)))
+	count = snippet_holes(s, host, holes);
+	if (loose & LOOSE_STACK)
+		holes[count++] = (struct hole){ host->regs.gpr[4] - STACK_STORES, host->regs.gpr[4] };
+	while (at < DATA_BYTES && (a[at] == b[at] || is_in_hole(FUZZ_DATA + at, holes, count)))
 		at++;
 	if (at == DATA_BYTES)
 		return true;
@@ -153,7 +166,6 @@ bool
 outcome_equal(const struct snippet *s, const struct outcome *host, const struct outcome *ours, char *what, size_t size)
 {
 	unsigned seen = FLAGS_SEEN & ~undefined_at(s, host->rip), loose = loose_at(s, host->rip);
-	uint64_t sp = host->regs.gpr[4];
 
 	if ((loose | loose_at(s, ours->rip)) & LOOSE_FAULT || has_wide_addresses(host))
 		return true;
@@ -169,6 +181,5 @@ outcome_equal(const struct snippet *s, const struct outcome *host, const struct 
 		snprintf(what, size, "flags: %06" PRIx64 ", host %06" PRIx64 ", of %06x", ours->regs.flags, host->regs.flags, seen);
 		return false;
 	}
-	return fx_equal(host->regs.fx, ours->regs.fx, what, size) &&
-		data_equal(host->data, ours->data, loose & LOOSE_STACK ? sp - 32 : 0, loose & LOOSE_STACK ? sp : 0, what, size);
+	return fx_equal(host->regs.fx, ours->regs.fx, what, size) && data_equal(s, host, ours->data, loose, what, size);
 }

@@ -109,6 +109,12 @@ void guest_run(struct guest *g, const struct snippet *s, const uint8_t *data, st
 struct insn;
 /* Finds the instructions.  False: it does something that the host may not be asked to do, or reads what is not defined. */
 bool snippet_analyse(struct snippet *s);
+/* Addresses of bytes whose value after S isn't compared; how many. */
+enum { MAX_HOLES = 3 };
+struct hole {
+	uint64_t from, to;
+};
+unsigned snippet_holes(const struct snippet *s, const struct outcome *host, struct hole holes[MAX_HOLES]);
 /* Names that are never generated, and why; NULL: none of them. */
 const char *excluded_reason(const char *name);
 const char *insn_name(const struct insn *i);

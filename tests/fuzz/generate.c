@@ -18,7 +18,7 @@
 
 enum { MAX_TEMPLATES = 2048, MAX_INSN = 40, TRIES = 60, MAX_FIXUPS = 64 };
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
-enum class { CLASS_INTEGER, CLASS_VECTOR, CLASS_X87, CLASS_FAULT, CLASS_CONTROL, CLASSES };
+enum class { CLASS_INTEGER, CLASS_VECTOR, CLASS_X87, CLASS_FAULT, CLASS_CONTROL, CLASS_SAVE, CLASSES };
 enum { FORM_MEM = 1, FORM_REG = 2 };
 enum flavour { STRAIGHT, FORWARD, LOOPS };
 
@@ -81,6 +81,8 @@ in_words(const char *list, const char *name)
 static enum class
 class_of(const char *name, unsigned opcode, unsigned map)
 {
+	if (in_words(" FXSAVE FNSAVE FNSTENV XSAVE ", name))
+		return CLASS_SAVE;
 	if (in_words(" JCC JMP CALL RET LOOP LOOPE LOOPNE JCXZ CALL_IND JMP_IND ", name))
 		return CLASS_CONTROL;
 	if (in_words(" BOUND INTO CLI STI HLT IN OUT INS OUTS LGDT LIDT LLDT LTR LMSW CLTS MOV_FROM_CR MOV_TO_CR MOV_FROM_DR MOV_TO_DR INVLPG WBINVD "
@@ -236,7 +238,7 @@ needs_alignment(const struct template *t)
 {
 	if (t->vec != NULL)
 		return t->vec->flags & VEC_ALIGN;
-	return strcmp(t->name, "CMPXCHG8B") == 0 || strcmp(t->name, "FXRSTOR") == 0;
+	return in_words(" CMPXCHG8B FXRSTOR FXSAVE XSAVE ", t->name);
 }
 
 /* Legacy prefixes, in any order. */
@@ -533,7 +535,7 @@ append_template(struct build *b, unsigned number)
 static void
 append_any(struct build *b)
 {
-	static const uint8_t weights[CLASSES] = { 54, 29, 15, 2, 0 };
+	static const uint8_t weights[CLASSES] = { 54, 29, 15, 2, 0, 0 };
 	unsigned dice = random_below(b->r, 100), class = 0, number;
 
 	while (dice >= weights[class])
@@ -541,6 +543,21 @@ append_any(struct build *b)
 	number = b->g->by_class[class][random_below(b->r, b->g->of_class[class])];
 	if (is_wanted(b, &b->g->template[number]))
 		append_template(b, number);
+}
+
+/* What saves state comes last. */
+static void
+append_save(struct build *b)
+{
+	const struct generator *g = b->g;
+	unsigned number = g->by_class[CLASS_SAVE][random_below(b->r, g->of_class[CLASS_SAVE])];
+	uint8_t eax[5] = { 0xb8, (uint8_t)random_below(b->r, 4) };
+
+	if (strcmp(g->template[number].name, "XSAVE") == 0) {
+		append(b, eax, 5);
+		append(b, "\xba\0\0\0", 5); /* mov edx, 0 */
+	}
+	append_template(b, number);
 }
 
 /* ---- control transfers ---- */
@@ -825,6 +842,8 @@ generate(struct generator *g, struct snippet *s, struct made *made)
 			else
 				append_any(&b);
 		}
+		if (random_percent(b.r, 3))
+			append_save(&b);
 		apply_fixups(&b);
 	} while (s->len == 0 || !snippet_analyse(s));
 }

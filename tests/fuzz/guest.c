@@ -186,7 +186,8 @@ start_kernel(struct guest *g)
 	struct cpu *c = g->cpu;
 
 	cpu_reset(c);
-	cpu_set(c, CPU_CR4, CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE);
+	cpu_set(c, CPU_CR4, CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE);
+	c->xcr0 = 3;
 	cpu_set(c, CPU_CR3, PML4 * FUZZ_PAGE);
 	cpu_set(c, CPU_EFER, EFER_SCE | EFER_LME | EFER_NXE);
 	cpu_set(c, CPU_CR0, CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG);
