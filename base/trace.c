@@ -147,7 +147,7 @@ log_set_filter(const char *ranges, void *err_or_null)
 		if (!parse_range(&p, &filter[count++]) || (*p != ',' && *p != '\0')) {
 			free(filter);
 			return err_set(err_or_null,
-				"-dfilter %s: ranges are START..END, START+LENGTH or START-LENGTH, with commas between", ranges);
+				"ranges are START..END, START+LENGTH or START-LENGTH, with commas between");
 		}
 		if (*p == ',')
 			p++;

@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -218,19 +219,30 @@ listen_again(struct chr_socket *s)
 		s->listen_watch = loop_add_fd(s->chr.loop, s->listener, POLLIN, peer_waits, s);
 }
 
-static void
-wait_for_peer(struct chr_socket *s)
+/* Signals that are to end the program are blocked where the machine is built. */
+static bool
+is_to_end(void)
 {
-	int fd;
+	sigset_t set;
+
+	return sigpending(&set) == 0 && (sigismember(&set, SIGINT) || sigismember(&set, SIGTERM) || sigismember(&set, SIGHUP));
+}
+
+static bool
+wait_for_peer(struct chr_socket *s, struct err *e)
+{
+	struct pollfd listener = { s->listener, POLLIN, 0 };
+	int fd = -1;
 
 	fprintf(stderr, "waiting for connection on: %s\n", s->chr.about);
-	do
-		fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
-	while (fd < 0 && errno == EINTR);
-	if (fd >= 0)
-		take_peer(s, fd);
-	else
-		listen_again(s);
+	while (fd < 0) {
+		if (poll(&listener, 1, 100) > 0)
+			fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+		else if (is_to_end())
+			return err_set(e, "ended while it waited for a connection");
+	}
+	take_peer(s, fd);
+	return true;
 }
 
 static void
@@ -282,6 +294,8 @@ chr_look_up(char *text, bool passive, int socktype, struct addrinfo **list, stru
 	}
 	if (*port < '0' || *port > '9')
 		return err_set(e, "the port's number is missing: say HOST:PORT");
+	if (strtoul(port, NULL, 10) > UINT16_MAX)
+		return err_set(e, "port %s is too large: 65535 is the last", port);
 	error = getaddrinfo(host, port, &hints, list);
 	if (error != 0)
 		return err_set(e, "%s:%s: %s", host != NULL ? host : "", port, gai_strerror(error));
@@ -422,11 +436,13 @@ chr_open_socket(struct loop *l, const char *id, const char *spec, enum socket_ki
 	s->listener = o.server ? fd : -1;
 	s->unlink_path = o.server && kind == SOCKET_UNIX ? xstrdup(text) : NULL;
 	free(text);
-	if (!o.server)
+	if (!o.server) {
 		take_peer(s, fd);
-	else if (o.wait)
-		wait_for_peer(s);
-	else
+	} else if (!o.wait) {
 		listen_again(s);
+	} else if (!wait_for_peer(s, e)) {
+		chr_close(&s->chr);
+		return NULL;
+	}
 	return &s->chr;
 }

@@ -163,7 +163,7 @@ make_processor(struct machine *m, struct err *e)
 	};
 
 	m->cpu = vcpu_new(&config, e);
-	return m->cpu != NULL || err_prefix(e, "-cpu: ");
+	return m->cpu != NULL;
 }
 
 static void

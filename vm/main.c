@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The program: command line, machine, end. */
+#define _GNU_SOURCE /* F_OFD_SETLK */
 #include "vm/machine.h"
 
 #include "base/err.h"
@@ -81,43 +82,61 @@ finish_daemon(int tell, struct err *e)
 	return told || err_set(e, "-daemonize: %s", strerror(errno));
 }
 
-static bool
+/* Written and locked, so that no other process takes it: its descriptor, to be kept open, or -1. */
+static int
 write_pidfile(const char *path, struct err *e)
 {
-	FILE *f = fopen(path, "we");
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 
-	if (f == NULL)
-		return err_set(e, "-pidfile %s: cannot write: %s; check the path", path, strerror(errno));
-	fprintf(f, "%ld\n", (long)getpid());
-	if (fclose(f) != 0)
-		return err_set(e, "-pidfile %s: cannot write: %s", path, strerror(errno));
-	return true;
+	if (fd < 0) {
+		err_set(e, "-pidfile %s: cannot write: %s; check the path", path, strerror(errno));
+	} else if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+		err_set(e, "-pidfile %s: another process that runs has it; end that one, or give another file", path);
+	} else if (ftruncate(fd, 0) != 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0) {
+		err_set(e, "-pidfile %s: cannot write: %s", path, strerror(errno));
+	} else {
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }
 
 static int
-run(struct settings *s, struct err *e)
+build_and_run(struct settings *s, int tell, struct err *e)
 {
-	int tell = -1;
-	char *pidfile = NULL;
-
-	if (s->daemonize && !fork_daemon(&tell, e))
-		return complain(e);
-	set_up_signals();
-	if (s->pidfile != NULL) {
-		if (!write_pidfile(s->pidfile, e))
-			return complain(e);
-		pidfile = realpath(s->pidfile, NULL);
-	}
 	struct machine *m = machine_new(s, e);
 	int status = 1;
+
 	if (m != NULL && (!s->daemonize || finish_daemon(tell, e)))
 		status = machine_run(m, e);
 	if (e->text[0] != '\0')
 		complain(e);
 	machine_free(m);
-	if (pidfile != NULL)
-		unlink(pidfile);
-	free(pidfile);
+	return status;
+}
+
+static int
+run(struct settings *s, struct err *e)
+{
+	int tell = -1, pid_fd;
+
+	if (s->daemonize && !fork_daemon(&tell, e))
+		return complain(e);
+	set_up_signals();
+	if (s->pidfile == NULL)
+		return build_and_run(s, tell, e);
+	pid_fd = write_pidfile(s->pidfile, e);
+	if (pid_fd < 0)
+		return complain(e);
+	/* The directory changes with -daemonize. */
+	char *path = realpath(s->pidfile, NULL);
+	int status = build_and_run(s, tell, e);
+	if (path != NULL)
+		unlink(path);
+	free(path);
+	close(pid_fd);
 	return status;
 }
 
