@@ -78,6 +78,54 @@ refuse "argument is missing" -m
 refuse "networking" -nic user
 refuse "-D" -D "$none/x"
 
+# Images and lines that can't be, one of each kind.
+mkdir "$dir/folder"
+refuse "is empty" -display none -hda "$dir/empty"
+refuse "is empty" -display none -cdrom "$dir/empty"
+refuse "is a directory" -display none -cdrom "$dir/folder"
+refuse "not a regular file" -display none -initrd "$dir/folder" -kernel "$dir/folder"
+refuse "-initrd is for -kernel" -display none -initrd "$dir/zeros"
+refuse "filter" -display none -drive "file=$dir/zeros,filter=nonsense"
+refuse "werror=maybe" -display none -drive "file=$dir/zeros,werror=maybe"
+refuse "rerror=enospc" -display none -drive "file=$dir/zeros,rerror=enospc"
+refuse "'colour'" -display none -drive "file=$dir/zeros,colour=red"
+refuse "if=virtio" -display none -drive "file=$dir/zeros,if=virtio"
+refuse "too large" -display none -drive "file=$dir/zeros,index=9"
+refuse "uses this image" -display none -hda "$dir/zeros" -hdb "$dir/zeros"
+refuse "-m 10Q" -display none -m 10Q
+refuse "too little" -display none -m 0
+refuse "in use already" -display none -serial stdio -monitor stdio
+refuse "in use already" -nographic -serial stdio -monitor stdio
+refuse "65535" -display none -serial tcp::99999
+refuse "Is a directory" -display none -serial "file:$dir/folder"
+refuse "Is a directory" -display none -D "$dir/folder" -d int
+refuse "log item" -display none -d nonsense
+refuse "ranges are" -display none -dfilter nonsense
+refuse "no trace event" -display none -trace nonsense
+refuse "Is a directory" -display none -pidfile "$dir/folder"
+refuse "BACKEND,id=ID" -display none -chardev null
+refuse "-daemonize" -nographic -daemonize
+
+# A socket and a port in use.
+"$calque" -S -m 16 -display none -serial none -monitor "unix:$dir/socket,server,nowait" </dev/null &
+pid=$!
+tries=0
+until [ -S "$dir/socket" ] || [ $tries -ge 200 ]; do
+	sleep 0.05
+	tries=$((tries + 1))
+done
+refuse "in use by another program" -display none -serial none -monitor "unix:$dir/socket,server,nowait"
+kill $pid
+wait $pid || fail "SIGTERM: exit status $?"
+[ -e "$dir/socket" ] && fail "SIGTERM: the socket is still there"
+
+# Options of QEMU's that aren't there are known by name.
+for option in enable-kvm s gdb qmp netdev global loadvm incoming usb audiodev spice full-screen no-acpi singlestep \
+	mem-prealloc numa object blockdev virtfs icount smbios acpitable tpmdev readconfig sandbox runas chroot add-fd plugin \
+	overcommit echr sd mtdblock compat iscsi rotate portrait dump-vmstate xen-domid async-teardown; do
+	refuse "-$option is not supported" -$option x
+done
+
 print "usage: calque" -help
 print "usage: calque" -h
 print "calque " -version

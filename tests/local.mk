@@ -176,3 +176,11 @@ tests_bench_translate_LDADD = $(CPU_LIBS)
 bench: tests/bench/translate
 	tests/bench/translate $(CODE)
 .PHONY: bench
+
+if HAVE_CHECK
+check_PROGRAMS += tests/test_terminal
+TESTS += tests/test_terminal
+endif
+tests_test_terminal_SOURCES = tests/test_terminal.c
+tests_test_terminal_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_terminal_LDADD = base/libbase.a $(CHECK_LIBS)
