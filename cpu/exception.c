@@ -501,12 +501,11 @@ cpu_deliver_nmi(struct cpu *c)
 void
 cpu_deliver_debug(struct cpu *c, uint64_t bits)
 {
-	bool fault = !(bits & 1ull << 63);
-
 	c->dr[6] = (c->dr[6] & ~0xfull) | (bits & 0xe00f) | 0xffff0ff0;
 	c->dr[7] &= ~0x2000ull;
 	c->exceptions[EXC_DB]++;
-	deliver(c, &(struct event){ .vector = EXC_DB, .rip = c->f.rip, .ext = 1, .sets_rf = fault });
+	/* RF isn't set even by the fault of an instruction breakpoint. */
+	deliver(c, &(struct event){ .vector = EXC_DB, .rip = c->f.rip, .ext = 1 });
 }
 
 /* ---- the instructions ---- */

@@ -476,7 +476,7 @@ meets_breakpoint(struct cpu *c, uint64_t linear)
 {
 	uint64_t hit;
 
-	if (c->eflags & EFL_RF)
+	if (c->eflags & EFL_RF || c->inhibit_db)
 		return false;
 	hit = debug_check_code(c, linear);
 	if (!hit)

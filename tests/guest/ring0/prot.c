@@ -30,6 +30,13 @@ write_crs(uint32_t cr0, uint32_t cr3, uint32_t cr4)
 	__asm__ volatile("mov %0, %%cr0" : : "r"(cr0) : "memory");
 }
 
+static void
+paging_off(void)
+{
+	__asm__ volatile("mov %0, %%cr0" : : "r"(0x31) : "memory");
+	write_crs(0x31, 0, 0);
+}
+
 void
 wrmsr(uint32_t msr, uint64_t value)
 {
@@ -104,7 +111,7 @@ reset_pages(void)
 void
 reset(void)
 {
-	write_crs(0x31, 0, 0);
+	paging_off();
 	__asm__ volatile("mov %0, %%dr7" : : "r"(0x400));
 	__asm__ volatile("mov %0, %%dr6" : : "r"(0xffff0ff0));
 	reset_tables();
@@ -258,7 +265,7 @@ print_registers(const uint32_t *gpr, const uint16_t *seg)
 }
 
 static void
-print_crs(unsigned vector)
+print_crs(unsigned vector, uint32_t dr6, uint32_t dr7)
 {
 	uint32_t v;
 
@@ -271,12 +278,10 @@ print_crs(unsigned vector)
 	__asm__ volatile("mov %%cr2, %0" : "=r"(v));
 	if (vector == 14)
 		print_field("cr2", v);
-	__asm__ volatile("mov %%dr6, %0" : "=r"(v));
-	if (v != 0xffff0ff0)
-		print_field("dr6", v);
-	__asm__ volatile("mov %%dr7, %0" : "=r"(v));
-	if (v != in.dr7)
-		print_field("dr7", v);
+	if (dr6 != 0xffff0ff0)
+		print_field("dr6", dr6);
+	if (dr7 != in.dr7)
+		print_field("dr7", dr7);
 	__asm__ volatile("str %w0" : "=r"(v));
 	if ((uint16_t)v != SEL_TSS)
 		print_field("tr", (uint16_t)v);
@@ -289,14 +294,18 @@ caught(void)
 	uint32_t base = base_of(caught_ss), at = base + caught_esp;
 	const uint32_t *p = (const uint32_t *)at;
 	unsigned vector = p[12];
+	uint32_t dr6, dr7;
 
+	/* No breakpoints of our own. */
+	__asm__ volatile("mov %%dr7, %0\n\tmov %%dr6, %1\n\tmov %2, %%dr7" : "=&r"(dr7), "=&r"(dr6) : "r"(0x400));
 	print_frame(at + 13 * 4, vector, (p[14 + has_error(vector)] & 3) || at > HANDLER_STACK - 0x1000 ? HANDLER_STACK : 0);
 	print_registers(p + 4, (const uint16_t *)p);
 	if (at < HANDLER_STACK - 0x1000 || at > HANDLER_STACK) {
 		print_field("ss", caught_ss);
 		print_field("sp", caught_esp + 4 * (16 + has_error(vector)));
 	}
-	print_crs(vector);
+	print_crs(vector, dr6, dr7);
+	paging_off();
 	print_memory();
 }
 
@@ -400,7 +409,7 @@ run_snippet(const char *name, const uint8_t *code, unsigned long size)
 			enter_same();
 		}
 	}
-	write_crs(0x31, 0, 0);
+	paging_off();
 	print_char('\n');
 	reset();
 }

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Single steps, breakpoints, shadows of MOV SS and STI, RF. */
+#include "prot.h"
+
+enum { TF = 0x100, RF = 0x10000, AC = 0x40000 };
+
+static void
+step(void)
+{
+	in.eflags |= TF;
+	RUN("tf: nop", "nop; nop");
+	in.eflags |= TF;
+	RUN("tf: fault", "ud2");
+	in.eflags |= TF;
+	RUN("tf: jmp", "jmp 1f; nop; nop; 1: nop");
+	in.eflags |= TF;
+	RUN("tf: popf clears", "push $2; popf; nop");
+	in.eflags |= TF, in.esp -= 4;
+	RUN("tf: popf", "popf; nop; nop");
+	RUN("tf: set by popf", "push $0x102; popf; nop; nop; nop");
+	RUN("tf: set by popf, pushf", "push $0x102; popf; pushf; pop %eax; nop");
+	RUN("tf: set by iret", "push $0x102; push $0x08; push $0x10200; iret");
+	RUN("tf: mov ss", "mov %ss, %eax; push $0x102; popf; mov %eax, %ss; inc %ebx; inc %ebx; inc %ebx");
+	in.eflags |= TF, in.gpr[AX] = SEL_DATA;
+	RUN("tf: mov ss first", "mov %eax, %ss; inc %ebx; inc %ebx; inc %ebx");
+	in.eflags |= TF, in.gpr[AX] = SEL_DATA;
+	RUN("tf: mov ss twice", "mov %eax, %ss; mov %eax, %ss; inc %ebx; inc %ebx");
+	in.eflags |= TF, in.gpr[AX] = SEL_DATA;
+	RUN("tf: mov ds", "mov %eax, %ds; inc %ebx; inc %ebx; inc %ebx");
+	in.eflags |= TF;
+	RUN("tf: rep", "rep movsb; nop");
+	in.eflags |= TF, in.gpr[CX] = 1, in.gpr[SI] = in.gpr[DI] = DATA;
+	RUN("tf: rep 1", "rep movsb; nop");
+	in.eflags |= TF, in.gpr[CX] = 0;
+	RUN("tf: rep 0", "rep movsb; nop");
+	in.eflags |= TF, in.gpr[CX] = 3, in.gpr[SI] = in.gpr[DI] = DATA;
+	RUN("tf: rep 3", "rep movsb; nop");
+	in.eflags |= TF;
+	RUN("tf: sti", "sti; inc %ebx; inc %ebx");
+	in.eflags |= TF;
+	RUN("tf: int", "int $0x30");
+	in.eflags |= TF;
+	RUN("tf: int3", "int3");
+	in.eflags |= TF | 0x800;
+	RUN("tf: into", "into");
+	in.eflags |= TF;
+	RUN("tf: icebp", ".byte 0xf1; nop");
+	in.eflags |= TF;
+	RUN("tf: cpuid", "cpuid; nop");
+	in.eflags |= TF;
+	RUN("tf: lcall", "lcall $8, $0x10200");
+	in.eflags |= TF;
+	RUN("tf: out", "out %al, $0x80; nop");
+	in.eflags |= TF;
+	RUN("tf: mov cr", "mov %cr0, %eax; nop");
+	idt[1] = gate(SEL_CODE, CODE + 0x180, 0x8e, 0);
+	in.eflags |= TF;
+	RUN("tf: handler has none", "nop; .org 7701b + 0x80, 0x90; pushf; pop %eax; mov (%esp), %ebx; mov 4(%esp), %ecx; mov 8(%esp), %edx");
+	idt[1] = gate(SEL_CODE, CODE + 0x180, 0x8e, 0);
+	RUN("tf: count", "xor %esi, %esi; push $0x102; popf; inc %ebx; inc %ebx; rep; inc %ebx; mov %ss, %eax; mov %eax, %ss; nop; pushf; "
+		"andl $~0x100, (%esp); popf; nop; ud2; .org 7701b + 0x80, 0x90; inc %esi; iret");
+	idt[1] = gate(SEL_CODE, CODE + 0x180, 0x8e, 0);
+	in.gpr[CX] = 3;
+	RUN("tf: count rep", "xor %esi, %esi; mov $0x20010, %edi; push $0x102; popf; rep stosb; nop; pushf; "
+		"andl $~0x100, (%esp); popf; nop; ud2; .org 7701b + 0x80, 0x90; inc %esi; iret");
+	wrmsr(0x174, 8);
+	wrmsr(0x175, STACK0);
+	wrmsr(0x176, CODE + 0x200);
+	ring3();
+	in.eflags |= TF;
+	RUN("tf: sysenter", "sysenter");
+}
+
+static void
+code_breakpoints(void)
+{
+	in.dr[0] = CODE + 0x102, in.dr7 = 0x402;
+	RUN("bp: code", "nop; nop; nop; nop");
+	in.dr[0] = CODE + 0x102, in.dr7 = 0x402, in.eflags |= RF;
+	RUN("bp: code, RF earlier", "nop; nop; nop; nop");
+	in.dr[0] = CODE + 0x100, in.dr7 = 0x402, in.eflags |= RF;
+	RUN("bp: code, RF", "nop; nop; nop; nop");
+	in.dr[0] = CODE + 0x100, in.dr7 = 0x402, in.eflags |= RF;
+	RUN("bp: code, RF, loops", "nop; jmp .-1; nop; nop");
+	in.dr[0] = CODE + 0x101, in.dr7 = 0x402;
+	RUN("bp: inside", "mov $1, %eax; nop");
+	in.dr[3] = CODE + 0x102, in.dr[1] = CODE + 0x102, in.dr7 = 0x488;
+	RUN("bp: two", "nop; nop; nop; nop");
+	in.dr[0] = CODE + 0x102, in.dr7 = 0x40402;
+	RUN("bp: code of 2 bytes", "nop; nop; nop; nop");
+	in.dr[0] = CODE + 0x102, in.dr7 = 0x400;
+	RUN("bp: off", "nop; nop; nop; nop");
+	in.dr[0] = CODE + 0x102, in.dr7 = 0x402, in.gpr[AX] = SEL_DATA;
+	RUN("bp: after mov ss", "mov %eax, %ss; nop; nop");
+	in.dr[0] = CODE + 0x101, in.dr7 = 0x402, in.eflags |= TF;
+	RUN("bp: and tf", "nop; nop; nop");
+	in.dr[0] = CODE + 0x100, in.dr7 = 0x402;
+	RUN("bp: on fault", "ud2");
+	in.dr[0] = CODE + 0x101, in.dr7 = 0x402;
+	RUN("bp: on pop ss", "push %ss; pop %ss; nop");
+	in.dr[0] = CODE + 0x100, in.dr7 = 0x402, in.gpr[CX] = 3, in.gpr[DI] = DATA, in.eflags |= RF;
+	RUN("bp: rep with RF", "rep stosb; nop");
+	in.dr[0] = CODE + 0x200, in.dr7 = 0x402;
+	RUN("bp: iret sets RF", "push $0x10002; push $8; push $0x10200; iret");
+	in.dr[0] = CODE + 0x202, in.dr7 = 0x402;
+	RUN("bp: iret, RF, one only", "push $0x10002; push $8; push $0x10180; iret; .org 7701b + 0x80; nop; jmp .+0x81");
+	in.dr[0] = CODE + 0x106, in.dr7 = 0x402;
+	RUN("bp: popf RF", "push $0x10002; popf; nop; nop");
+}
+
+static void
+data_breakpoints(void)
+{
+	static const struct { const char *name; unsigned type; uint32_t at; } cases[] = {
+		{ "write 1", 1, 0x20 }, { "write 2", 5, 0x20 }, { "write 4", 13, 0x20 }, { "access 4", 15, 0x20 }, { "write 2 odd", 5, 0x21 },
+		{ "access 1", 3, 0x23 }, { "write 4 odd", 13, 0x22 }, { "access 8", 11, 0x20 },
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (unsigned k = 0; k < 9; k++) {
+			in.dr[0] = DATA + cases[i].at;
+			in.dr7 = 0x403 | cases[i].type << 16;
+			in.gpr[SI] = in.gpr[DI] = DATA + 0x1e;
+			in.gpr[BX] = DATA + 0x22;
+			in.gpr[CX] = 5;
+			print(cases[i].name);
+			switch (k) {
+			case 0:
+				RUN(": read", "mov (%ebx), %al; nop; nop");
+				break;
+			case 1:
+				RUN(": write", "mov %al, (%ebx); nop; nop");
+				break;
+			case 2:
+				RUN(": write 4 over", "mov %eax, -3(%ebx); nop; nop");
+				break;
+			case 3:
+				RUN(": modify", "incl -4(%ebx); nop; nop");
+				break;
+			case 4:
+				RUN(": rep movsb", "rep movsb; nop; nop");
+				break;
+			case 5:
+				RUN(": rep stosl", "mov $2, %ecx; rep stosl; nop; nop");
+				break;
+			case 6:
+				RUN(": push", "mov %esp, %ebp; mov %ebx, %esp; push %eax; mov %ebp, %esp; nop; nop");
+				break;
+			case 7:
+				RUN(": call, ret", "mov %esp, %ebp; mov %ebx, %esp; call 1f; nop; 1: nop; mov %ebp, %esp; nop");
+				break;
+			case 8:
+				RUN(": before mov ss", "mov $0x10, %eax; mov %ax, (%ebx); mov (%ebx), %ss; nop; nop; nop");
+			}
+		}
+}
+
+static void
+io_breakpoints(void)
+{
+	in.dr[0] = 0x80, in.dr7 = 0x20402, in.cr4 = 8;
+	RUN("io: out", "out %al, $0x80; nop; nop");
+	in.dr[0] = 0x80, in.dr7 = 0x20402;
+	RUN("io: out without DE", "out %al, $0x80; nop; nop");
+	in.dr[0] = 0x80, in.dr7 = 0xe0402, in.cr4 = 8, in.gpr[DX] = 0x82;
+	RUN("io: out 16", "out %ax, %dx; nop; nop");
+	in.dr[0] = 0x80, in.dr7 = 0x20402, in.cr4 = 8, in.gpr[DX] = 0x81;
+	RUN("io: not", "in %dx, %al; xor %eax, %eax; nop");
+	in.dr[0] = 0x80, in.dr7 = 0x20402, in.cr4 = 8, in.gpr[DX] = 0x80, in.gpr[SI] = DATA, in.gpr[CX] = 3;
+	RUN("io: rep outsb", "rep outsb; nop; nop");
+}
+
+static void
+registers(void)
+{
+	in.dr7 = 0x2400;
+	RUN("gd: read", "mov %dr0, %eax");
+	in.dr7 = 0x2400;
+	RUN("gd: write", "mov %eax, %dr6");
+	RUN("dr6 write", "mov $-1, %eax; mov %eax, %dr6; mov %dr6, %ebx; xor %eax, %eax; mov %eax, %dr6; mov %dr6, %ecx; mov $0xffff0ff0, %edx; mov %edx, %dr6");
+	RUN("dr7 write", "mov $~0x20ff, %eax; mov %eax, %dr7; mov %dr7, %ebx; xor %eax, %eax; mov %eax, %dr7; mov %dr7, %ecx; and $~0x1800, %ebx");
+	RUN("dr4 read", "mov %db6, %eax; .byte 0x0f, 0x21, 0xe3");
+	in.cr4 = 8;
+	RUN("dr4 read with DE", ".byte 0x0f, 0x21, 0xe3");
+	in.cr4 = 8;
+	RUN("dr5 write with DE", ".byte 0x0f, 0x23, 0xeb");
+	ring3();
+	RUN("dr0 read 3", "mov %db0, %eax");
+	ring3();
+	in.cr4 = 8;
+	RUN("dr4 read 3 with DE", ".byte 0x0f, 0x21, 0xe3");
+	RUN("dr values", "mov $0x12345678, %eax; mov %eax, %dr0; not %eax; mov %eax, %dr3; mov %dr0, %ebx; mov %dr3, %ecx");
+	RUN("icebp", ".byte 0xf1; nop");
+	ring3();
+	RUN("icebp 3", ".byte 0xf1; nop");
+	in.eflags |= 0x800;
+	RUN("into", "into");
+	RUN("into not", "into");
+	ring3();
+	in.eflags |= 0x800;
+	idt[4] = gate(SEL_CODE, (uint32_t)idt, 0x8e, 0);
+	RUN("into dpl 0", "into");
+	ring3();
+	idt[3] = gate(SEL_CODE, 0, 0x8e, 0);
+	RUN("int3 dpl 0", "int3");
+	ring3();
+	RUN("int dpl 0", "int $0x31");
+	RUN("int", "int $0x31");
+	RUN("int 13", "int $13");
+	idt[0x31] = 0;
+	RUN("int none", "int $0x31");
+	idt[0x31] = gate(SEL_CODE, 0, 0x0e, 0);
+	RUN("int not present", "int $0x31");
+	idt[0x31] = gate(0, 0, 0x8e, 0);
+	RUN("int null", "int $0x31");
+	idt[0x31] = gate(SEL_DATA, 0, 0x8e, 0);
+	RUN("int data", "int $0x31");
+	idt_limit = 0x31 * 8 + 6;
+	RUN("int past idt", "int $0x31");
+	gdt[SEL_A / 8] = descriptor(0, 0xfff, D_CODE32);
+	idt[0x31] = gate(SEL_A, 0x1000, 0x8e, 0);
+	RUN("int past limit", "int $0x31");
+	gdt[SEL_A / 8] = descriptor(CODE, 0xffff, D_CODE32);
+	idt[0x31] = gate(SEL_A, 0x200, 0x86, 0);
+	RUN("int gate 16", "int $0x31");
+	gdt[SEL_A / 8] = descriptor(CODE, 0xffff, D_CODE32);
+	idt[0x31] = gate(SEL_A, 0x200, 0x8f, 0), in.eflags |= 0x200;
+	RUN("trap gate", "int $0x31");
+	RUN("bound", "movl $5, 0x20000; movl $9, 0x20004; mov $5, %eax; bound %eax, 0x20000; mov $9, %eax; bound %eax, 0x20000; "
+		"mov $10, %eax; bound %eax, 0x20000");
+	RUN("bound 16", "movw $-5, 0x20000; movw $9, 0x20002; mov $-6, %eax; bound %ax, 0x20000");
+	RUN("lock nop", ".byte 0xf0; nop");
+	RUN("lock add reg", ".byte 0xf0, 0x01, 0xc0");
+	RUN("lock cmp", ".byte 0xf0, 0x39, 0x05, 0, 0, 2, 0");
+	RUN("lock mov", ".byte 0xf0, 0x89, 0x05, 0, 0, 2, 0");
+	RUN("14 prefixes", ".rept 14; .byte 0x3e; .endr; nop");
+	RUN("15 prefixes", ".rept 15; .byte 0x3e; .endr; nop");
+	RUN("15 prefixes, ud2", ".rept 15; .byte 0x66; .endr; ud2");
+	in.eip = CODE + 0xff8;
+	RUN("15 prefixes over a page", ".rept 15; .byte 0x3e; .endr; nop");
+	in.eip = CODE + 0xff8;
+	RUN("14 prefixes over a page", ".rept 14; .byte 0x3e; .endr; nop");
+	in.eip = CODE + 0xff1, paging();
+	page_table[(CODE >> 12) + 1] = 0;
+	RUN("15 prefixes up to a page", ".rept 15; .byte 0x3e; .endr");
+}
+
+static void
+alignment(void)
+{
+	ring3();
+	in.cr0 |= 0x40000, in.eflags |= AC;
+	RUN("ac: read", "mov 0x20001, %eax");
+	ring3();
+	in.cr0 |= 0x40000, in.eflags |= AC;
+	RUN("ac: aligned", "mov 0x20004, %eax; mov 0x20002, %ax; mov 0x20001, %al; movw %ax, 0x20003");
+	ring3();
+	in.eflags |= AC;
+	RUN("ac: no AM", "mov 0x20001, %eax");
+	in.cr0 |= 0x40000, in.eflags |= AC;
+	RUN("ac: level 0", "mov 0x20001, %eax");
+	ring3();
+	in.cr0 |= 0x40000, in.eflags |= AC, in.esp += 2;
+	RUN("ac: push", "push %eax");
+	ring3();
+	in.cr0 |= 0x40000, in.eflags |= AC, in.esp += 2;
+	RUN("ac: call", "call .+5");
+	ring3();
+	in.cr0 |= 0x40000, in.eflags |= AC, in.esp += 2;
+	RUN("ac: pusha", "pusha");
+	ring3();
+	in.cr0 |= 0x40000, in.eflags |= AC, in.gpr[SI] = DATA, in.gpr[DI] = DATA + 1;
+	RUN("ac: movsl", "movsl");
+	ring3();
+	in.cr0 |= 0x40000, in.eflags |= AC, in.gpr[SI] = DATA, in.gpr[DI] = DATA + 1, in.gpr[CX] = 2;
+	RUN("ac: rep movsw", "rep movsw");
+	ring3();
+	in.cr0 |= 0x40000, in.eflags |= AC;
+	RUN("ac: fld", "fldl 0x20004");
+	ring3();
+	in.cr0 |= 0x40000, in.eflags |= AC;
+	RUN("ac: lock", "lock incl 0x20002");
+	ring3();
+	in.cr0 |= 0x40000, in.eflags |= AC;
+	RUN("ac: lds", "les 0x20002, %eax");
+	ring3();
+	in.cr0 |= 0x40000, in.eflags |= AC, in.esp += 2;
+	RUN("ac: int from 3", "int $0x30");
+	ring3();
+	paging();
+	in.cr0 |= 0x40000, in.eflags |= AC;
+	page_table[DATA >> 12] = 0;
+	RUN("ac: or page fault", "mov 0x20001, %eax");
+}
+
+void
+run_tests(void)
+{
+	step();
+	code_breakpoints();
+	data_breakpoints();
+	io_breakpoints();
+	registers();
+	alignment();
+}
