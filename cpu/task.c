@@ -60,28 +60,27 @@ static void
 load_code_and_stack(struct cpu *c, const struct task *t)
 {
 	uint16_t cs = t->seg[1], ss = t->seg[2];
+	unsigned cpl = cs & SEL_RPL;
 	uint64_t cs_raw, ss_raw;
 	unsigned flags;
 
-	c->cpl = cs & SEL_RPL;
 	if (!(cs & ~3))
 		cpu_raise_error(c, EXC_TS, 0);
 	cs_raw = desc_fetch(c, cs, EXC_TS, 0);
 	flags = desc_flags(cs_raw);
-	if (!(flags & SF_S) || !(flags & SF_CODE) ||
-		(flags & SF_CONFORMING ? desc_dpl(cs_raw) > c->cpl : desc_dpl(cs_raw) != c->cpl))
+	if (!(flags & SF_S) || !(flags & SF_CODE) || (flags & SF_CONFORMING ? desc_dpl(cs_raw) > cpl : desc_dpl(cs_raw) != cpl))
 		cpu_raise_error(c, EXC_TS, cs & ~3u);
 	if (!(flags & SF_P))
 		cpu_raise_error(c, EXC_NP, cs & ~3u);
-	set_cs(c, cs, cs_raw, c->cpl);
 	if (!(ss & ~3))
 		cpu_raise_error(c, EXC_TS, 0);
 	ss_raw = desc_fetch(c, ss, EXC_TS, 0);
 	flags = desc_flags(ss_raw);
-	if (!(flags & SF_S) || flags & SF_CODE || !(flags & SF_WRITE) || (ss & SEL_RPL) != c->cpl || desc_dpl(ss_raw) != c->cpl)
+	if (!(flags & SF_S) || flags & SF_CODE || !(flags & SF_WRITE) || (ss & SEL_RPL) != cpl || desc_dpl(ss_raw) != cpl)
 		cpu_raise_error(c, EXC_TS, ss & ~3u);
 	if (!(flags & SF_P))
 		cpu_raise_error(c, EXC_SS, ss & ~3u);
+	set_cs(c, cs, cs_raw, cpl);
 	set_ss(c, ss, ss_raw);
 	cpu_update_mode(c);
 }
@@ -109,11 +108,26 @@ load_data(struct cpu *c, unsigned seg, uint16_t selector)
 	cpu_segment_changed(c, seg);
 }
 
+/*
+ * All selectors are there before any is looked at.  Until the stack is, faults need another one: as if at level 3, that which the
+ * new TSS has for their handlers.
+ */
+static void
+load_selectors(struct cpu *c, const struct task *t)
+{
+	c->cpl = 3;
+	for (unsigned i = 0; i < 6; i++) {
+		c->seg[order[i]] = (struct segment){ .selector = t->seg[i] };
+		cpu_segment_changed(c, order[i]);
+	}
+	c->ldtr = (struct segment){ .selector = t->ldt };
+}
+
 static void
 load_segments(struct cpu *c, const struct task *t)
 {
+	load_selectors(c, t);
 	if (in_vm86(c)) {
-		c->cpl = 3;
 		for (unsigned i = 0; i < 6; i++)
 			segment_set_real(c, order[i], t->seg[i]);
 		cpu_update_mode(c);

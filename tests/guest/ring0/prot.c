@@ -120,7 +120,8 @@ reset(void)
 	load_tables();
 	__asm__ volatile("lldt %w0" : : "r"(0));
 	__asm__ volatile("ltr %w0" : : "r"(SEL_TSS));
-	wrmsr(0xc0000080, 0);
+	if (in.efer)
+		wrmsr(0xc0000080, 0);
 	wrmsr(0x174, 0);
 	for (unsigned i = 0; i < 0x10000; i += 2)
 		*(uint16_t *)(CODE + i) = 0x0b0f; /* UD2 */
@@ -306,6 +307,8 @@ caught(void)
 	}
 	print_crs(vector, dr6, dr7);
 	paging_off();
+	for (unsigned i = 0; i < 4 && in.watch[i]; i++)
+		print_field("->", *in.watch[i]);
 	print_memory();
 }
 
@@ -394,6 +397,8 @@ run_snippet(const char *name, const uint8_t *code, unsigned long size)
 		prepare_real();
 		enter_real();
 	} else {
+		if (in.efer)
+			wrmsr(0xc0000080, in.efer);
 		write_crs(in.cr0, in.cr3, in.cr4);
 		__asm__ volatile("mov %0, %%dr7" : : "r"(in.dr7));
 		if (in.eflags & 0x20000 || in.cs & 3) {

@@ -23,6 +23,8 @@ struct state {
 	uint32_t eip, cs, eflags, esp, ss, es, ds, fs, gs;
 	uint32_t cr0, cr3, cr4, dr[4], dr7;
 	bool real;
+	const uint32_t *watch[4]; /* printed after the snippet */
+	uint32_t efer;
 };
 enum { DI, SI, BP, BX = 4, DX, CX, AX };
 
