@@ -243,7 +243,19 @@ gen_LSL(struct trans *t)
 void
 gen_SWAPGS(struct trans *t)
 {
-	plain(t, &helper_swapgs, GOES_ON);
+	static const size_t base = offsetof(struct cpu, seg[SEG_GS].base), fast = offsetof(struct cpu, f.seg[SEG_GS].base),
+		kernels = offsetof(struct cpu, kernel_gs_base);
+	val old, new;
+
+	if (t->mode & MODE_CPL) {
+		gen_raise(t, EXC_GP);
+		return;
+	}
+	old = temp_of(t, 8, ir_field(base));
+	new = temp_of(t, 8, ir_field(kernels));
+	ir_op2(t->ir, IR_mov, 8, ir_field(base), new);
+	ir_op2(t->ir, IR_mov, 8, ir_field(fast), new);
+	ir_op2(t->ir, IR_mov, 8, ir_field(kernels), old);
 }
 
 static unsigned

@@ -569,19 +569,6 @@ do_sidt(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 /* ---- bases ---- */
 
 uint64_t
-do_swapgs(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
-{
-	struct cpu *c = cpu_of(f);
-	uint64_t base = c->seg[SEG_GS].base;
-
-	(void)a, (void)b, (void)aux;
-	need_cpl0(c);
-	c->seg[SEG_GS].base = c->f.seg[SEG_GS].base = c->kernel_gs_base;
-	c->kernel_gs_base = base;
-	return 0;
-}
-
-uint64_t
 do_wr_seg_base(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	struct cpu *c = cpu_of(f);
