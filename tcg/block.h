@@ -69,6 +69,7 @@ struct x64_thunks {
 struct tcg {
 	struct tcg_options options;
 	const struct tcg_guest *guest;
+	const struct back_end *host; /* NULL: interpreted */
 	pthread_mutex_t lock;
 	struct tcg_block *_Atomic hash[BLOCK_HASH];
 	struct tcg_page *_Atomic pages[PAGE_HASH];
@@ -92,11 +93,18 @@ struct tcg_block *cache_block_at(struct tcg *t, const uint8_t *pc);
 bool cache_init(struct tcg *t, struct err *e);
 void cache_free(struct tcg *t);
 
-/* The host's back end. */
-bool x64_init(struct tcg *t, struct err *e);
-void x64_compile(struct tcg *t, struct tcg_block *b, struct ir *ir);
-void x64_patch(struct tcg *t, struct tcg_slot *s, const uint8_t *target);
-enum tcg_exit x64_enter(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from);
-void x64_disassemble(const struct tcg_block *b);
+/* What a back end is. */
+struct back_end {
+	bool (*init)(struct tcg *t, struct err *e);
+	void (*compile)(struct tcg *t, struct tcg_block *b, struct ir *ir);
+	void (*patch)(struct tcg *t, struct tcg_slot *s, const uint8_t *target);
+	enum tcg_exit (*enter)(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from);
+	void (*unwind)(struct tcg_frame *f);
+	void (*x87_sync)(struct tcg_frame *f); /* called while x87_resident */
+	void (*disassemble)(const struct tcg_block *b);
+};
+
+/* The host's; NULL: it has none, and there is the interpreter. */
+extern const struct back_end *const host_back_end;
 
 #endif

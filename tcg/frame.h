@@ -105,6 +105,7 @@ void tcg_x87_sync(struct tcg_frame *f);
  * Memory for a state of SIZE bytes that begins with a frame: zeroed, with a stack below it, because generated code and what it
  * calls run with the host's stack pointer there.  NULL: none to be had.
  */
+enum { TCG_STACK_BYTES = 256 * 1024 };
 void *tcg_frame_alloc(size_t size);
 void tcg_frame_free(void *state, size_t size);
 

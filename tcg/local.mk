@@ -3,9 +3,10 @@ noinst_LIBRARIES += %D%/libtcg.a
 %C%_libtcg_a_SOURCES += %D%/ir_text.c
 %C%_libtcg_a_SOURCES += %D%/ir_verify.c
 %C%_libtcg_a_SOURCES += %D%/cache.c %D%/block.h
+%C%_libtcg_a_SOURCES += %D%/frame.c %D%/frame.h
 %C%_libtcg_a_SOURCES += %D%/ir.c %D%/ir.h
 %C%_libtcg_a_SOURCES += %D%/op.h %D%/op.def
-%C%_libtcg_a_SOURCES += %D%/tcg.c %D%/tcg.h %D%/frame.h
+%C%_libtcg_a_SOURCES += %D%/tcg.c %D%/tcg.h
 %C%_libtcg_a_SOURCES += %D%/vec.c %D%/vec.h %D%/vec.def
 %C%_libtcg_a_SOURCES += %D%/interp/alu.c %D%/interp/alu.h
 %C%_libtcg_a_SOURCES += %D%/interp/insn.c %D%/interp/interp.h
@@ -33,4 +34,6 @@ if HOST_X64
 %C%_libtcg_a_SOURCES += %D%/x64/stack.c
 %C%_libtcg_a_SOURCES += %D%/x64/thunk.c
 %C%_libtcg_a_SOURCES += %D%/x64/vector.c
+else
+%C%_libtcg_a_SOURCES += %D%/no_back_end.c
 endif

@@ -184,7 +184,7 @@ unlink_slot(struct tcg *t, struct tcg_slot *s)
 	if (s->next != NULL)
 		s->next->prev = s->prev;
 	s->to = NULL;
-	x64_patch(t, s, s->stub);
+	t->host->patch(t, s, s->stub);
 }
 
 void
@@ -202,7 +202,7 @@ tcg_chain(struct tcg *t, const struct tcg_from *from, struct tcg_block *block)
 		if (s->next != NULL)
 			s->next->prev = &s->next;
 		block->incoming = s;
-		x64_patch(t, s, s->same_page && block->phys2 == ~0ull ? block->code : block->guarded);
+		t->host->patch(t, s, s->same_page && block->phys2 == ~0ull ? block->code : block->guarded);
 		t->stats.chained++;
 	}
 	pthread_mutex_unlock(&t->lock);
@@ -527,13 +527,13 @@ tcg_translate(struct tcg *t, struct tcg_frame *f, const struct tcg_key *key, uns
 	ir_pass_flags(&t->ir);
 	log_ir(t, LOG_BIT_op_opt, "OP after the passes");
 	b = make_block(t, key, &code, keep);
-	if (t->options.accel == ACCEL_NATIVE)
-		x64_compile(t, b, &t->ir);
+	if (t->host != NULL)
+		t->host->compile(t, b, &t->ir);
 	else
 		make_steps(t, b);
 	note_order(&t->segment[t->current], b);
-	if (log_on(LOG_BIT_out_asm) && log_filter(key->rip) && t->options.accel == ACCEL_NATIVE)
-		x64_disassemble(b);
+	if (log_on(LOG_BIT_out_asm) && log_filter(key->rip) && t->host != NULL)
+		t->host->disassemble(b);
 	if (keep)
 		publish(t, b);
 	t->stats.blocks++;
@@ -550,8 +550,8 @@ enum tcg_exit
 tcg_enter(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from)
 {
 	*from = (struct tcg_from){ .epoch = f->tcg->epoch };
-	if (f->tcg->options.accel == ACCEL_NATIVE)
-		return x64_enter(f, b, from);
+	if (f->tcg->host != NULL)
+		return f->tcg->host->enter(f, b, from);
 	f->site = b->site;
 	if (__builtin_setjmp(f->leave) != 0) {
 		f->site = NULL;
@@ -575,6 +575,18 @@ tcg_stats(const struct tcg *t)
 	return s;
 }
 
+bool
+tcg_has_back_end(void)
+{
+	return host_back_end != NULL;
+}
+
+static bool
+check_accel(const struct tcg_options *o, struct err *e)
+{
+	return o->accel == ACCEL_INTERP || tcg_has_back_end() || err_set(e, "there is no translator for this host; use the interpreter");
+}
+
 struct tcg *
 tcg_new(const struct tcg_options *o, const struct tcg_guest *guest, struct err *e)
 {
@@ -583,7 +595,8 @@ tcg_new(const struct tcg_options *o, const struct tcg_guest *guest, struct err *
 	t->options = *o;
 	t->guest = guest;
 	pthread_mutex_init(&t->lock, NULL);
-	if (!cache_init(t, e) || (o->accel == ACCEL_NATIVE && !x64_init(t, e))) {
+	t->host = o->accel == ACCEL_NATIVE ? host_back_end : NULL;
+	if (!check_accel(o, e) || !cache_init(t, e) || (t->host != NULL && !t->host->init(t, e))) {
 		tcg_free(t);
 		return NULL;
 	}

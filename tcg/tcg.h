@@ -69,6 +69,9 @@ struct tcg_options {
 	uint64_t cache_bytes;   /* code memory; 0: 64 MiB */
 };
 
+/* Does this host have one?  ACCEL_NATIVE is refused where not. */
+bool tcg_has_back_end(void);
+
 struct tcg *tcg_new(const struct tcg_options *o, const struct tcg_guest *guest, struct err *e);
 void tcg_free(struct tcg *t);
 /* What tcg_new was given. */

@@ -130,7 +130,7 @@ print "usage: calque" -help
 print "usage: calque" -h
 print "calque " -version
 print "pc " -machine help
-print "tcg" -accel help
+print "interp" -accel help
 print "isa-debug-exit" -device help
 print "iobase" -device isa-debug-exit,help
 print "guest_errors" -d help

@@ -95,8 +95,10 @@ tests_test_cpu_exec_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_cpu_exec_LDADD = cpu/libcpu.a tcg/libtcg.a base/libbase.a $(CHECK_LIBS) $(CAPSTONE_LIBS)
 
 if HAVE_CHECK
+if HOST_X64
 check_PROGRAMS += tests/test_tcg
 TESTS += tests/test_tcg
+endif
 endif
 tests_test_tcg_SOURCES = tests/test_tcg.c tests/tcg_guest.c tests/tcg_guest.h
 tests_test_tcg_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
@@ -159,14 +161,13 @@ fuzz: tests/fuzz/fuzz
 	FUZZ=tests/fuzz/fuzz EXECUTIONS=$(EXECUTIONS) SEED=$(SEED) KEEP=$(KEEP) sh $(srcdir)/tests/fuzz.sh
 .PHONY: fuzz
 
+if HOST_X64
 check_PROGRAMS += tests/hostile
+dist_check_SCRIPTS += tests/hostile.sh tests/full_disk.sh
+TESTS += tests/hostile.sh tests/full_disk.sh
+endif
 tests_hostile_SOURCES = tests/hostile.c tests/hostile_guest.c tests/hostile.h
 tests_hostile_LDADD = base/libbase.a
-dist_check_SCRIPTS += tests/hostile.sh
-TESTS += tests/hostile.sh
-
-dist_check_SCRIPTS += tests/full_disk.sh
-TESTS += tests/full_disk.sh
 
 # What translation costs, pass by pass: `make bench CODE=some-executable`.
 EXTRA_PROGRAMS = tests/bench/translate

@@ -48,7 +48,7 @@ static const struct {
 	{ "-machine pc,kernel-through=magic", "auto, direct or firmware" },
 	{ "-machine pc,accel=kvm", "accelerator 'kvm'" },
 	{ "-accel kvm", "accelerator 'kvm'" },
-	{ "-accel tcg,colour=red", "'colour'" },
+	{ "-accel interp,colour=red", "'colour'" },
 	{ "-drive if=scsi,file=x", "if=scsi" },
 	{ "-drive if=ide", "file= is missing" },
 	{ "-drive file=x,index=7", "too large" },
@@ -101,8 +101,8 @@ START_TEST(test_refused)
 END_TEST
 
 static const char *const taken[] = {
-	"", "-m 64", "-m 1.5G", "-m size=256M", "--m 64", "-smp 1", "-smp cpus=1,cores=1", "-M pc", "-machine type=pc,accel=kvm:tcg",
-	"-accel tcg,one-insn-per-tb=on,tb-size=32,thread=single", "-accel interp", "-nic none -net none -vga none -display none",
+	"", "-m 64", "-m 1.5G", "-m size=256M", "--m 64", "-smp 1", "-smp cpus=1,cores=1", "-M pc", "-machine type=pc,accel=kvm:interp",
+	"-accel interp,one-insn-per-tb=on,tb-size=32,thread=single", "-accel interp", "-nic none -net none -vga none -display none",
 	"-drive file=a,,b.img,format=raw,if=ide,index=3,media=disk,cache=none,id=x -snapshot", "-boot cd", "-boot once=d,menu=on",
 	"-boot order=ac,splash-time=5000,reboot-timeout=1", "-boot reboot-timeout=-1,strict=on",
 	"-rtc base=2006-06-17T16:01:21,clock=vm", "-rtc base=localtime",

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/trace.h"
 #include "base/util.h"
+#include "tcg/tcg.h"
 #include "vm/keyval.h"
 #include "vm/vcpu.h"
 
@@ -173,7 +174,7 @@ opt_keyboard(struct settings *c, const char *arg, struct err *e)
 static bool
 set_accel(struct settings *c, const char *name)
 {
-	if (strcmp(name, "tcg") == 0)
+	if (strcmp(name, "tcg") == 0 && tcg_has_back_end())
 		c->interpreter = false;
 	else if (strcmp(name, "interp") == 0)
 		c->interpreter = true;
@@ -193,7 +194,8 @@ set_accel_list(struct settings *c, const char *list, struct err *e)
 	while (!found && (word = strsep(&rest, ":")) != NULL)
 		found = set_accel(c, word);
 	free(copy);
-	return found || err_set(e, "accelerator '%s' is not supported; use tcg or interp", list);
+	return found || err_set(e, "accelerator '%s' is not supported%s; use %sinterp", list,
+		tcg_has_back_end() ? "" : " on this host", tcg_has_back_end() ? "tcg or " : "");
 }
 
 bool
@@ -203,10 +205,10 @@ opt_accel(struct settings *c, const char *arg, struct err *e)
 	uint64_t mib = 0;
 
 	if (strcmp(arg, "help") == 0) {
-		printf("Accelerators:\n"
-			"tcg       translates to host code (default)\n"
-			"interp    interprets, for tests and other hosts\n"
-			"Properties: one-insn-per-tb=on|off, tb-size=MiB, thread=single|multi\n");
+		printf("Accelerators:\n%s"
+			"interp    interprets, for tests and hosts without a translator\n"
+			"Properties: one-insn-per-tb=on|off, tb-size=MiB, thread=single|multi\n",
+			tcg_has_back_end() ? "tcg       translates to host code (default)\n" : "");
 		c->exit = true;
 		return true;
 	}

@@ -64,7 +64,7 @@ vcpu_new(const struct vcpu_config *config, struct err *e)
 		.clock_opaque = config->clock,
 		.now_ns = now_ns,
 		.tcg = {
-			.accel = config->interpreter ? ACCEL_INTERP : ACCEL_NATIVE,
+			.accel = config->interpreter || !tcg_has_back_end() ? ACCEL_INTERP : ACCEL_NATIVE,
 			.one_insn = config->one_insn_per_tb,
 			.cache_bytes = config->code_cache_bytes,
 		},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* -d out_asm: the host code of a block, by Capstone where it is there, else as bytes. */
-#include "tcg/block.h"
+#include "tcg/x64/gen.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -113,4 +113,8 @@ void stack_entry_stub(struct gen *g);
 bool is_on_stack(const struct gen *g, const struct ir_insn *i);
 struct rm stack_operand(struct gen *g, const struct ir_insn *i);
 
+/* Of struct back_end. */
+void x64_compile(struct tcg *t, struct tcg_block *b, struct ir *ir);
+void x64_disassemble(const struct tcg_block *b);
+
 #endif

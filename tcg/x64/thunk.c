@@ -15,7 +15,7 @@
 #include "tcg/interp/interp.h"
 #include "tcg/x64/gen.h"
 
-enum { LEFT_INDIRECT = 1, LEFT_PENDING = 2, LEFT_UNWOUND = 3, STACK_BYTES = 256 * 1024, PAGE = 4096 };
+enum { LEFT_INDIRECT = 1, LEFT_PENDING = 2, LEFT_UNWOUND = 3, PAGE = 4096 };
 
 static const uint8_t callee_saved[] = { H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15 };
 
@@ -103,11 +103,9 @@ load_x87(struct tcg_frame *f)
 	f->x87_resident = 1;
 }
 
-void
-tcg_x87_sync(struct tcg_frame *f)
+static void
+sync_x87(struct tcg_frame *f)
 {
-	if (!f->x87_resident)
-		return;
 	/* The XMM part of the image is scratch; instruction pointers would be ours, not the guest's. */
 	__asm__ volatile("fxsave64 %0\n\tfninit" : "=m"(f->x87) : : "memory");
 	memset(f->x87 + 6, 0, 18);
@@ -294,12 +292,9 @@ make_x87_load(struct assembler *a)
 	return start;
 }
 
-void
-tcg_unwind(struct tcg_frame *f)
+static void
+unwind(struct tcg_frame *f)
 {
-	f->site = NULL;
-	if (f->tcg->options.accel != ACCEL_NATIVE)
-		__builtin_longjmp(f->leave, 1);
 	/* Registers are in the frame already: the slow thunk put them there. */
 	__asm__ volatile("mov %0, %%rsp\n\tmov %2, %%r13d\n\tjmp *%1"
 			 :
@@ -352,8 +347,8 @@ on_fault(int signal, siginfo_t *info, void *context)
 
 /* ---- */
 
-bool
-x64_init(struct tcg *t, struct err *e)
+static bool
+init(struct tcg *t, struct err *e)
 {
 	struct assembler a = { t->code_rw, t->to_rx };
 	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
@@ -391,7 +386,7 @@ enter_code(struct tcg_frame *f, const void *code)
 
 	if (__sanitizer_start_switch_fiber == NULL)
 		return enter(f, code);
-	__sanitizer_start_switch_fiber(&fake_stack, (const uint8_t *)f - STACK_BYTES, STACK_BYTES);
+	__sanitizer_start_switch_fiber(&fake_stack, (const uint8_t *)f - TCG_STACK_BYTES, TCG_STACK_BYTES);
 	how = enter(f, code);
 	__sanitizer_finish_switch_fiber(NULL, &bottom, &bytes);
 	__sanitizer_start_switch_fiber(NULL, bottom, bytes);
@@ -399,8 +394,8 @@ enter_code(struct tcg_frame *f, const void *code)
 	return how;
 }
 
-enum tcg_exit
-x64_enter(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from)
+static enum tcg_exit
+enter_block(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from)
 {
 	struct tcg_slot *slot;
 	uint64_t how;
@@ -423,26 +418,20 @@ x64_enter(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from)
 	}
 }
 
-void
-x64_patch(struct tcg *t, struct tcg_slot *s, const uint8_t *target)
+static void
+patch(struct tcg *t, struct tcg_slot *s, const uint8_t *target)
 {
 	set_rel32(s->patch, t->to_rx, target);
 }
 
-void *
-tcg_frame_alloc(size_t size)
-{
-	size_t all = PAGE + STACK_BYTES + ((size + PAGE - 1) & ~(size_t)(PAGE - 1));
-	uint8_t *p = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+static const struct back_end x64 = {
+	.init = init,
+	.compile = x64_compile,
+	.patch = patch,
+	.enter = enter_block,
+	.unwind = unwind,
+	.x87_sync = sync_x87,
+	.disassemble = x64_disassemble,
+};
 
-	if (p == MAP_FAILED)
-		return NULL;
-	mprotect(p, PAGE, PROT_NONE);
-	return p + PAGE + STACK_BYTES;
-}
-
-void
-tcg_frame_free(void *state, size_t size)
-{
-	munmap((uint8_t *)state - STACK_BYTES - PAGE, PAGE + STACK_BYTES + ((size + PAGE - 1) & ~(size_t)(PAGE - 1)));
-}
+const struct back_end *const host_back_end = &x64;
