@@ -402,7 +402,7 @@ call_helper(struct tcg_frame *f, const struct ir_insn *i)
 }
 
 /* Operations on flags alone. */
-static bool
+static void
 flag_insn(struct tcg_frame *f, const struct ir_insn *i)
 {
 	unsigned eflags = flags_to_eflags(f->flags);
@@ -410,32 +410,32 @@ flag_insn(struct tcg_frame *f, const struct ir_insn *i)
 	switch (i->op) {
 	case IR_clc:
 		set_flags(f, FL_CF, 0);
-		return true;
+		return;
 	case IR_stc:
 		set_flags(f, FL_CF, FL_CF);
-		return true;
+		return;
 	case IR_cmc:
 		set_flags(f, FL_CF, eflags ^ FL_CF);
-		return true;
+		return;
 	case IR_lahf:
 		interp_write(f, i->dst, 1, (eflags & 0xd5) | 2);
-		return true;
+		return;
 	case IR_sahf:
 		set_flags(f, FL_ALL & ~FL_OF, interp_read(f, i, i->dst, 1));
-		return true;
+		return;
 	case IR_getflags:
 		interp_write(f, i->dst, i->width, eflags);
-		return true;
+		return;
 	case IR_setflags:
 		set_flags(f, FL_ALL, interp_read(f, i, i->dst, i->width));
-		return true;
+		return;
 	default:
-		return false;
+		__builtin_unreachable();
 	}
 }
 
 /* Operations that only move. */
-static bool
+static void
 move_insn(struct tcg_frame *f, const struct ir_insn *i)
 {
 	uint64_t v;
@@ -471,17 +471,16 @@ move_insn(struct tcg_frame *f, const struct ir_insn *i)
 		v = crc32c((uint32_t)interp_read(f, i, i->dst, 4), read_any(f, i, i->src, i->src_width), i->src_width);
 		break;
 	default:
-		return false;
+		__builtin_unreachable();
 	}
 	if (i->dst.kind == IR_MEM)
 		store(f, i, v, i->width);
 	else
 		interp_write(f, i->dst, i->width, v);
-	return true;
 }
 
 /* An indirect jump to an address that isn't canonical hasn't happened: RSP goes back to where it was. */
-static _Noreturn void
+static void
 bad_jump(struct tcg_frame *f, const struct ir_insn *i)
 {
 	if (i->attr & IR_HINT_CALL)
@@ -491,58 +490,42 @@ bad_jump(struct tcg_frame *f, const struct ir_insn *i)
 	f->guest->general_protection(f);
 }
 
+static void
+start(struct tcg_frame *f, const struct ir_insn *i)
+{
+	f->rip = (uint64_t)i->imm;
+}
+
+/* The result is made of src alone. */
+static void
+from_source(struct tcg_frame *f, const struct ir_insn *i)
+{
+	unsigned eflags = flags_to_eflags(f->flags);
+	uint64_t v = read_any(f, i, i->src, i->width);
+
+	v = interp_alu(i->op, i->width, i->op == IR_imul3 ? (uint64_t)i->imm : 0, v, &eflags);
+	set_flags(f, i->writes, eflags);
+	interp_write(f, i->dst, i->width, v);
+}
+
+typedef void insn_fn(struct tcg_frame *f, const struct ir_insn *i);
+
+/* What isn't here has two operands. */
+static insn_fn *const functions[IR_OPS] = {
+	[IR_mov] = move_insn, [IR_movzx] = move_insn, [IR_movsx] = move_insn, [IR_lea] = move_insn, [IR_bswap] = move_insn,
+	[IR_setcc] = move_insn, [IR_cmovcc] = move_insn, [IR_cwd] = move_insn, [IR_crc32] = move_insn,
+	[IR_clc] = flag_insn, [IR_stc] = flag_insn, [IR_cmc] = flag_insn, [IR_lahf] = flag_insn, [IR_sahf] = flag_insn,
+	[IR_getflags] = flag_insn, [IR_setflags] = flag_insn,
+	[IR_mul] = wide_multiply, [IR_imul1] = wide_multiply, [IR_div] = wide_divide, [IR_idiv] = wide_divide,
+	[IR_imul3] = from_source, [IR_tzcnt] = from_source, [IR_lzcnt] = from_source, [IR_popcnt] = from_source,
+	[IR_bsf] = bit_scan, [IR_bsr] = bit_scan, [IR_cmpxchg] = compare_exchange, [IR_cmpxchg8b] = compare_exchange_pair,
+	[IR_vec] = interp_vec, [IR_x87] = interp_x87, [IR_call] = call_helper, [IR_insn] = start, [IR_jind] = bad_jump,
+};
+
 void
 interp_insn(struct tcg_frame *f, const struct ir_insn *i)
 {
-	unsigned eflags = flags_to_eflags(f->flags);
-	uint64_t v;
+	insn_fn *function = functions[i->op];
 
-	if (move_insn(f, i) || flag_insn(f, i))
-		return;
-	switch (i->op) {
-	case IR_insn:
-		f->rip = (uint64_t)i->imm;
-		return;
-	case IR_jind:
-		bad_jump(f, i);
-	case IR_mul:
-	case IR_imul1:
-		wide_multiply(f, i);
-		return;
-	case IR_div:
-	case IR_idiv:
-		wide_divide(f, i);
-		return;
-	case IR_imul3:
-	case IR_tzcnt:
-	case IR_lzcnt:
-	case IR_popcnt:
-		v = read_any(f, i, i->src, i->width);
-		v = interp_alu(i->op, i->width, i->op == IR_imul3 ? (uint64_t)i->imm : 0, v, &eflags);
-		set_flags(f, i->writes, eflags);
-		interp_write(f, i->dst, i->width, v);
-		return;
-	case IR_bsf:
-	case IR_bsr:
-		bit_scan(f, i);
-		return;
-	case IR_cmpxchg:
-		compare_exchange(f, i);
-		return;
-	case IR_cmpxchg8b:
-		compare_exchange_pair(f, i);
-		return;
-	case IR_vec:
-		interp_vec(f, i);
-		return;
-	case IR_x87:
-		interp_x87(f, i);
-		return;
-	case IR_call:
-		call_helper(f, i);
-		return;
-	default:
-		two_address(f, i);
-		return;
-	}
+	(function != NULL ? function : two_address)(f, i);
 }
