@@ -10,10 +10,13 @@
 
 /* A place where generated code may go to C: a memory operand's slow path, a helper, an operation without host code. */
 struct tcg_site {
-	struct tcg_block *block;
+	_Alignas(16) struct tcg_block *block; /* those of a block lie side by side, as cache_meta() aligns them */
 	const uint8_t *start, *resume; /* host code of the fast path, and where to go on behind it */
 	const uint8_t *stub;           /* the call of the slow thunk */
 	uint64_t rip;                  /* of the guest instruction */
+	uint64_t delta;                /* host - guest of the page that this access went to last: what it will go to next, we guess */
+	uint64_t since;                /* when CREDIT was given, in ns */
+	int32_t credit;                /* wrong guesses until it is asked whether guessing pays */
 	struct ir_insn insn;
 };
 
@@ -52,6 +55,7 @@ struct tcg_page {
 	struct tcg_page *_Atomic next;
 };
 
+enum { GUESS_HASH = 1 << 16 }; /* of the addresses of instructions whose accesses go to ever other pages */
 enum { BLOCK_HASH = 1 << 17, PAGE_HASH = 1 << 13, SEGMENTS = 16, JUMP_CACHES = 64 };
 
 /* One part of the code memory with the blocks in it: filled from below, dropped as a whole. */
@@ -81,6 +85,7 @@ struct tcg {
 	uint64_t code_bytes, meta_bytes;
 	struct tcg_jump *jumps[JUMP_CACHES];
 	struct x64_thunks thunk;
+	uint64_t no_guess[GUESS_HASH / 64];
 	struct tcg_stats stats;
 	struct ir ir; /* under construction, under the lock */
 };
@@ -92,6 +97,11 @@ void *cache_meta(struct tcg *t, size_t size);
 struct tcg_block *cache_block_at(struct tcg *t, const uint8_t *pc);
 bool cache_init(struct tcg *t, struct err *e);
 void cache_free(struct tcg *t);
+
+/* Is it worth while to guess the page that the access of the guest instruction at RIP goes to? */
+bool tcg_guess_pays(const struct tcg *t, uint64_t rip);
+/* S has no credit left: gives it more, or lets its block be made anew without that guess. */
+void tcg_settle_guess(struct tcg *t, struct tcg_site *s);
 
 /* What a back end is. */
 struct back_end {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The memory that blocks live in: host code, mapped twice (writable here, executable there, never both at one address),
- * and beside it the blocks' own records.  Sixteen segments are filled in turn; the oldest is dropped as a whole when
+ * and behind the executable view the blocks' own records, which code reaches from its RIP.  Sixteen segments are filled in turn; the oldest is dropped as a whole when
  * all are full.
  */
 #define _GNU_SOURCE
@@ -17,7 +17,7 @@
 enum { DEFAULT_CODE_MIB = 64, META_PER_CODE = 4, THUNK_BYTES = 4096 };
 
 static bool
-map_code(struct tcg *t, struct err *e)
+map_memory(struct tcg *t, struct err *e)
 {
 	int fd = memfd_create("calque-code", MFD_CLOEXEC);
 	uint8_t *rx;
@@ -28,13 +28,16 @@ map_code(struct tcg *t, struct err *e)
 		return err_set(e, "no memory for translated code: %s", strerror(errno));
 	}
 	t->code_rw = mmap(NULL, t->code_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	rx = mmap(NULL, t->code_bytes, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	close(fd);
-	if (t->code_rw == MAP_FAILED || rx == MAP_FAILED) {
+	rx = mmap(NULL, t->code_bytes + t->meta_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (t->code_rw == MAP_FAILED || rx == MAP_FAILED ||
+		mmap(rx, t->code_bytes, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED) {
+		close(fd);
 		t->code_rw = NULL;
 		return err_set(e, "cannot map memory for translated code: %s", strerror(errno));
 	}
+	close(fd);
 	t->to_rx = rx - t->code_rw;
+	t->meta = rx + t->code_bytes;
 	return true;
 }
 
@@ -45,13 +48,8 @@ cache_init(struct tcg *t, struct err *e)
 
 	t->code_bytes = t->options.cache_bytes ? align_up(MAX(t->options.cache_bytes, 4 * MiB), 64 * KiB) : DEFAULT_CODE_MIB * MiB;
 	t->meta_bytes = t->code_bytes * META_PER_CODE;
-	if (!map_code(t, e))
+	if (!map_memory(t, e))
 		return false;
-	t->meta = mmap(NULL, t->meta_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (t->meta == MAP_FAILED) {
-		t->meta = NULL;
-		return err_set(e, "no memory for the records of translated code: %s", strerror(errno));
-	}
 	code = (t->code_bytes - THUNK_BYTES) / SEGMENTS & ~63ull;
 	meta = t->meta_bytes / SEGMENTS & ~63ull;
 	for (unsigned n = 0; n < SEGMENTS; n++) {
@@ -68,10 +66,8 @@ cache_init(struct tcg *t, struct err *e)
 void
 cache_free(struct tcg *t)
 {
-	if (t->code_rw != NULL) {
-		munmap(t->code_rw + t->to_rx, t->code_bytes);
-		munmap(t->code_rw, t->code_bytes);
-	}
-	if (t->meta != NULL)
-		munmap(t->meta, t->meta_bytes);
+	if (t->code_rw == NULL)
+		return;
+	munmap(t->code_rw + t->to_rx, t->code_bytes + t->meta_bytes);
+	munmap(t->code_rw, t->code_bytes);
 }

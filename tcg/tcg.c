@@ -14,6 +14,15 @@
 #include "tcg/block.h"
 #include "tcg/interp/step.h"
 
+static uint64_t
+now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
+}
+
 /* ---- look-up ---- */
 
 static unsigned
@@ -340,6 +349,42 @@ tcg_invalidate(struct tcg *t, uint64_t phys, uint64_t len)
 	pthread_mutex_unlock(&t->lock);
 }
 
+/* ---- guesses ---- */
+
+/* A wrong guess costs what some ten right ones save: it pays when they are this far apart. */
+enum { GUESS_CREDIT = 1024, GUESS_NS = 100 };
+
+static unsigned
+guess_hash(uint64_t rip)
+{
+	return (rip * 0x9e3779b97f4a7c15ull) >> 48 & (GUESS_HASH - 1);
+}
+
+bool
+tcg_guess_pays(const struct tcg *t, uint64_t rip)
+{
+	unsigned h = guess_hash(rip);
+
+	return !(t->no_guess[h / 64] >> h % 64 & 1);
+}
+
+void
+tcg_settle_guess(struct tcg *t, struct tcg_site *s)
+{
+	uint64_t now = now_ns();
+	unsigned h = guess_hash(s->rip);
+
+	if (s->since == 0 || now - s->since > (uint64_t)GUESS_CREDIT * GUESS_NS) {
+		s->since = now;
+		s->credit = GUESS_CREDIT;
+		return;
+	}
+	pthread_mutex_lock(&t->lock);
+	t->no_guess[h / 64] |= 1ull << h % 64;
+	drop(t, s->block);
+	pthread_mutex_unlock(&t->lock);
+}
+
 /* ---- code memory ---- */
 
 static void
@@ -422,15 +467,6 @@ tcg_flush(struct tcg *t)
 }
 
 /* ---- translation ---- */
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
-}
 
 static void
 log_ir(struct tcg *t, enum log_bit item, const char *title)

@@ -33,6 +33,11 @@ put_modrm(struct assembler *a, unsigned reg, struct rm rm)
 		put8(a, 0xc0 | r | (rm.reg & 7));
 		return;
 	}
+	if (rm.base == H_RIP) {
+		put8(a, r | 5);
+		put32(a, (uint32_t)(rm.target - (a->p + 4 + rm.tail + a->to_rx)));
+		return;
+	}
 	if (rm.base == H_NONE) { /* index alone, or an absolute address */
 		put8(a, r | 4);
 		put8(a, rm.scale << 6 | (rm.index == H_NONE ? 4 : rm.index & 7) << 3 | 5);
@@ -66,7 +71,7 @@ op_rm(struct assembler *a, unsigned prefix, unsigned width, unsigned opcode, uns
 		put8(a, 0x66);
 	rex |= reg >> 3 << 2;
 	if (rm.mem)
-		rex |= (rm.index != H_NONE ? rm.index >> 3 << 1 : 0) | (rm.base != H_NONE ? rm.base >> 3 : 0);
+		rex |= (rm.index != H_NONE ? rm.index >> 3 << 1 : 0) | (rm.base < H_NONE ? rm.base >> 3 : 0);
 	else
 		rex |= rm.reg >> 3;
 	if (rex != 0 || (reg_and_flags & ASM_REG_BYTE && reg >= 4) || (reg_and_flags & ASM_RM_BYTE && !rm.mem && rm.reg >= 4))

@@ -6,14 +6,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum host_reg { H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI, H_R8, H_R9, H_R10, H_R11, H_R12, H_R13, H_R14, H_R15, H_NONE };
+enum host_reg { H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI, H_R8, H_R9, H_R10, H_R11, H_R12, H_R13, H_R14, H_R15, H_NONE, H_RIP };
 
-/* An r/m operand: a register, or base + index (scale 1, 2, 4, 8 as log2) + disp. */
+/* An r/m operand: a register, or base + index (scale 1, 2, 4, 8 as log2) + disp, or (base H_RIP) what is at TARGET. */
 struct rm {
 	bool mem;
 	uint8_t reg;
 	uint8_t base, index, scale;
+	uint8_t tail;          /* bytes of the immediate that follows; H_RIP has to know */
 	int32_t disp;
+	const uint8_t *target; /* within 2 GiB of the code */
 };
 
 static inline struct rm
@@ -32,6 +34,12 @@ static inline struct rm
 rm_sib(unsigned base, unsigned index, unsigned scale, int32_t disp)
 {
 	return (struct rm){ .mem = true, .base = base, .index = index, .scale = scale, .disp = disp };
+}
+
+static inline struct rm
+rm_rip(const void *target, unsigned tail)
+{
+	return (struct rm){ .mem = true, .base = H_RIP, .index = H_NONE, .tail = (uint8_t)tail, .target = target };
 }
 
 /* Where code is written: P in the writable view. */

@@ -24,13 +24,14 @@ enum { IN_AX = 1, IN_HOST = 2 };
 
 /* Out-of-line code at the end of the block. */
 struct stub {
-	uint8_t *from[4];    /* jumps that come here */
+	uint8_t *from[6];    /* jumps that come here */
 	unsigned count;
 	struct tcg_site *site;
 	uint8_t *unaligned;  /* the jump of a misaligned access, or NULL */
 	uint8_t *back;       /* where it goes on when it stays in its page (writable view) */
-	uint8_t *other_delta; /* the jump of an access whose page hasn't the predicted delta, or NULL */
-	uint8_t *direct_back; /* where it goes on once it has the page's own */
+	uint8_t *wrong_guess; /* the jump of an access whose page hasn't the guessed delta, or NULL */
+	uint8_t *guessed;     /* where it goes on once it has the page's own */
+	bool s1_free;         /* in S1, not S2 */
 	uint8_t addr, free, size;
 	bool flags_in_frame; /* rax was used: flags come from the frame */
 	bool flags_in_host;  /* rax doesn't hold them yet */

@@ -13,6 +13,9 @@ new_site(struct gen *g, const struct ir_insn *i)
 	s->rip = g->ir->guest_rip[i->guest];
 	s->insn = *i;
 	s->start = g->a.p + g->a.to_rx;
+	s->delta = TCG_NO_DELTA;
+	s->since = 0;
+	s->credit = 0;
 	if (g->b->sites++ == 0)
 		g->b->site = s;
 	return s;
@@ -150,18 +153,52 @@ look_up(struct gen *g, const struct ir_insn *i, struct stub *s)
 	s->from[s->count++] = jump(&g->a, 4);
 }
 
+/* Where the guess of this access is: one for all of a kernel's, or the site's own. */
+static struct rm
+guess(struct gen *g, const struct stub *s)
+{
+	return g->ir->direct ? FRAME(direct_delta) : rm_rip(&s->site->delta, 0);
+}
+
 /*
- * The same where most pages have one delta: the entry is compared with it, and the access uses it without waiting for the entry.
- * S2 = index; S1 is free, and then the delta.
+ * The same by a guess: the entry is only compared with it, so the access doesn't wait for the entry.  The delta comes into S1 where
+ * that is free (the address then is base + displacement), else into S2.
  */
 static void
-look_up_direct(struct gen *g, const struct ir_insn *i, struct stub *s)
+look_up_guessing(struct gen *g, const struct ir_insn *i, struct stub *s, bool s1_free)
 {
 	page_index(g, i);
-	mov_load(&g->a, 8, S1, FRAME(direct_delta));
-	op_rm(&g->a, 0, 8, 0x3b, S1, rm_sib(TABLE, S2, 3, 0));
-	s->other_delta = jump(&g->a, 5);
-	s->direct_back = g->a.p;
+	if (s1_free) {
+		mov_load(&g->a, 8, S1, guess(g, s));
+		op_rm(&g->a, 0, 8, 0x3b, S1, rm_sib(TABLE, S2, 3, 0));
+		s->wrong_guess = jump(&g->a, 5);
+	} else {
+		mov_load(&g->a, 8, S2, rm_sib(TABLE, S2, 3, 0));
+		op_rm(&g->a, 0, 8, 0x3b, S2, guess(g, s));
+		s->wrong_guess = jump(&g->a, 5);
+		mov_load(&g->a, 8, S2, guess(g, s));
+	}
+	s->s1_free = s1_free;
+	s->guessed = g->a.p;
+}
+
+/* Out of line: takes the page's own delta, and guesses it the next time. */
+static void
+wrong_guess(struct gen *g, struct stub *s)
+{
+	unsigned delta = s->s1_free ? S1 : S2;
+
+	here(&g->a, s->wrong_guess);
+	if (s->s1_free)
+		mov_load(&g->a, 8, S1, rm_sib(TABLE, S2, 3, 0));
+	op_rm(&g->a, 0, 8, 0x85, delta, rm_reg(delta));
+	s->from[s->count++] = jump(&g->a, 4);
+	if (!g->ir->direct) {
+		alu_imm(&g->a, 4, 5, rm_rip(&s->site->credit, 1), 1);
+		s->from[s->count++] = jump(&g->a, 8); /* js */
+		mov_store(&g->a, 8, rm_rip(&s->site->delta, 0), delta);
+	}
+	jump_to(&g->a, CC_JMP, s->guessed + g->a.to_rx);
 }
 
 struct rm
@@ -171,6 +208,7 @@ memory_operand(struct gen *g, const struct ir_insn *i, unsigned size)
 	struct stub *s;
 	bool simple = m->how == ADDR_FLAT && m->addr_width == 8 && m->index == IR_NO_REG && m->base < IR_TEMP_REG &&
 		host_of[m->base] != H_NONE && m->disp == (int32_t)m->disp;
+	bool guesses = g->ir->direct || tcg_guess_pays(g->t, g->ir->guest_rip[i->guest]);
 
 	if (is_on_stack(g, i)) {
 		if (i->op != IR_mov && i->op != IR_movzx && i->op != IR_movsx)
@@ -184,8 +222,8 @@ memory_operand(struct gen *g, const struct ir_insn *i, unsigned size)
 	if (simple) {
 		lea(&g->a, 8, S2, rm_at(host_of[m->base], (int32_t)m->disp));
 		alignment(g, i, s, S2, S1, size);
-		if (g->ir->direct) {
-			look_up_direct(g, i, s);
+		if (guesses) {
+			look_up_guessing(g, i, s, true);
 			return rm_sib(host_of[m->base], S1, 0, (int32_t)m->disp);
 		}
 		look_up(g, i, s);
@@ -194,7 +232,10 @@ memory_operand(struct gen *g, const struct ir_insn *i, unsigned size)
 	linear(g, i, size, s);
 	alignment(g, i, s, S1, S2, size);
 	mov_rr(&g->a, 8, S2, S1);
-	look_up(g, i, s);
+	if (guesses)
+		look_up_guessing(g, i, s, false);
+	else
+		look_up(g, i, s);
 	return rm_sib(S1, S2, 0, 0);
 }
 
@@ -239,13 +280,8 @@ emit_stubs(struct gen *g)
 	for (unsigned n = 0; n < g->stubs; n++) {
 		struct stub *s = &g->stub[n];
 
-		if (s->other_delta != NULL) {
-			here(&g->a, s->other_delta);
-			mov_load(&g->a, 8, S1, rm_sib(TABLE, S2, 3, 0));
-			op_rm(&g->a, 0, 8, 0x85, S1, rm_reg(S1));
-			jump_to(&g->a, 5, s->direct_back + g->a.to_rx);
-			s->from[s->count++] = jump(&g->a, CC_JMP);
-		}
+		if (s->wrong_guess != NULL)
+			wrong_guess(g, s);
 		if (s->unaligned != NULL) {
 			here(&g->a, s->unaligned);
 			mov_rr(&g->a, 4, s->free, s->addr);

@@ -122,6 +122,8 @@ run_slow(struct tcg_frame *f, uint32_t offset)
 	f->site = s;
 	f->rip = s->rip;
 	f->slow_ops++;
+	if (s->credit < 0)
+		tcg_settle_guess(f->tcg, s);
 	interp_insn(f, &s->insn);
 	f->site = NULL;
 	if (x87 && !f->x87_resident)
