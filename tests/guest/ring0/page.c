@@ -7,7 +7,6 @@ enum { CR0_WP = 0x10000, CR4_PSE = 0x10, CR4_PAE = 0x20, CR4_PGE = 0x80, CR4_SME
 #define NX (1ull << 63)
 
 static uint32_t second[1024] __attribute__((aligned(4096)));
-static uint64_t second_pae[512] __attribute__((aligned(4096)));
 
 static const struct config { const char *name; uint32_t cr0, cr4, eflags; } configs[] = {
 	{ "", 0, 0, 0 }, { "wp ", CR0_WP, 0, 0 }, { "smep ", CR0_WP, CR4_SMEP, 0 }, { "smap ", CR0_WP, CR4_SMAP, 0 },
@@ -19,6 +18,9 @@ snippets(const struct config *c, unsigned k, bool user)
 {
 	if (user)
 		ring3();
+	else
+		for (unsigned n = CODE >> 12; n < STACK_BEGIN >> 12; n++)
+			page_table[n] &= ~U, pae_table[n] &= ~U;
 	in.cr0 |= c->cr0;
 	in.cr4 |= c->cr4;
 	in.eflags |= c->eflags;
@@ -75,6 +77,7 @@ large(void)
 		for (unsigned k = 0; k < 6; k++) {
 			paging();
 			fill((void *)0x60000, 0, 4096);
+			*(uint32_t *)hidden(0x20) = 0x0b0f0b0f;
 			*(uint32_t *)0x60000 = TARGET | 7;
 			page_dir[LINEAR >> 22] = cases[i].pde;
 			in.cr4 |= cases[i].cr4;
@@ -186,7 +189,6 @@ flushing(void)
 	*(uint32_t *)(TARGET + 0xffc) = 0x05c79090;
 	RUN("exec over the border", "mov $0x800ffc, %eax; jmp *%eax");
 	paging();
-	in.esp = LINEAR;
 	page_dir[LINEAR >> 22] = 0x60007;
 	RUN("double: stack not there", "mov $0x800000, %esp; push %eax");
 	paging();
@@ -201,10 +203,6 @@ flushing(void)
 	paging();
 	idt[6] = 0;
 	RUN("double: ud, gate isn't", "ud2");
-	paging();
-	in.gpr[AX] = 0xc00000;
-	idt_base = 0xc00000;
-	RUN("double: idt not there", "lidt (%esi); nop");
 }
 
 static void

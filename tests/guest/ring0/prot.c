@@ -103,7 +103,7 @@ reset_pages(void)
 	for (unsigned n = 0; n < 4; n++)
 		pdpt[n] = (uint32_t)pae_dir[n] | 1;
 	for (unsigned n = 0; n < 1024; n++)
-		page_table[n] = n << 12 | (n >= CODE >> 12 && n < STACK_END >> 12 ? 7 : 3);
+		page_table[n] = n << 12 | (n >= CODE >> 12 && n < (STACK1 - 0x4000) >> 12 ? 7 : 3);
 	for (unsigned n = 0; n < 512; n++)
 		pae_table[n] = page_table[n];
 }
@@ -152,8 +152,7 @@ vm86(unsigned iopl)
 	in.eflags = 0x20002 | iopl << 12;
 }
 
-/* An address that the compiler knows nothing of. */
-static void *
+void *
 hidden(uint32_t address)
 {
 	__asm__("" : "+r"(address));
@@ -265,24 +264,37 @@ print_registers(const uint32_t *gpr, const uint16_t *seg)
 			print_field(seg_names[i], seg[i * 2]);
 }
 
+struct special {
+	uint32_t cr0, cr2, cr4, dr6, dr7;
+};
+
+/* Reads them, and puts paging and breakpoints out of our way. */
+static struct special
+take_special(void)
+{
+	struct special s;
+
+	__asm__ volatile("mov %%dr7, %0\n\tmov %%dr6, %1\n\tmov %2, %%dr7" : "=&r"(s.dr7), "=&r"(s.dr6) : "r"(0x400));
+	__asm__ volatile("mov %%cr0, %0\n\tmov %%cr2, %1\n\tmov %%cr4, %2" : "=&r"(s.cr0), "=&r"(s.cr2), "=&r"(s.cr4));
+	paging_off();
+	return s;
+}
+
 static void
-print_crs(unsigned vector, uint32_t dr6, uint32_t dr7)
+print_special(unsigned vector, const struct special *s)
 {
 	uint32_t v;
 
-	__asm__ volatile("mov %%cr0, %0" : "=r"(v));
-	if (v != in.cr0)
-		print_field("cr0", v);
-	__asm__ volatile("mov %%cr4, %0" : "=r"(v));
-	if (v != in.cr4)
-		print_field("cr4", v);
-	__asm__ volatile("mov %%cr2, %0" : "=r"(v));
+	if (s->cr0 != in.cr0)
+		print_field("cr0", s->cr0);
+	if (s->cr4 != in.cr4)
+		print_field("cr4", s->cr4);
 	if (vector == 14)
-		print_field("cr2", v);
-	if (dr6 != 0xffff0ff0)
-		print_field("dr6", dr6);
-	if (dr7 != in.dr7)
-		print_field("dr7", dr7);
+		print_field("cr2", s->cr2);
+	if (s->dr6 != 0xffff0ff0)
+		print_field("dr6", s->dr6);
+	if (s->dr7 != in.dr7)
+		print_field("dr7", s->dr7);
 	__asm__ volatile("str %w0" : "=r"(v));
 	if ((uint16_t)v != SEL_TSS)
 		print_field("tr", (uint16_t)v);
@@ -294,19 +306,16 @@ caught(void)
 {
 	uint32_t base = base_of(caught_ss), at = base + caught_esp;
 	const uint32_t *p = (const uint32_t *)at;
+	struct special special = take_special();
 	unsigned vector = p[12];
-	uint32_t dr6, dr7;
 
-	/* No breakpoints of our own. */
-	__asm__ volatile("mov %%dr7, %0\n\tmov %%dr6, %1\n\tmov %2, %%dr7" : "=&r"(dr7), "=&r"(dr6) : "r"(0x400));
 	print_frame(at + 13 * 4, vector, (p[14 + has_error(vector)] & 3) || at > HANDLER_STACK - 0x1000 ? HANDLER_STACK : 0);
 	print_registers(p + 4, (const uint16_t *)p);
 	if (at < HANDLER_STACK - 0x1000 || at > HANDLER_STACK) {
 		print_field("ss", caught_ss);
 		print_field("sp", caught_esp + 4 * (16 + has_error(vector)));
 	}
-	print_crs(vector, dr6, dr7);
-	paging_off();
+	print_special(vector, &special);
 	for (unsigned i = 0; i < 4 && in.watch[i]; i++)
 		print_field("->", *in.watch[i]);
 	print_memory();
@@ -316,6 +325,7 @@ caught(void)
 void
 caught_double(void)
 {
+	struct special special = take_special();
 	uint16_t seg[8] = { [0] = tss.gs, [2] = tss.fs, [4] = tss.es, [6] = tss.ds };
 
 	print(" DOUBLE ");
@@ -327,6 +337,8 @@ caught_double(void)
 	print_field("ss", tss.ss);
 	print_field("sp", tss.esp);
 	print_registers((const uint32_t[]){ tss.edi, tss.esi, tss.ebp, 0, tss.ebx, tss.edx, tss.ecx, tss.eax }, seg);
+	if (special.cr2 && in.cr0 >> 31)
+		print_field("cr2", special.cr2);
 }
 
 /* entry.S: an interrupt in real mode.  SS:SP has gs, fs, es, ds, 8 registers, the vector, IP, CS, flags. */

@@ -42,6 +42,8 @@ extern struct tss tss, tss_double, tss_other;
 extern uint32_t page_dir[1024], page_table[1024];
 extern uint64_t pae_dir[4][512], pae_table[512], pdpt[4];
 
+/* An address that the compiler knows nothing of. */
+void *hidden(uint32_t address);
 void reset(void);
 void ring3(void);
 void vm86(unsigned iopl);
