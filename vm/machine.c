@@ -33,6 +33,13 @@ wired_or_set(void *opaque, int n, int level)
 	irq_set(&w->out, w->levels != 0);
 }
 
+static void
+count_rise(struct machine *m, unsigned n, int level)
+{
+	m->irq_rises[n] += level && !(m->irq_levels >> n & 1);
+	m->irq_levels = (m->irq_levels & ~(1u << n)) | (unsigned)(level != 0) << n;
+}
+
 /* IRQ 0 of the timer is pin 2 of the I/O APIC; the PIC's own IRQ 2 is its cascade. */
 static void
 isa_set(void *opaque, int n, int level)
@@ -43,6 +50,7 @@ isa_set(void *opaque, int n, int level)
 
 	if (n == 2)
 		return;
+	count_rise(m, (unsigned)n, level);
 	irq_set(&pic, level);
 	irq_set(&ioapic, level);
 }
@@ -53,6 +61,7 @@ gsi_set(void *opaque, int n, int level)
 	struct machine *m = opaque;
 	struct irq ioapic = ioapic_line(m->ioapic, (unsigned)n);
 
+	count_rise(m, (unsigned)n, level);
 	irq_set(&ioapic, level);
 	if (n < 16 && n != 2) {
 		struct irq pic = i8259_line(m->pic, (unsigned)n);

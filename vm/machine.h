@@ -85,6 +85,8 @@ struct machine {
 
 	struct irq isa[16];          /* ISA line: to the PIC and the I/O APIC */
 	struct irq gsi[24];          /* inputs of the I/O APIC; those below 16 reach the PIC too */
+	uint64_t irq_rises[24];      /* of a line, for info irq */
+	uint32_t irq_levels;
 	struct wired_or isa_or[16];  /* serial and parallel ports may share a line */
 	unsigned isa_sources[16];
 	struct wired_or a20;

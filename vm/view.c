@@ -222,6 +222,21 @@ tb_flush(void *opaque)
 
 /* ---- the rest ---- */
 
+static void
+irq_info(void *opaque, view_print *print, void *to)
+{
+	const struct machine *m = opaque;
+	char line[48];
+
+	print(to, "IRQ statistics, by the line's number:\n");
+	for (unsigned n = 0; n < ARRAY_SIZE(m->irq_rises); n++) {
+		if (m->irq_rises[n] == 0)
+			continue;
+		snprintf(line, sizeof(line), "%2u: %llu\n", n, (unsigned long long)m->irq_rises[n]);
+		print(to, line);
+	}
+}
+
 static struct display *
 display(void *opaque)
 {
@@ -279,6 +294,7 @@ machine_fill_view(struct machine *m)
 		.display = display,
 		.chardev_info = chardev_info,
 		.pci_info = show_pci,
+		.irq_info = irq_info,
 		.jit_info = jit_info,
 		.tb_flush = tb_flush,
 	};
