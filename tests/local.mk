@@ -185,3 +185,6 @@ endif
 tests_test_terminal_SOURCES = tests/test_terminal.c
 tests_test_terminal_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_terminal_LDADD = base/libbase.a $(CHECK_LIBS)
+
+dist_check_SCRIPTS += tests/ring0.sh
+TESTS += tests/ring0.sh

@@ -4,11 +4,10 @@
 set -eu
 here=$(dirname "$0")
 to=$1
-cc=${GUEST_CC:-gcc}
+cc=${GUEST_CC:-cc}
 flags="-O1 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only
-	-Wall -Wextra -Wno-array-bounds -nostdlib -static"
+	-Wall -Wextra -nostdlib -static -Wl,--build-id=none"
 for name in far segment debug modes page; do
 	# shellcheck disable=SC2086
-	$cc -m32 $flags -Wl,-m,elf_i386 -Wl,--build-id=none -Wl,--no-warn-rwx-segments -T "$here/link.ld" -o "$to/$name.elf" \
-		"$here/entry.S" "$here/prot.c" "$here/$name.c"
+	$cc -m32 $flags -T "$here/link.ld" -o "$to/$name.elf" "$here/entry.S" "$here/prot.c" "$here/$name.c"
 done

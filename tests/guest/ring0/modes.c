@@ -326,12 +326,12 @@ tasks(void)
 	tss_other.ebx = (uint32_t)&tss, tss_other.ecx = (uint32_t)&tss_other, tss_other.esi = (uint32_t)gdt;
 	RUN("task: saved", "mov $0x1234, %eax; stc; lcall $0x40, $0; .org 7701b + 0x80; mov 40(%ebx), %eax; mov %eax, 0x20000; mov 32(%ebx), %eax; "
 		"mov %eax, 0x20004; mov 36(%ebx), %eax; mov %eax, 0x20008; mov 56(%ebx), %eax; mov %eax, 0x2000c; mov (%ecx), %eax; mov %eax, 0x20010; "
-		"mov 0x1c(%esi), %eax; mov %eax, 0x20014; mov 0x44(%esi), %eax; mov %eax, 0x20018; pushf; pop 0x2001c; xor %ebx, %ebx; xor %ecx, %ecx; xor %esi, %esi");
+		"movzbl 0x1d(%esi), %eax; mov %eax, 0x20014; movzbl 0x45(%esi), %eax; mov %eax, 0x20018; pushf; pop 0x2001c; xor %ebx, %ebx; xor %ecx, %ecx; xor %esi, %esi");
 	tss_other.eip = CODE + 0x180;
 	tss_other.ebx = (uint32_t)&tss, tss_other.ecx = (uint32_t)&tss_other, tss_other.esi = (uint32_t)gdt;
 	RUN("task: saved by jmp", "mov $0x1234, %eax; stc; ljmp $0x40, $0; .org 7701b + 0x80; "
 		"mov 32(%ebx), %eax; mov %eax, 0x20004; mov 36(%ebx), %eax; mov %eax, 0x20008; mov (%ecx), %eax; mov %eax, 0x20010; "
-		"mov 0x1c(%esi), %eax; mov %eax, 0x20014; mov 0x44(%esi), %eax; mov %eax, 0x20018; pushf; pop 0x2001c; xor %ebx, %ebx; xor %ecx, %ecx; xor %esi, %esi");
+		"movzbl 0x1d(%esi), %eax; mov %eax, 0x20014; movzbl 0x45(%esi), %eax; mov %eax, 0x20018; pushf; pop 0x2001c; xor %ebx, %ebx; xor %ecx, %ecx; xor %esi, %esi");
 	tss_other.trap = 1;
 	RUN("task: T flag", "ljmp $0x40, $0");
 	in.dr7 = 0x4ff;

@@ -22,6 +22,21 @@ void enter_real(void);
 
 static const char *const gpr_names[] = { "di", "si", "bp", "sp", "bx", "dx", "cx", "ax" };
 
+/* Compilers call these by themselves. */
+void *
+memset(void *to, int value, unsigned long n)
+{
+	fill(to, value, n);
+	return to;
+}
+
+void *
+memcpy(void *to, const void *from, unsigned long n)
+{
+	copy(to, from, n);
+	return to;
+}
+
 static inline void
 write_crs(uint32_t cr0, uint32_t cr3, uint32_t cr4)
 {
@@ -438,7 +453,7 @@ kernel(void)
 	outb(0x21, 0xff);
 	outb(0xa1, 0xff);
 	reset();
-	print("@@@\n");
+	print("BEGIN\n");
 	run_tests();
 	print("END\n");
 	outb(PORT_EXIT, 0x11);

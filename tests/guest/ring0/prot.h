@@ -54,6 +54,8 @@ void wrmsr(uint32_t msr, uint64_t value);
 void run_snippet(const char *name, const uint8_t *code, unsigned long size);
 void run_tests(void);
 void kernel(void);
+void *memset(void *to, int value, unsigned long n);
+void *memcpy(void *to, const void *from, unsigned long n);
 void caught(void);
 void caught_double(void);
 void caught_real(void);

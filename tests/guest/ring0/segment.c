@@ -107,7 +107,7 @@ tables(void)
 	in.gpr[DX] = (uint32_t)&gdt[SEL_A / 8];
 	gdt[SEL_A / 8] = descriptor(DATA, 0xfff, D_DATA32);
 	RUN("lar leaves accessed", "mov $0x48, %eax; lar %eax, %ecx; verr %ax; mov 4(%edx), %ebx");
-	RUN("sgdt", "sgdtl 0x20000; mov 0x20000, %eax; sub %eax, 0x20000; movl $0, 0x20004");
+	RUN("sgdt", "sgdtl 0x20000; movzwl 0x20000, %eax; movl $0, 0x20000; movl $0, 0x20004");
 	RUN("sgdt 16", "movl $-1, 0x20002; sgdtw 0x20000; movb $0, 0x20002; movw $0, 0x20003; movl $0, 0x20004");
 	RUN("lgdt 16", "sidtl 0x20010; movw $0x123, 0x20000; movl $0xff654321, 0x20002; lidtw 0x20000; sidtl 0x20008; lidtl 0x20010; movl $0, 0x20010; movl $0, 0x20014");
 	ring3();

@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The system side of the processor, tested from inside: each guest of tests/guest/ring0 prints a line for each of its snippets of code,
+# and these have to be those of NAME.expected.  CALQUE is the program; KEEP is a folder for what the guests printed.
+here=$(dirname "$0")/guest/ring0
+case $(uname -m) in
+x86_64 | i?86) ;;
+*) exit 77 ;;
+esac
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+if ! echo 'int x;' | ${GUEST_CC:-cc} -m32 -c -x c -o "$dir/try.o" - 2>/dev/null; then
+	echo "the compiler makes no 32-bit code"
+	exit 77
+fi
+sh "$here/build.sh" "$dir" || exit 1
+failed=0
+for guest in "$dir"/*.elf; do
+	name=$(basename "$guest" .elf)
+	for accel in tcg interp; do
+		out=$dir/$name.$accel
+		timeout -k 5 120 "$CALQUE" -accel $accel -m 64 -display none -nic none -monitor none -serial none -no-reboot \
+			-kernel "$guest" -debugcon "file:$out" -device isa-debug-exit,iobase=0x501,iosize=1 2>"$dir/err"
+		status=$?
+		[ -z "${KEEP:-}" ] || cp "$out" "$KEEP/"
+		if [ $status -ne 35 ] || ! diff "$here/$name.expected" "$out" >"$dir/diff"; then
+			echo "FAIL $name, $accel (status $status)"
+			cat "$dir/err"
+			head -n 20 "$dir/diff"
+			failed=1
+		fi
+	done
+done
+exit $failed
