@@ -39,7 +39,7 @@ struct tcg_block {
 	bool kept, dead;
 	const uint8_t *code, *guarded, *end;
 	struct tcg_block *_Atomic hash_next;
-	struct tcg_block *page_next[2];
+	struct tcg_block *page_next[2], **page_prev[2]; /* of the blocks of its first and second page; PREV leads here */
 	struct tcg_slot slot[TCG_SLOTS];
 	struct tcg_slot *incoming;
 	struct interp_step *step; /* the interpreter's */
@@ -47,7 +47,7 @@ struct tcg_block {
 	struct tcg_site *site;
 };
 
-/* A page with code: granules of 64 bytes, and the blocks that touch it (page_next[0] or [1]: their first or second page). */
+/* A page with code: granules of 64 bytes, and the blocks that touch it (by their first or second page, once if both are it). */
 struct tcg_page {
 	uint64_t page;
 	_Atomic uint64_t granules;

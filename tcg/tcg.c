@@ -250,19 +250,34 @@ which_page(const struct tcg_block *b, uint64_t page)
 	return b->key.phys >> 12 == page ? 0 : 1;
 }
 
+/* Of B in PAGE.  Both of its pages may be that one frame. */
+static uint64_t
+granules_of(const struct tcg_block *b, uint64_t page)
+{
+	uint64_t phys, len, granules = 0;
+
+	for (unsigned which = 0; which < (b->phys2 == ~0ull ? 1u : 2u); which++) {
+		extent(b, which, &phys, &len);
+		if (phys >> 12 == page)
+			granules |= granule_mask(page, phys, len);
+	}
+	return granules;
+}
+
 static void
 add_to_page(struct tcg *t, struct tcg_block *b, unsigned which)
 {
-	uint64_t phys, len;
-	struct tcg_page *p;
-	bool first;
+	struct tcg_page *p = make_page(t, (which == 0 ? b->key.phys : b->phys2) >> 12);
+	bool first = p->granules == 0;
 
-	extent(b, which, &phys, &len);
-	p = make_page(t, phys >> 12);
-	first = p->granules == 0;
+	if (which_page(b, p->page) != which)
+		return;
 	b->page_next[which] = p->blocks;
+	b->page_prev[which] = &p->blocks;
+	if (p->blocks != NULL)
+		p->blocks->page_prev[which_page(p->blocks, p->page)] = &b->page_next[which];
 	p->blocks = b;
-	p->granules |= granule_mask(p->page, phys, len);
+	p->granules |= granules_of(b, p->page);
 	if (first)
 		t->guest->protect(t->guest->opaque, p->page << 12);
 }
@@ -272,11 +287,13 @@ static void
 remove_from_page(struct tcg *t, struct tcg_block *b, unsigned which)
 {
 	struct tcg_page *p = find_page(t, (which == 0 ? b->key.phys : b->phys2) >> 12);
-	struct tcg_block **link = &p->blocks;
+	struct tcg_block *next = b->page_next[which];
 
-	while (*link != b)
-		link = &(*link)->page_next[which_page(*link, p->page)];
-	*link = b->page_next[which];
+	if (which_page(b, p->page) != which)
+		return;
+	*b->page_prev[which] = next;
+	if (next != NULL)
+		next->page_prev[which_page(next, p->page)] = b->page_prev[which];
 	if (p->blocks == NULL)
 		p->granules = 0;
 }
@@ -284,12 +301,10 @@ remove_from_page(struct tcg *t, struct tcg_block *b, unsigned which)
 static void
 count_granules(struct tcg_page *p)
 {
-	uint64_t phys, len, granules = 0;
+	uint64_t granules = 0;
 
-	for (struct tcg_block *b = p->blocks; b != NULL; b = b->page_next[which_page(b, p->page)]) {
-		extent(b, which_page(b, p->page), &phys, &len);
-		granules |= granule_mask(p->page, phys, len);
-	}
+	for (struct tcg_block *b = p->blocks; b != NULL; b = b->page_next[which_page(b, p->page)])
+		granules |= granules_of(b, p->page);
 	p->granules = granules;
 }
 

@@ -140,7 +140,7 @@ translate(struct tcg_frame *f, const struct tcg_key *key, struct ir *ir, unsigne
 	ck_assert_msg(t->text != NULL && ir_parse(ir, t->text, NULL, why, sizeof(why)), "at %#lx: %s", (unsigned long)key->rip, why);
 	guest_map(g, key->rip, key->phys);
 	if (key->phys % GUEST_PAGE + out->bytes > GUEST_PAGE) {
-		out->phys2 = (key->phys + GUEST_PAGE) & ~(uint64_t)(GUEST_PAGE - 1);
+		out->phys2 = (key->phys + (g->one_frame ? 0 : GUEST_PAGE)) & ~(uint64_t)(GUEST_PAGE - 1);
 		guest_map(g, key->rip + GUEST_PAGE, out->phys2);
 	}
 }

@@ -36,6 +36,7 @@ struct guest {
 	uint64_t limit[6];          /* of segments, last byte; CS is read-only */
 	const struct guest_text *program;
 	const struct ir *prepared;  /* instead of a program: the next block */
+	bool one_frame;             /* pages one after the other are one frame */
 	enum tcg_exit how;          /* of the last entry */
 	unsigned entered;
 	enum guest_fault fault;

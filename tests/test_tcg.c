@@ -368,6 +368,57 @@ START_TEST(another_frame_is_noticed)
 }
 END_TEST
 
+/* A block from the end of a frame to its start: the next page is the same frame. */
+START_TEST(one_frame_twice)
+{
+	struct guest *g = guest_new(accels[_i]);
+
+	g->one_frame = true;
+	g->program = far_program;
+	for (unsigned n = 0; n < 3; n++) {
+		g->f.gpr[1] = 0;
+		g->f.gpr[2] = 5;
+		g->f.rip = 0xffffffff81000000;
+		guest_run(g, 0x5000, 1000);
+		ck_assert_uint_eq(g->f.gpr[1], 5);
+		ck_assert(tcg_hits_code(g->tcg, 0x2000, 1));
+		ck_assert(tcg_hits_code(g->tcg, 0x2fff, 1));
+		ck_assert(!tcg_hits_code(g->tcg, 0x2040, 0xf80));
+		if (n == 0)
+			tcg_invalidate(g->tcg, 0x2001, 1);
+		else
+			tcg_flush(g->tcg);
+		ck_assert(!tcg_page_has_code(g->tcg, 0x2000));
+	}
+	guest_free(g);
+}
+END_TEST
+
+/* One frame under many addresses: dropping a block costs no look at all the others. */
+START_TEST(many_blocks_of_a_page)
+{
+	struct guest *g = guest_new(ACCEL_NATIVE);
+	struct ir *ir = xcalloc(1, sizeof(*ir));
+	char why[200] = "";
+
+	ck_assert_msg(ir_parse(ir, program[4].text, NULL, why, sizeof(why)), "%s", why);
+	g->prepared = ir;
+	for (uint64_t n = 0; n < 60000; n++) {
+		struct tcg_key key = { .phys = 0x4000 + (n & 7) * 64, .rip = n << 24 | 0x4000 };
+
+		ck_assert_ptr_nonnull(tcg_translate(g->tcg, &g->f, &key, 0, true));
+	}
+	ck_assert_uint_gt(tcg_stats(g->tcg).invalidated, 5000);
+	tcg_invalidate(g->tcg, 0x4040, 1);
+	ck_assert(!tcg_hits_code(g->tcg, 0x4040, 64));
+	ck_assert(tcg_hits_code(g->tcg, 0x4080, 64));
+	tcg_invalidate(g->tcg, 0x4000, 4096);
+	ck_assert(!tcg_page_has_code(g->tcg, 0x4000));
+	free(ir);
+	guest_free(g);
+}
+END_TEST
+
 /* Any address may be the target of an indirect jump, what marks an empty line of the jump cache too. */
 START_TEST(odd_targets)
 {
@@ -407,6 +458,8 @@ suite(void)
 	tcase_add_test(blocks, pending_ends_a_chain);
 	tcase_add_loop_test(blocks, dropped_blocks_are_made_again, 0, ARRAY_SIZE(accels));
 	tcase_add_test(blocks, another_frame_is_noticed);
+	tcase_add_loop_test(blocks, one_frame_twice, 0, ARRAY_SIZE(accels));
+	tcase_add_test(blocks, many_blocks_of_a_page);
 	tcase_add_test(blocks, odd_targets);
 	suite_add_tcase(s, blocks);
 	return s;
