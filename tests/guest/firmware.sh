@@ -58,7 +58,8 @@ see() {
 	while :; do
 		look
 		! grep -q -e "$1" "$dir/seen" || return 0
-		[ "$(date +%s)" -lt $end ] && runs || break
+		[ "$(date +%s)" -lt $end ] || break
+		runs || break
 		sleep 0.2
 	done
 	echo "not seen: $1" >>"$dir/seen"
@@ -121,6 +122,13 @@ check() {
 	wait "$pid" 2>/dev/null
 	exec 4>&-
 	rm -f "$dir/commands"
+}
+
+# with FILE COMMAND...: where the packages have the medium.
+with() {
+	file=$1
+	shift
+	[ ! -s "$media/$file" ] || "$@"
 }
 
 # ---- SeaBIOS ----
@@ -219,26 +227,26 @@ empty=$folder/firmware-empty.img
 floppy=$media/grub-floppy.img
 
 # The longest one runs beside the others.
-check memtest memtest -m 8 -kernel "$media/memtest.bin" >"$folder/firmware-memtest.out" &
+with memtest.bin check memtest memtest -m 8 -kernel "$media/memtest.bin" >"$folder/firmware-memtest.out" &
 beside=$!
 
 for accel in tcg interp; do
 	check "menu-$accel" boot_menu -accel $accel -boot menu=on,splash-time=60000
-	check "grub-floppy-$accel" grub_floppy -accel $accel -fda "$floppy" -snapshot
+	with grub-floppy.img check "grub-floppy-$accel" grub_floppy -accel $accel -fda "$floppy" -snapshot
 done
 check bios-128k boot_menu -bios bios.bin -boot menu=on,splash-time=60000
-check once once -boot order=a,once=d -cdrom "$media/ipxe.iso" -fda "$floppy" -snapshot
-check grub-cd grub_cd -no-reboot -boot d -cdrom "$media/grub-cd.iso" -hda "$empty" -fda "$floppy" -snapshot
-check grub-disk grub_disk -drive "file=$floppy,format=raw,snapshot=on"
-check no-shutdown no_shutdown -no-shutdown -fda "$floppy" -snapshot
-check ipxe-cd ipxe_cd -cdrom "$media/ipxe.iso"
-check ipxe-kernel ipxe_cd -kernel "$media/ipxe.lkrn"
-check memtest-firmware memtest -m 8 -machine pc,kernel-through=firmware -kernel "$media/memtest.bin"
+with ipxe.iso check once once -boot order=a,once=d -cdrom "$media/ipxe.iso" -fda "$floppy" -snapshot
+with grub-cd.iso check grub-cd grub_cd -no-reboot -boot d -cdrom "$media/grub-cd.iso" -hda "$empty" -fda "$floppy" -snapshot
+with grub-floppy.img check grub-disk grub_disk -drive "file=$floppy,format=raw,snapshot=on"
+with grub-floppy.img check no-shutdown no_shutdown -no-shutdown -fda "$floppy" -snapshot
+with ipxe.iso check ipxe-cd ipxe_cd -cdrom "$media/ipxe.iso"
+with ipxe.lkrn check ipxe-kernel ipxe_cd -kernel "$media/ipxe.lkrn"
+with memtest.bin check memtest-firmware memtest -m 8 -machine pc,kernel-through=firmware -kernel "$media/memtest.bin"
 
 vars=$folder/firmware-vars.fd
-cp "$media/OVMF_VARS.fd" "$vars"
+with OVMF_VARS.fd cp "$media/OVMF_VARS.fd" "$vars"
 for run in first again; do
-	check "ovmf-$run" ovmf_$run -m 256 -drive "if=pflash,format=raw,readonly=on,file=$media/OVMF_CODE.fd" \
+	with OVMF_CODE.fd check "ovmf-$run" ovmf_$run -m 256 -drive "if=pflash,format=raw,readonly=on,file=$media/OVMF_CODE.fd" \
 		-drive "if=pflash,format=raw,file=$vars"
 done
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # media.sh FOLDER: takes boot media from the distribution's packages into FOLDER; nothing is installed.  What is there
-# already is not fetched again.
+# already is not fetched again; what a package doesn't have is left out.
 set -eu
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
@@ -39,8 +39,7 @@ take() {
 			return
 		fi
 	done
-	echo "media.sh: $package has no $*" >&2
-	return 1
+	echo "media.sh: $package has no $*: another version than the tests know" >&2
 }
 
 status=0
@@ -54,7 +53,7 @@ while read -r name package paths; do
 		unpacked=$package
 	fi
 	# shellcheck disable=SC2086
-	take $paths || status=1
+	take $paths
 done <"$folder/list"
 rm -rf "$folder/package" "$folder/list"
 exit $status
