@@ -92,19 +92,6 @@ log_filter(uint64_t address)
 	return false;
 }
 
-static bool
-parse_number(const char **text, uint64_t *value)
-{
-	char *end;
-
-	if (**text < '0' || **text > '9')
-		return false;
-	errno = 0;
-	*value = strtoull(*text, &end, 0);
-	*text = end;
-	return errno == 0;
-}
-
 /* START..END (inclusive), START+LENGTH, or START-LENGTH, which ends at START. */
 static bool
 parse_range(const char **text, struct range *r)
@@ -112,7 +99,7 @@ parse_range(const char **text, struct range *r)
 	uint64_t start, other;
 	char sign;
 
-	if (!parse_number(text, &start))
+	if (!take_number(text, &start))
 		return false;
 	sign = **text;
 	if (sign == '.' && (*text)[1] == '.')
@@ -121,7 +108,7 @@ parse_range(const char **text, struct range *r)
 		*text += 1;
 	else
 		return false;
-	if (!parse_number(text, &other))
+	if (!take_number(text, &other))
 		return false;
 	if (sign == '.') {
 		*r = (struct range){ start, other };

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* vasprintf */
 #include "base/util.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,4 +54,17 @@ xasprintf(const char *format, ...)
 		out_of_memory(strlen(format));
 	va_end(args);
 	return text;
+}
+
+bool
+take_number(const char **text, uint64_t *v)
+{
+	char *end;
+
+	if (**text < '0' || **text > '9')
+		return false;
+	errno = 0;
+	*v = strtoull(*text, &end, 0);
+	*text = end;
+	return errno == 0;
 }

@@ -496,14 +496,13 @@ do_arpl(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 
 /* ---- table registers ---- */
 
-uint64_t
-do_lgdt(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
+/* The operand of LGDT and LIDT. */
+static void
+load_table(struct cpu *c, uint64_t a, uint32_t aux, uint64_t *to_base, uint16_t *to_limit)
 {
-	struct cpu *c = cpu_of(f);
 	unsigned seg = aux_seg(aux), bytes = in_mode64(c) ? 8 : 4;
 	uint64_t limit, base;
 
-	(void)b;
 	need_cpl0(c);
 	limit = lin_load(c, seg_linear(c, seg, a, 2, false), 2, seg);
 	base = lin_load(c, seg_linear(c, seg, a + 2, bytes, false), bytes, seg);
@@ -511,8 +510,17 @@ do_lgdt(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 		base &= 0xffffff;
 	if (!is_canonical(base))
 		cpu_raise_error(c, EXC_GP, 0);
-	c->gdtr.base = base;
-	c->gdtr.limit = limit;
+	*to_base = base;
+	*to_limit = (uint16_t)limit;
+}
+
+uint64_t
+do_lgdt(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
+{
+	struct cpu *c = cpu_of(f);
+
+	(void)b;
+	load_table(c, a, aux, &c->gdtr.base, &c->gdtr.limit);
 	return 0;
 }
 
@@ -520,19 +528,9 @@ uint64_t
 do_lidt(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	struct cpu *c = cpu_of(f);
-	unsigned seg = aux_seg(aux), bytes = in_mode64(c) ? 8 : 4;
-	uint64_t limit, base;
 
 	(void)b;
-	need_cpl0(c);
-	limit = lin_load(c, seg_linear(c, seg, a, 2, false), 2, seg);
-	base = lin_load(c, seg_linear(c, seg, a + 2, bytes, false), bytes, seg);
-	if (aux_width(aux) == 2)
-		base &= 0xffffff;
-	if (!is_canonical(base))
-		cpu_raise_error(c, EXC_GP, 0);
-	c->idtr.base = base;
-	c->idtr.limit = limit;
+	load_table(c, a, aux, &c->idtr.base, &c->idtr.limit);
 	return 0;
 }
 

@@ -140,19 +140,6 @@ take(const char **text, const char *word)
 }
 
 static bool
-take_number(const char **text, uint64_t *v)
-{
-	char *end;
-
-	if (**text < '0' || **text > '9')
-		return false;
-	errno = 0;
-	*v = strtoull(*text, &end, 0);
-	*text = end;
-	return errno == 0;
-}
-
-static bool
 take_operation(const char **text, unsigned *operations)
 {
 	static const struct {
