@@ -33,6 +33,30 @@ START_TEST(errors_gain_context)
 }
 END_TEST
 
+START_TEST(numbers_are_taken)
+{
+	static const struct {
+		const char *text, *rest;
+		bool taken;
+		uint64_t value;
+	} rows[] = {
+		{ "0", "", true, 0 }, { "12+3", "+3", true, 12 }, { "0x1F..", "..", true, 0x1f }, { "010k", "k", true, 8 },
+		{ "18446744073709551615", "", true, UINT64_MAX }, { "18446744073709551616", "", false, 0 }, { "-1", "-1", false, 0 },
+		{ "+1", "+1", false, 0 }, { " 1", " 1", false, 0 }, { "x", "x", false, 0 }, { "", "", false, 0 },
+	};
+
+	for (size_t n = 0; n < ARRAY_SIZE(rows); n++) {
+		const char *text = rows[n].text;
+		uint64_t v = 0;
+
+		ck_assert_msg(take_number(&text, &v) == rows[n].taken, "%s", rows[n].text);
+		if (rows[n].taken)
+			ck_assert_uint_eq(v, rows[n].value);
+		ck_assert_str_eq(text, rows[n].rest);
+	}
+}
+END_TEST
+
 START_TEST(bytes_are_little_endian)
 {
 	uint8_t b[8] = { 0 };
@@ -558,6 +582,7 @@ main(void)
 	suite_add_tcase(suite, c);
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, errors_gain_context);
+	tcase_add_test(c, numbers_are_taken);
 	tcase_add_test(c, bytes_are_little_endian);
 	tcase_add_test(c, timers_fire_in_order_at_their_time);
 	tcase_add_test(c, stopped_clock_stands_still);
