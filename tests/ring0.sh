@@ -14,10 +14,12 @@ if ! echo 'int x;' | ${GUEST_CC:-cc} -m32 -c -x c -o "$dir/try.o" - 2>/dev/null;
 	exit 77
 fi
 sh "$here/build.sh" "$dir" || exit 1
+accels=$("$CALQUE" -accel help | sed -n 's/^\([a-z]*\)  .*/\1/p')
+[ -n "$accels" ] || exit 1
 failed=0
 for guest in "$dir"/*.elf; do
 	name=$(basename "$guest" .elf)
-	for accel in tcg interp; do
+	for accel in $accels; do
 		out=$dir/$name.$accel
 		timeout -k 5 120 "$CALQUE" -accel $accel -m 64 -display none -nic none -monitor none -serial none -no-reboot \
 			-kernel "$guest" -debugcon "file:$out" -device isa-debug-exit,iobase=0x501,iosize=1 2>"$dir/err"
