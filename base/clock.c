@@ -162,7 +162,10 @@ timer_set(struct timer *t, uint64_t deadline_ns)
 {
 	struct clock *c = t->clock;
 	struct timer *before = NULL, *after;
+	uint64_t first_ns = c->first != NULL ? c->first->deadline_ns : UINT64_MAX;
 
+	if (t->armed && t->deadline_ns == deadline_ns)
+		return;
 	timer_cancel(t);
 	after = c->first;
 	while (after != NULL && after->deadline_ns <= deadline_ns) {
@@ -179,7 +182,9 @@ timer_set(struct timer *t, uint64_t deadline_ns)
 		before->next = t;
 	} else {
 		c->first = t;
-		wake_waiter(c);
+		/* Who waits already wakes at the first deadline that there was, or before. */
+		if (deadline_ns < first_ns)
+			wake_waiter(c);
 	}
 }
 

@@ -116,6 +116,38 @@ START_TEST(timers_fire_in_order_at_their_time)
 }
 END_TEST
 
+static void
+count_wake(void *opaque)
+{
+	++*(unsigned *)opaque;
+}
+
+/* Who polls a device rearms its timer with the same deadline each time: the loop sleeps on. */
+START_TEST(only_an_earlier_timer_wakes)
+{
+	struct clock *c = clock_new(true);
+	struct ticks a = { .period = 0 }, b = { .period = 0 };
+	unsigned wakes = 0;
+
+	timer_init(&a.timer, c, tick, &a);
+	timer_init(&b.timer, c, tick, &b);
+	clock_on_earlier(c, count_wake, &wakes);
+	timer_set(&a.timer, 1000);
+	ck_assert_uint_eq(wakes, 1);
+	timer_set(&a.timer, 1000);
+	timer_set(&a.timer, 2000);
+	timer_set(&b.timer, 3000);
+	ck_assert_uint_eq(wakes, 1);
+	timer_set(&b.timer, 1500);
+	ck_assert_uint_eq(wakes, 2);
+	timer_set(&b.timer, 1400);
+	ck_assert_uint_eq(wakes, 3);
+	timer_cancel(&b.timer);
+	ck_assert_uint_eq(clock_run(c), 2000);
+	clock_free(c);
+}
+END_TEST
+
 START_TEST(stopped_clock_stands_still)
 {
 	struct clock *c = clock_new(false);
@@ -585,6 +617,7 @@ main(void)
 	tcase_add_test(c, numbers_are_taken);
 	tcase_add_test(c, bytes_are_little_endian);
 	tcase_add_test(c, timers_fire_in_order_at_their_time);
+	tcase_add_test(c, only_an_earlier_timer_wakes);
 	tcase_add_test(c, stopped_clock_stands_still);
 	tcase_add_test(c, loop_serves_descriptors_timers_and_work);
 	tcase_add_test(c, higher_priority_covers);
