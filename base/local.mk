@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 noinst_LIBRARIES += %D%/libbase.a
 %C%_libbase_a_SOURCES =
 %C%_libbase_a_SOURCES += %D%/clock.c %D%/clock.h

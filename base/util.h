@@ -65,7 +65,7 @@ void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Takes an unsigned number (0x..., 0... or decimal) from *TEXT, which goes on behind it; false: none is there, or it is too large. */
+/* Takes an unsigned number (0x..., 0... or decimal) from *TEXT, and moves it on; false: none is there, or it is too large. */
 bool take_number(const char **text, uint64_t *v);
 
 #endif

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 noinst_LIBRARIES += %D%/libcpu.a
 %C%_libcpu_a_SOURCES =
 %C%_libcpu_a_SOURCES += %D%/bcd.c

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 noinst_LIBRARIES += %D%/libdisk.a
 %C%_libdisk_a_SOURCES =
 %C%_libdisk_a_SOURCES += %D%/disk.c

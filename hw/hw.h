@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The public face of the devices: how vm/ makes and wires them.  What each models, and by which data sheet, stands in
  * the file named after the chip.  All calls under the machine's lock.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 noinst_LIBRARIES += %D%/libhw.a
 %C%_libhw_a_SOURCES =
 %C%_libhw_a_SOURCES += %D%/trace.c

@@ -1,2 +1,3 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 noinst_LIBRARIES += %D%/libnet.a
 %C%_libnet_a_SOURCES =

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 noinst_LIBRARIES += %D%/libtcg.a
 %C%_libtcg_a_SOURCES =
 %C%_libtcg_a_SOURCES += %D%/ir_text.c

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # One Check program per folder, linked with what the folder may use and nothing else.
 AM_TESTS_ENVIRONMENT = CALQUE=$(abs_top_builddir)/calque; export CALQUE;
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 noinst_LIBRARIES += %D%/libui.a
 %C%_libui_a_SOURCES =
 %C%_libui_a_SOURCES += %D%/chr.c

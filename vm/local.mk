@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 noinst_LIBRARIES += %D%/libvm.a
 %C%_libvm_a_SOURCES =
 %C%_libvm_a_SOURCES += %D%/monitor.c
