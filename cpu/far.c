@@ -93,7 +93,7 @@ far_gate(struct cpu *c, uint16_t gate_selector, uint64_t gate, bool call, uint64
 	uint16_t selector = gate >> 16;
 
 	if (lma) {
-		uint64_t high = sys_load(c, (gate_selector & SEL_TI ? c->ldtr.base : c->gdtr.base) + (gate_selector & ~7u) + 8, 8);
+		uint64_t high = desc_fetch_high(c, gate_selector, EXC_GP);
 
 		if (high >> 40 & 0x1f)
 			cpu_raise_error(c, EXC_GP, gate_selector & ~3u);
@@ -214,6 +214,9 @@ check_return_code(struct cpu *c, struct target *t)
 		cpu_raise_error(c, EXC_GP, t->cs & ~3u);
 	if (!(flags & SF_P))
 		cpu_raise_error(c, EXC_NP, t->cs & ~3u);
+	/* EIP is all that counts outside of 64-bit mode. */
+	if (in_long_mode(c) && !(flags & SF_L))
+		t->rip = (uint32_t)t->rip;
 	t->outer = rpl > c->cpl;
 }
 

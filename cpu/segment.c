@@ -57,6 +57,16 @@ desc_fetch(struct cpu *c, uint16_t selector, enum vector v, unsigned ext)
 	return raw;
 }
 
+uint64_t
+desc_fetch_high(struct cpu *c, uint16_t selector, enum vector v)
+{
+	uint64_t linear;
+
+	if (!desc_linear(c, selector, 16, &linear))
+		cpu_raise_error(c, v, selector & ~3u);
+	return sys_load(c, linear + 8, 8);
+}
+
 void
 desc_set_accessed(struct cpu *c, uint16_t selector, uint64_t raw)
 {
@@ -264,6 +274,14 @@ cpu_load_segment(struct cpu *c, unsigned seg, uint16_t selector)
 		cpu_update_mode(c);
 }
 
+/* The upper half of a system descriptor of long mode. */
+static void
+check_high(struct cpu *c, uint16_t selector, uint64_t high)
+{
+	if (high >> 40 & 0x1f || !is_canonical(high << 32))
+		cpu_raise_error(c, EXC_GP, selector & ~3u);
+}
+
 void
 load_ldt(struct cpu *c, uint16_t selector, enum vector v)
 {
@@ -283,6 +301,7 @@ load_ldt(struct cpu *c, uint16_t selector, enum vector v)
 		cpu_raise_error(c, v, selector & ~3u);
 	if (!(desc_flags(raw) & SF_P))
 		cpu_raise_error(c, v == EXC_TS ? EXC_TS : EXC_NP, selector & ~3u);
+	check_high(c, selector, high);
 	c->ldtr = desc_segment(selector, raw);
 	c->ldtr.base |= high << 32;
 }
@@ -377,6 +396,7 @@ do_ltr(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 		cpu_raise_error(c, EXC_NP, selector & ~3u);
 	if (in_long_mode(c))
 		high = sys_load(c, linear + 8, 8);
+	check_high(c, selector, high);
 	sys_store(c, linear + 5, (raw >> 40 & 0xff) | TYPE_BUSY, 1);
 	c->tr = desc_segment(selector, raw | (uint64_t)TYPE_BUSY << 40);
 	c->tr.base |= high << 32;

@@ -68,7 +68,8 @@ cpu_write_cr3(struct cpu *c, uint64_t value)
 {
 	bool pcids = c->cr4 & CR4_PCIDE, keep = pcids && value >> 63;
 
-	value &= ~(1ull << 63);
+	if (pcids)
+		value &= ~(1ull << 63);
 	if (in_long_mode(c)) {
 		if (value >> PHYS_BITS)
 			cpu_raise_error(c, EXC_GP, 0);

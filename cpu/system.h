@@ -145,6 +145,8 @@ struct segment desc_segment(uint16_t selector, uint64_t raw);
 bool desc_read(struct cpu *c, uint16_t selector, uint64_t *raw);
 /* ... or VECTOR with the selector as error code. */
 uint64_t desc_fetch(struct cpu *c, uint16_t selector, enum vector v, unsigned ext);
+/* The upper half of a descriptor of 16 bytes. */
+uint64_t desc_fetch_high(struct cpu *c, uint16_t selector, enum vector v);
 void desc_set_accessed(struct cpu *c, uint16_t selector, uint64_t raw);
 void segment_set_null(struct cpu *c, unsigned seg, uint16_t selector);
 /* As real and virtual-8086 mode load it. */

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The machinery for long mode: long.h. */
+#include "long.h"
+
+struct state in;
+const uint8_t *volatile snippet_first, *volatile snippet_last;
+uint64_t gdt[32], ldt[8], idt[512];
+struct tss tss __attribute__((aligned(16)));
+uint16_t gdt_limit, idt_limit;
+uint64_t pml4[512] __attribute__((aligned(4096))), pdpt[512] __attribute__((aligned(4096)));
+uint64_t page_dir[512] __attribute__((aligned(4096))), page_table[2][512] __attribute__((aligned(4096)));
+
+/* What the entry code leaves: see entry64.S. */
+extern uint64_t caught_rsp;
+extern uint16_t caught_seg[5];
+extern const uint8_t stubs[];
+extern uint64_t first_pml4[];
+void enter(void);
+
+enum { EFER = 0xc0000080, STAR, LSTAR, CSTAR, FMASK, FS_BASE = 0xc0000100, GS_BASE, KERNEL_GS_BASE };
+
+/* Compilers call these by themselves. */
+void *
+memset(void *to, int value, unsigned long n)
+{
+	fill(to, value, n);
+	return to;
+}
+
+void *
+memcpy(void *to, const void *from, unsigned long n)
+{
+	copy(to, from, n);
+	return to;
+}
+
+static void
+wrmsr(uint32_t msr, uint64_t value)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+}
+
+static uint64_t
+rdmsr(uint32_t msr)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+	return low | (uint64_t)high << 32;
+}
+
+static void
+write_crs(uint64_t cr0, uint64_t cr3, uint64_t cr4)
+{
+	__asm__ volatile("mov %0, %%cr0" : : "r"(cr0) : "memory");
+	__asm__ volatile("mov %0, %%cr3" : : "r"(cr3) : "memory");
+	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
+}
+
+static void
+load_tables(void)
+{
+	struct __attribute__((packed)) { uint16_t limit; uint64_t base; } g = { gdt_limit, (uint64_t)gdt }, i = { idt_limit, (uint64_t)idt };
+
+	__asm__ volatile("lgdt %0\n\tlidt %1" : : "m"(g), "m"(i));
+}
+
+void
+set_gate(unsigned vector, uint16_t selector, uint64_t offset, unsigned type, unsigned ist)
+{
+	idt[vector * 2] = gate(selector, (uint32_t)offset, type, ist);
+	idt[vector * 2 + 1] = offset >> 32;
+}
+
+void
+call_gate(unsigned selector, uint16_t target, uint64_t offset, unsigned type)
+{
+	gdt[selector / 8] = gate(target, (uint32_t)offset, type, 0);
+	gdt[selector / 8 + 1] = offset >> 32;
+}
+
+static void
+reset_tables(void)
+{
+	fill(gdt, 0, sizeof(gdt));
+	fill(ldt, 0, sizeof(ldt));
+	gdt[SEL_CODE / 8] = descriptor(0, 0xfffff, D_CODE64);
+	gdt[SEL_DATA / 8] = descriptor(0, 0xfffff, D_FLATDATA | 1);
+	gdt[SEL_TSS / 8] = descriptor((uint32_t)(uint64_t)&tss, sizeof(tss) - 1, D_TSS);
+	gdt[SEL_CODE32_3 / 8] = descriptor(0, 0xfffff, D_FLATCODE | 1 | D_DPL3);
+	gdt[SEL_DATA3 / 8] = descriptor(0, 0xfffff, D_FLATDATA | 1 | D_DPL3);
+	gdt[SEL_CODE3 / 8] = descriptor(0, 0xfffff, D_CODE64 | D_DPL3);
+	gdt[SEL_CODE32 / 8] = descriptor(0, 0xfffff, D_FLATCODE | 1);
+	gdt_limit = sizeof(gdt) - 1;
+	idt_limit = sizeof(idt) - 1;
+	for (unsigned n = 0; n < 256; n++)
+		set_gate(n, SEL_CODE, (uint64_t)stubs + n * 16, n == 3 || n == 4 || n == 0x30 ? 0xee : 0x8e, n == 8 ? 1 : n == 12 ? 2 : 0);
+	fill(&tss, 0, sizeof(tss));
+	tss.rsp[0] = HANDLER_STACK;
+	tss.rsp[1] = STACK1;
+	tss.ist[0] = DOUBLE_STACK;
+	tss.ist[1] = IST_STACK;
+	tss.io_base = 0x68;
+	fill(tss.io_map, 0xff, sizeof(tss.io_map));
+}
+
+static void
+reset_pages(void)
+{
+	fill(pml4, 0, sizeof(pml4));
+	fill(pdpt, 0, sizeof(pdpt));
+	fill(page_dir, 0, sizeof(page_dir));
+	pml4[0] = (uint64_t)pdpt | 7;
+	pdpt[0] = (uint64_t)page_dir | 7;
+	page_dir[0] = (uint64_t)page_table[0] | 7;
+	page_dir[1] = (uint64_t)page_table[1] | 7;
+	for (unsigned n = 0; n < 512; n++) {
+		page_table[0][n] = n << 12 | (n >= CODE >> 12 && n < STACK1 >> 12 ? 7 : 3);
+		page_table[1][n] = (n + 512) << 12 | 3;
+	}
+}
+
+/* Back to what the code of this file runs in. */
+static void
+home(void)
+{
+	write_crs(0x80000031, (uint64_t)first_pml4, 0x20);
+	__asm__ volatile("mov %0, %%dr7" : : "r"(0x400ul));
+	__asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"(SEL_DATA));
+}
+
+void
+reset(void)
+{
+	home();
+	reset_tables();
+	reset_pages();
+	__asm__ volatile("mov %0, %%dr6" : : "r"(0xffff0ff0ul));
+	load_tables();
+	__asm__ volatile("lldt %w0\n\tmov %0, %%fs\n\tmov %0, %%gs" : : "r"(0));
+	__asm__ volatile("ltr %w0" : : "r"(SEL_TSS));
+	for (unsigned i = 0; i < 0x10000; i += 2)
+		*(volatile uint16_t *)(uint64_t)(CODE + i) = 0x0b0f; /* UD2 */
+	fill((void *)DATA, 0, 0x10000);
+	fill((void *)0x30000, 0, 0x20000);
+	in = (struct state){ .rip = CODE + 0x100, .cs = SEL_CODE, .ss = SEL_DATA, .ds = SEL_DATA, .es = SEL_DATA, .rsp = STACK0, .rflags = 2,
+		.cr0 = 0x80000031, .cr3 = (uint64_t)pml4, .cr4 = 0x20, .efer = 0xd01, .star = 0x002b0008ull << 32, .lstar = CODE + 0x800,
+		.cstar = CODE + 0x900, .fmask = 0x300, .fs_base = 0xf000, .gs_base = 0x6000, .kernel_gs_base = 0x7000, .dr7 = 0x400 };
+	for (unsigned i = 0; i < 15; i++)
+		in.gpr[i] = 0x1000 * (i + 1);
+}
+
+void
+ring3(void)
+{
+	in.cs = SEL_CODE3 | 3;
+	in.ss = in.ds = in.es = SEL_DATA3 | 3;
+	in.rsp = STACK3;
+}
+
+void
+compat3(void)
+{
+	ring3();
+	in.cs = SEL_CODE32_3 | 3;
+}
+
+void
+compat0(void)
+{
+	in.cs = SEL_CODE32;
+}
+
+/* ---- results ---- */
+
+static bool
+has_error(unsigned vector)
+{
+	return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;
+}
+
+static void
+print_rip(uint64_t rip)
+{
+	if (rip - CODE < 0x10000) {
+		print_char('+');
+		print_hex(rip - CODE, 4);
+	} else {
+		print_hex(rip, 16);
+	}
+}
+
+static void
+print_state(const uint64_t *gpr)
+{
+	static const char *const names[] = { "r15", "r14", "r13", "r12", "r11", "r10", "r9", "r8", "di", "si", "bp", "bx", "dx", "cx", "ax" };
+	static const char *const segs[] = { "ds", "es", "fs", "gs" };
+	const uint16_t old[] = { in.ds, in.es, in.fs, in.gs };
+
+	for (unsigned i = 0; i < 15; i++)
+		if (gpr[i] != in.gpr[i])
+			print_field(names[i], gpr[i]);
+	for (unsigned i = 0; i < 4; i++)
+		if (caught_seg[i] != old[i])
+			print_field(segs[i], caught_seg[i]);
+	if (rdmsr(FS_BASE) != in.fs_base)
+		print_field("fsbase", rdmsr(FS_BASE));
+	if (rdmsr(GS_BASE) != in.gs_base)
+		print_field("gsbase", rdmsr(GS_BASE));
+	if (rdmsr(KERNEL_GS_BASE) != in.kernel_gs_base)
+		print_field("kernelgs", rdmsr(KERNEL_GS_BASE));
+	if (rdmsr(EFER) != in.efer)
+		print_field("efer", rdmsr(EFER));
+}
+
+static void
+print_special(unsigned vector, uint64_t cr0, uint64_t cr2, uint64_t cr4, uint64_t dr6)
+{
+	if (vector == 14)
+		print_field("cr2", cr2);
+	if (cr0 != in.cr0)
+		print_field("cr0", cr0);
+	if (cr4 != in.cr4)
+		print_field("cr4", cr4);
+	if (dr6 != 0xffff0ff0)
+		print_field("dr6", dr6);
+	for (unsigned i = 0; i < 4 && in.watch[i]; i++)
+		print_field("->", *in.watch[i]);
+	for (unsigned i = 0; i < 32; i++)
+		if (((const uint64_t *)DATA)[i]) {
+			print(" [");
+			print_hex(i * 8, 2);
+			print("]=");
+			print_hex(((const uint64_t *)DATA)[i], 16);
+		}
+}
+
+/* entry64.S: the stack has the registers, the vector and what the processor pushed. */
+void
+caught(void)
+{
+	const uint64_t *p = (const uint64_t *)caught_rsp, *frame = p + 16;
+	unsigned vector = p[15];
+	uint64_t cr0, cr2, cr4, dr6;
+
+	__asm__ volatile("mov %%cr0, %0\n\tmov %%cr2, %1\n\tmov %%cr4, %2\n\tmov %%dr6, %3" : "=r"(cr0), "=r"(cr2), "=r"(cr4), "=r"(dr6));
+	home();
+	print(" #");
+	print_hex(vector, 2);
+	if (has_error(vector)) {
+		print_char(':');
+		print_hex(*frame++, 4);
+	}
+	print_char(' ');
+	print_hex(frame[1], 4);
+	print_char(':');
+	print_rip(frame[0]);
+	print(" fl=");
+	print_hex(frame[2], 6);
+	print_char(' ');
+	print_hex(frame[4], 4);
+	print_char(':');
+	print_hex(frame[3], 4);
+	/* Where the handler's stack is. */
+	if ((uint64_t)(frame + 5) != HANDLER_STACK)
+		print_field("on", (uint64_t)(frame + 5));
+	if (caught_seg[4] != (in.cs & 3 || frame[1] & 3 ? 0 : SEL_DATA))
+		print_field("ss", caught_seg[4]);
+	print_state(p);
+	print_special(vector, cr0, cr2, cr4, dr6);
+}
+
+void
+run_snippet(const char *name, const uint8_t *code, unsigned long size)
+{
+	print(name);
+	print_char(':');
+	copy((void *)in.rip, code, size);
+	load_tables();
+	__asm__ volatile("mov %0, %%ds\n\tmov %1, %%es" : : "r"(in.ds), "r"(in.es));
+	wrmsr(EFER, in.efer);
+	wrmsr(STAR, in.star);
+	wrmsr(LSTAR, in.lstar);
+	wrmsr(CSTAR, in.cstar);
+	wrmsr(FMASK, in.fmask);
+	__asm__ volatile("mov %0, %%fs\n\tmov %1, %%gs" : : "r"(in.fs), "r"(in.gs));
+	wrmsr(FS_BASE, in.fs_base);
+	wrmsr(GS_BASE, in.gs_base);
+	wrmsr(KERNEL_GS_BASE, in.kernel_gs_base);
+	__asm__ volatile("mov %0, %%dr0\n\tmov %1, %%dr7" : : "r"(in.dr0), "r"(in.dr7));
+	write_crs(in.cr0, in.cr3, in.cr4);
+	enter();
+	print_char('\n');
+	reset();
+}
+
+void
+kernel(void)
+{
+	outb(0x21, 0xff);
+	outb(0xa1, 0xff);
+	wrmsr(EFER, 0xd01);
+	reset();
+	print("BEGIN\n");
+	run_tests();
+	print("END\n");
+	outb(PORT_EXIT, 0x11);
+	for (;;)
+		__asm__ volatile("hlt");
+}
