@@ -326,6 +326,13 @@ is_memory_only(enum form form)
 	return form >= O_M && form <= O_Ma;
 }
 
+/* LOCK MOV CR0 is CR8 on AMD's processors, for code that has no REX.R. */
+static bool
+is_locked_cr8(const struct insn *i)
+{
+	return i->map == MAP_0F && (i->opcode == 0x20 || i->opcode == 0x22) && i->reg == 0 && !(i->rex & REX_R);
+}
+
 static bool
 is_legal(const struct insn *i, struct decode_mode m)
 {
@@ -339,7 +346,7 @@ is_legal(const struct insn *i, struct decode_mode m)
 		if ((form == O_Rr || form == O_Ry) && i->mod != 3)
 			return false;
 	}
-	if (i->lock && !(i->flags & ROW_LOCK && i->flags & ROW_MODRM && i->mod != 3))
+	if (i->lock && !(i->flags & ROW_LOCK && i->flags & ROW_MODRM && i->mod != 3) && !is_locked_cr8(i))
 		return false;
 	return true;
 }

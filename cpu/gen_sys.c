@@ -52,15 +52,18 @@ returning(struct trans *t, const struct ir_helper *h, unsigned number)
 
 /* ---- control and debug registers ---- */
 
+/* Of debug registers too. */
 static unsigned
 control_register(const struct trans *t)
 {
-	return t->insn.reg | (t->insn.rex & REX_R ? 8 : 0);
+	return t->insn.reg | (t->insn.rex & REX_R || t->insn.lock ? 8 : 0);
 }
 
 static bool
-is_control_register(unsigned n)
+is_control_register(const struct trans *t, unsigned n)
 {
+	if (t->insn.lock && !trans_has(t, FEAT_cr8_legacy))
+		return false;
 	return n == 0 || (n >= 2 && n <= 4) || n == 8;
 }
 
@@ -69,7 +72,7 @@ gen_MOV_FROM_CR(struct trans *t)
 {
 	unsigned n = control_register(t);
 
-	if (is_control_register(n))
+	if (is_control_register(t, n))
 		returning(t, &helper_rd_cr, n);
 	else
 		gen_raise(t, EXC_UD);
@@ -80,7 +83,7 @@ gen_MOV_TO_CR(struct trans *t)
 {
 	unsigned n = control_register(t);
 
-	if (is_control_register(n))
+	if (is_control_register(t, n))
 		with_value(t, &helper_wr_cr, 1, n, NEXT);
 	else
 		gen_raise(t, EXC_UD);

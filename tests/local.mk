@@ -159,7 +159,7 @@ tests_fuzz_fuzz_LDADD = $(CPU_LIBS)
 EXECUTIONS = 10000000
 SEED = 1
 fuzz: tests/fuzz/fuzz
-	FUZZ=tests/fuzz/fuzz EXECUTIONS=$(EXECUTIONS) SEED=$(SEED) KEEP=$(KEEP) sh $(srcdir)/tests/fuzz.sh
+	FUZZ_EXECUTIONS=$(EXECUTIONS) FUZZ_SEED=$(SEED) FUZZ_KEEP=$(KEEP) sh $(srcdir)/tests/fuzz.sh
 .PHONY: fuzz
 
 if HOST_X64

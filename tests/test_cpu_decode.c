@@ -30,6 +30,7 @@ static const struct difference {
 	int map, first, last, prefix, ours, code;
 	const char *why;
 } differences[] = {
+	{ MAP_0F, 0x20, 0x22, LOCKED, 1, ANY, "LOCK MOV CR0 is CR8 on AMD's processors" },
 	{ ANY, 0x00, 0xff, LOCKED, 0, ANY, "LOCK is #UD where the destination isn't memory, or the instruction no candidate" },
 	{ MAP_1, 0x8c, 0x8e, ANY, 1, ANY, "segment registers 6 and 7 are found undefined when the instruction is translated" },
 	{ MAP_1, 0xc4, 0xc5, ANY, 0, ANY, "VEX: not offered" },

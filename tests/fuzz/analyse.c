@@ -234,6 +234,9 @@ is_vendors_own(const struct insn *i)
 	/* LOOPE and LOOPNE: on AMD's, F2 and F3 say which of them it is. */
 	if (i->map == MAP_1 && (i->opcode == 0xe0 || i->opcode == 0xe1) && i->rep != 0)
 		return true;
+	/* LOCK MOV CR0: CR8 on AMD's. */
+	if (i->lock && (is_named(i, "MOV_FROM_CR") || is_named(i, "MOV_TO_CR")))
+		return true;
 	/* PREFETCHW's register form: AMD's raise #UD. */
 	return i->map == MAP_0F && i->opcode == 0x0d && i->mod == 3;
 }
