@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # One Check program per folder, linked with what the folder may use and nothing else.
-AM_TESTS_ENVIRONMENT = CALQUE=$(abs_top_builddir)/calque; export CALQUE;
+# Check's own limit of 4 s per test is short for a busy host, and for sanitizers.
+AM_TESTS_ENVIRONMENT = CALQUE=$(abs_top_builddir)/calque; CK_TIMEOUT_MULTIPLIER=15; export CALQUE CK_TIMEOUT_MULTIPLIER;
 
 dist_check_SCRIPTS += tests/sizes.sh tests/includes.sh
 TESTS += tests/sizes.sh tests/includes.sh
