@@ -153,6 +153,9 @@ data_breakpoints(void)
 				RUN(": before mov ss", "mov $0x10, %eax; mov %ax, (%ebx); mov (%ebx), %ss; nop; nop; nop");
 			}
 		}
+	in.dr[0] = DATA + 0x20, in.dr7 = 0x30403;
+	in.gpr[SI] = DATA + 0x20, in.gpr[AX] = 0;
+	RUN("access 1: read, then the store faults", "mov %eax, %es; movsb; nop");
 }
 
 static void
