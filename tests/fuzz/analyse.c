@@ -354,8 +354,9 @@ is_near_branch(const struct insn *i)
 /* What is needed of each instruction to follow the flags. */
 struct effect {
 	uint16_t reads, keeps, adds;
-	bool ends; /* the next instruction isn't what comes next */
-	int to;    /* offset in the code, or NOWHERE */
+	bool ends;  /* the next instruction isn't what comes next */
+	int to;     /* offset in the code, or NOWHERE */
+	int points; /* the same, of what goes there later; with flags that are defined */
 };
 enum { NOWHERE = -1 };
 
@@ -369,6 +370,17 @@ effect_of(const struct insn *i, unsigned at)
 	if (is_near_branch(i))
 		e.to = (int)MIN(MAX((int64_t)at + i->len + i->imm, NOWHERE), (int64_t)SNIPPET_BYTES);
 	return e;
+}
+
+/* The code's address as a constant, for an indirect jump: an offset, or NOWHERE. */
+static int
+constant_target(const struct snippet *s, const struct insn *i)
+{
+	uint64_t offset = (uint64_t)i->imm - FUZZ_CODE - s->at;
+
+	if (i->vec != NULL || !(is_named(i, "PUSH") || (is_named(i, "MOV") && i->opnd[0] == O_Zv)))
+		return NOWHERE;
+	return offset < s->len ? (int)offset : NOWHERE;
 }
 
 /* The instruction AT an offset; S->insns: the end, or beyond it; more: in the middle of something. */
@@ -400,7 +412,7 @@ follow_flags(struct snippet *s, const struct effect *effects)
 			const struct effect *e = &effects[n];
 			unsigned after = (s->undefined[n] & e->keeps) | e->adds, to = e->to == NOWHERE ? s->insns : insn_of(s, e->to);
 
-			if (s->undefined[n] & e->reads || to > s->insns)
+			if (s->undefined[n] & e->reads || to > s->insns || insn_of(s, e->points) > s->insns)
 				return false;
 			if (!e->ends)
 				s->undefined[n + 1] |= (uint16_t)after;
@@ -431,6 +443,7 @@ snippet_analyse(struct snippet *s)
 		if (result == DECODE_MORE || !is_allowed(&i, result))
 			return false;
 		effects[s->insns] = result == DECODE_OK ? effect_of(&i, at) : (struct effect){ .keeps = ALL, .to = NOWHERE };
+		effects[s->insns].points = result == DECODE_OK ? constant_target(s, &i) : NOWHERE;
 		if (result == DECODE_OK && saver_of(&i) >= 0 && at + i.len != s->len)
 			return false;
 		s->loose[s->insns] = result == DECODE_OK ? loose_of(&i) : 0;

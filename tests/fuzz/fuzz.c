@@ -15,7 +15,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { SINGLE = 2, NONE = BATCHES, TICK_US = 2000 };
+enum { SINGLE = 2, NONE = BATCHES, TICK_US = 10000 };
 
 struct fuzz {
 	struct guest *guest[GUEST_KINDS];
@@ -265,8 +265,9 @@ run_random(struct fuzz *f, unsigned long count)
 
 /* ---- */
 
+/* By the processor's time: on a busy host a guest isn't slower. */
 static void
-on_alarm(int signal)
+on_tick(int signal)
 {
 	(void)signal;
 	guest_tick();
@@ -281,8 +282,8 @@ start(struct fuzz *f, uint64_t seed)
 	for (unsigned n = 0; n < GUEST_KINDS; n++)
 		f->guest[n] = guest_new(n);
 	f->generator = generator_new(seed);
-	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm, .sa_flags = SA_RESTART }, NULL);
-	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, TICK_US }, { 0, TICK_US } }, NULL);
+	sigaction(SIGPROF, &(struct sigaction){ .sa_handler = on_tick, .sa_flags = SA_RESTART }, NULL);
+	setitimer(ITIMER_PROF, &(struct itimerval){ { 0, TICK_US }, { 0, TICK_US } }, NULL);
 	return true;
 }
 

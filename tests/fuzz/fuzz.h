@@ -101,7 +101,7 @@ enum guest_kind { GUEST_INTERP, GUEST_NATIVE, GUEST_NATIVE_ONE, GUEST_KINDS };
 extern const char *const guest_names[GUEST_KINDS];
 struct guest *guest_new(enum guest_kind kind);
 void guest_free(struct guest *g);
-/* From the timer: a snippet that does not end is stopped. */
+/* From the timer, every 10 ms: a snippet that doesn't end is stopped after 3 seconds. */
 void guest_tick(void);
 void guest_run(struct guest *g, const struct snippet *s, const uint8_t *data, struct outcome *o);
 

@@ -17,7 +17,7 @@
 
 #define KERNEL 0xffff800000000000ull
 
-enum { RAM_BYTES = 2 << 20, TICKS = 500 };
+enum { RAM_BYTES = 2 << 20, TICKS = 300 };
 /* Frames, by number. */
 enum { PML4 = 1, PDPT_LOW, PD_LOW, PT_CODE, PT_DATA, PDPT_HIGH, PD_HIGH, GDT, IDT, TSS, STUBS, STACK, STACK_TOP, FRAME_EXIT = 22,
 	FRAME_CONSTANTS = 25 };
