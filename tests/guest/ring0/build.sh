@@ -7,12 +7,12 @@ to=$1
 cc=${GUEST_CC:-cc}
 flags="-O1 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only
 	-Wall -Wextra -nostdlib -static -Wl,--build-id=none"
-for name in far segment debug modes page; do
+for name in far segment debug modes page events; do
 	# shellcheck disable=SC2086
 	$cc -m32 $flags -T "$here/link.ld" -o "$to/$name.elf" "$here/entry.S" "$here/prot.c" "$here/$name.c"
 done
 # A multiboot loader takes a file of 32 bits.
-for name in far64; do
+for name in far64 page64; do
 	# shellcheck disable=SC2086
 	$cc -m64 -mno-red-zone $flags -T "$here/link.ld" -o "$to/$name.elf64" "$here/entry64.S" "$here/long.c" "$here/$name.c"
 	objcopy -O elf32-i386 "$to/$name.elf64" "$to/$name.elf"

@@ -159,10 +159,10 @@ jumps(void)
 	RUN32("compat jmp to 64", "ljmp $0x3b, $0x10200");
 	compat0();
 	RUN32("compat call to 64", "lcall $0x08, $0x10200");
-	RUN("jmp m16:64", "movq $0x10200, 0x20000; movw $0x40, 0x20008; rex.w ljmp *0x20000");
+	RUN("jmp m16:64", "movq $0x10200, 0x20000; movw $0x40, 0x20008; .byte 0x48; ljmp *0x20000");
 	RUN("jmp m16:32", "movl $0x10200, 0x20000; movw $0x40, 0x20004; ljmp *0x20000");
-	RUN("jmp not canonical", "movb $0x80, 0x20005; movw $8, 0x20008; rex.w ljmp *0x20000");
-	RUN("call m16:64", "movq $0x10200, 0x20000; movw $8, 0x20008; rex.w lcall *0x20000");
+	RUN("jmp not canonical", "movb $0x80, 0x20005; movw $8, 0x20008; .byte 0x48; ljmp *0x20000");
+	RUN("call m16:64", "movq $0x10200, 0x20000; movw $8, 0x20008; .byte 0x48; lcall *0x20000");
 	RUN("call m16:32", "movl $0x10200, 0x20000; movw $8, 0x20004; lcall *0x20000");
 	gdt[SEL_A / 8] = descriptor(0, 0xfffff, D_FLATCODE | D_L);
 	RUN("jmp l and d", "movl $0x10200, 0x20000; movw $0x50, 0x20004; ljmp *0x20000");
@@ -289,8 +289,8 @@ registers(void)
 	RUN("cr0 high", "mov %cr0, %rax; bts $32, %rax; mov %rax, %cr0");
 	RUN("cr4 pae off", "mov %cr4, %rax; and $~0x20, %rax; mov %rax, %cr4");
 	RUN("cr4 high", "mov %cr4, %rax; bts $32, %rax; mov %rax, %cr4");
-	RUN("cr3 high", "mov %cr3, %rax; bts $52, %rax; mov %rax, %cr3");
-	RUN("cr3 63 without pcid", "mov %cr3, %rax; bts $63, %rax; mov %rax, %cr3");
+	RUN("cr3 high", "mov $0x60000, %eax; bts $52, %rax; mov %rax, %cr3");
+	RUN("cr3 63 without pcid", "mov $0x60000, %eax; bts $63, %rax; mov %rax, %cr3");
 	RUN("cr8", "mov $5, %eax; mov %rax, %cr8; mov %cr8, %rbx; xor %eax, %eax; mov %rax, %cr8");
 	RUN("cr8 reserved", "mov $16, %eax; mov %rax, %cr8");
 	RUN("cr2", "movabs $0x8000000000000000, %rax; mov %rax, %cr2; mov %cr2, %rbx");

@@ -37,6 +37,13 @@ memcpy(void *to, const void *from, unsigned long n)
 	return to;
 }
 
+void *
+hidden(uint32_t address)
+{
+	__asm__("" : "+r"(address));
+	return (void *)address;
+}
+
 static inline void
 write_crs(uint32_t cr0, uint32_t cr3, uint32_t cr4)
 {
@@ -133,6 +140,8 @@ reset(void)
 	reset_tss();
 	reset_pages();
 	load_tables();
+	/* The end of whatever interrupt there was. */
+	*(volatile uint32_t *)hidden(0xfee000b0) = 0;
 	__asm__ volatile("lldt %w0" : : "r"(0));
 	__asm__ volatile("ltr %w0" : : "r"(SEL_TSS));
 	if (in.efer)
@@ -165,13 +174,6 @@ vm86(unsigned iopl)
 	in.esp = 0x8000;
 	in.eip = 0x100;
 	in.eflags = 0x20002 | iopl << 12;
-}
-
-void *
-hidden(uint32_t address)
-{
-	__asm__("" : "+r"(address));
-	return (void *)address;
 }
 
 void
