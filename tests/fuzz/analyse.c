@@ -100,8 +100,8 @@ static const struct { const char *name; uint8_t loose; const char *why; } loose_
 };
 
 /*
- * What saves state of the x87 and SSE, and bytes of it that we don't have: the addresses of the last instruction and its operand, and
- * what depends on the features of a processor.  Such an instruction stands at the end, so that nobody reads them.
+ * What saves state of the x87 and SSE, and bytes of it that we don't have: the addresses of the last instruction and its
+ * operand, and what depends on the features of a processor.  Such an instruction stands at the end, so that nobody reads them.
  */
 static const struct { const char *name; uint8_t width; struct { uint16_t from, to; } holes[3]; } savers[] = {
 	{ "FNSTENV", 2, { { 6, 14 } } },
@@ -224,7 +224,7 @@ is_vendors_own(const struct insn *i)
 	if (i->opsize_prefix && i->flags & ROW_F64 && i->vec == NULL)
 		return true;
 	/* Shifts of 16-bit pairs by more than 16, and BSWAP of 16 bits, have no defined result. */
-	if (i->map == MAP_0F && i->width == 2 && (is_named(i, "SHLD") || is_named(i, "SHRD")) && (i->opnd[2] == O_CL || (i->imm & 31) > 16))
+	if (i->width == 2 && (is_named(i, "SHLD") || is_named(i, "SHRD")) && (i->opnd[2] == O_CL || (i->imm & 31) > 16))
 		return true;
 	if (i->width == 2 && is_named(i, "BSWAP"))
 		return true;

@@ -11,8 +11,9 @@ enum { FLAGS_SEEN = 0x244dd5, STACK_STORES = 32 };
 /* It isn't the user's under Linux. */
 #define LAST_USER_PAGE 0x7ffffffff000ull
 
-static const char *const gpr_names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
-	"r14", "r15" };
+static const char *const gpr_names[16] = {
+	"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+};
 
 /* Flags without a defined value where the snippet stopped. */
 static unsigned
@@ -96,15 +97,16 @@ is_undefined_or_fetch(const struct outcome *a, const struct outcome *b)
 static bool
 event_equal(const struct outcome *a, const struct outcome *b, unsigned loose, char *what, size_t size)
 {
-	if ((loose & LOOSE_ADDRESS || is_at_border(a) || is_at_border(b)) && a->rip == b->rip && is_memory_fault(a) && is_memory_fault(b))
+	if ((loose & LOOSE_ADDRESS || is_at_border(a) || is_at_border(b)) && a->rip == b->rip && is_memory_fault(a) &&
+		is_memory_fault(b))
 		return true;
 	if (a->rip == b->rip && loose & LOOSE_ALIGNMENT && (a->vector == 17 || b->vector == 17))
 		return true;
 	if (a->rip == b->rip && (is_undefined_or_fetch(a, b) || is_undefined_or_fetch(b, a)))
 		return true;
 	if (a->vector != b->vector || a->rip != b->rip) {
-		snprintf(what, size, "vector %02x at %" PRIx64 " (error %x, address %" PRIx64 "), host %02x at %" PRIx64 " (error %x, address %"
-			PRIx64 ")", b->vector, b->rip, b->error, b->cr2, a->vector, a->rip, a->error, a->cr2);
+		snprintf(what, size, "vector %02x at %" PRIx64 " (error %x, address %" PRIx64 "), host %02x at %" PRIx64
+			" (error %x, address %" PRIx64 ")", b->vector, b->rip, b->error, b->cr2, a->vector, a->rip, a->error, a->cr2);
 		return false;
 	}
 	if (error_of(a) != error_of(b) && a->vector >= 8 && a->vector <= 17) {

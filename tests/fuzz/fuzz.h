@@ -20,14 +20,17 @@
 #define FUZZ_DATA 0x20000000ull
 #define FUZZ_GS_BASE (FUZZ_DATA + 0x810)
 
-enum { FUZZ_PAGE = 4096, CODE_PAGES = 2, DATA_PAGES = 3, DATA_BYTES = DATA_PAGES * FUZZ_PAGE, CODE_BYTES = CODE_PAGES * FUZZ_PAGE };
+enum { FUZZ_PAGE = 4096, CODE_PAGES = 2, DATA_PAGES = 3 };
+enum { DATA_BYTES = DATA_PAGES * FUZZ_PAGE, CODE_BYTES = CODE_PAGES * FUZZ_PAGE };
 /* The selectors of Linux. */
 enum { USER_CS32 = 0x23, USER_SS = 0x2b, USER_CS = 0x33 };
 enum { SNIPPET_BYTES = 1024, SNIPPET_INSNS = 160, JUMP_BYTES = 5, CODE_FILL = 0xcc };
 
 /* Offsets in an FXSAVE image. */
-enum { FX_FCW = 0, FX_FSW = 2, FX_FTW = 4, FX_POINTERS = 6, FX_MXCSR = 24, FX_MXCSR_MASK = 28, FX_ST = 32, FX_XMM = 160, FX_END = 416,
-	FX_BYTES = 512 };
+enum {
+	FX_FCW = 0, FX_FSW = 2, FX_FTW = 4, FX_POINTERS = 6, FX_MXCSR = 24, FX_MXCSR_MASK = 28, FX_ST = 32, FX_XMM = 160,
+	FX_END = 416, FX_BYTES = 512,
+};
 
 struct registers {
 	uint64_t gpr[16];

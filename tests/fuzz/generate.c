@@ -85,8 +85,9 @@ class_of(const char *name, unsigned opcode, unsigned map)
 		return CLASS_SAVE;
 	if (in_words(" JCC JMP CALL RET LOOP LOOPE LOOPNE JCXZ CALL_IND JMP_IND ", name))
 		return CLASS_CONTROL;
-	if (in_words(" BOUND INTO CLI STI HLT IN OUT INS OUTS LGDT LIDT LLDT LTR LMSW CLTS MOV_FROM_CR MOV_TO_CR MOV_FROM_DR MOV_TO_DR INVLPG WBINVD "
-		"RDMSR WRMSR SWAPGS SYSRET SYSEXIT UNDEFINED INT3 INT1 MOV_TO_SEG POPF STD LDMXCSR FLDCW FLDENV FRSTOR FXRSTOR ", name))
+	if (in_words(" BOUND INTO CLI STI HLT IN OUT INS OUTS LGDT LIDT LLDT LTR LMSW CLTS MOV_FROM_CR MOV_TO_CR MOV_FROM_DR "
+		"MOV_TO_DR INVLPG WBINVD RDMSR WRMSR SWAPGS SYSRET SYSEXIT UNDEFINED INT3 INT1 MOV_TO_SEG POPF STD "
+		"LDMXCSR FLDCW FLDENV FRSTOR FXRSTOR ", name))
 		return CLASS_FAULT;
 	return map == MAP_1 && opcode >= 0xd8 && opcode <= 0xdf ? CLASS_X87 : CLASS_INTEGER;
 }
@@ -788,7 +789,9 @@ length(struct build *b)
 {
 	unsigned dice = random_below(b->r, 100);
 
-	return dice < 35 ? 1 : dice < 75 ? 2 + random_below(b->r, 7) : dice < 97 ? 6 + random_below(b->r, 20) : 60 + random_below(b->r, 50);
+	if (dice < 35)
+		return 1;
+	return dice < 75 ? 2 + random_below(b->r, 7) : dice < 97 ? 6 + random_below(b->r, 20) : 60 + random_below(b->r, 50);
 }
 
 /* ---- raw bytes ---- */

@@ -201,7 +201,8 @@ start_kernel(struct guest *g)
 	cpu_set(c, CPU_GS_BASE, FUZZ_GS_BASE);
 	cpu_set_gdt(c, KERNEL + GDT * FUZZ_PAGE, GDT_LIMIT);
 	cpu_set_idt(c, KERNEL + IDT * FUZZ_PAGE, FUZZ_PAGE - 1);
-	c->tr = (struct segment){ .selector = TSS_SELECTOR, .flags = SF_P | 0xb, .limit = TSS_BYTES - 1, .base = KERNEL + TSS * FUZZ_PAGE };
+	c->tr = (struct segment){ .selector = TSS_SELECTOR, .flags = SF_P | 0xb, .limit = TSS_BYTES - 1,
+		.base = KERNEL + TSS * FUZZ_PAGE };
 	c->ldtr = (struct segment){ .flags = 0 };
 	c->cpl = 0;
 	cpu_update_mode(c);

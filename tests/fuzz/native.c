@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Snippets on the host's own processor, in a process of their own: what they load and store by mistake isn't ours, and the
- * terabytes that a guest's tables reserve aren't there.  It takes batches of them, out of memory that it shares with us, and works
- * on one while we work on another.  Should it die, the one that waits for it makes a new one, and the snippet counts as lost.
+ * terabytes that a guest's tables reserve aren't there.  It takes batches of them, out of memory that it shares with us, and
+ * works on one while we work on another.  Should it die, the one that waits for it makes a new one, and the snippet counts as
+ * lost.
  *
  * The code pages are mapped twice, to be written and to be executed; IRETQ enters the snippet, which also makes the processor
  * fetch what was just written.  A snippet leaves through the code at FUZZ_EXIT, or by a signal, whose frame has all registers.
@@ -81,8 +82,8 @@ __asm__(".text\n"
 static void
 take_registers(struct outcome *o, const ucontext_t *u)
 {
-	static const uint8_t order[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10,
-		REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+	static const uint8_t order[16] = {
+		REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
 
 	for (unsigned n = 0; n < 16; n++)
 		o->regs.gpr[n] = (uint64_t)u->uc_mcontext.gregs[order[n]];
