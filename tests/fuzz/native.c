@@ -83,7 +83,9 @@ static void
 take_registers(struct outcome *o, const ucontext_t *u)
 {
 	static const uint8_t order[16] = {
-		REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+		REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10,
+		REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+	};
 
 	for (unsigned n = 0; n < 16; n++)
 		o->regs.gpr[n] = (uint64_t)u->uc_mcontext.gregs[order[n]];
