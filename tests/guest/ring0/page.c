@@ -289,9 +289,54 @@ control(void)
 	RUN("sysexit", "mov $0x10200, %edx; mov $0x38000, %ecx; sysexit");
 }
 
+/* The last page below 4 GiB and the first one are neighbours. */
+static void
+wrap(void)
+{
+	paging();
+	fill((void *)0x60000, 0, 4096);
+	page_dir[1023] = 0x60007;
+	((uint32_t *)0x60000)[1023] = TARGET | 7;
+	page_table[0] = (TARGET + 0x1000) | 7;
+	*(uint64_t *)(TARGET + 0xff8) = 0x1122334455667788;
+	*(uint64_t *)(TARGET + 0x1000) = 0x99aabbccddeeff00;
+}
+
+static void
+wrapping(void)
+{
+	wrap();
+	RUN("wrap: read", "mov $0xfffffffe, %esi; mov (%esi), %eax");
+	wrap();
+	RUN("wrap: write", "mov $0xfffffffe, %esi; movl $0x12345678, (%esi); mov $0xfffffffc, %esi; mov (%esi), %eax; mov 0, %ebx");
+	wrap();
+	RUN("wrap: address", "mov $0xfffffff0, %esi; mov 0x10(%esi), %eax");
+	wrap();
+	RUN("wrap: push", "mov %esp, %ebp; mov $2, %esp; push $0x12345678; mov %esp, %ecx; mov %ebp, %esp");
+	wrap();
+	RUN("wrap: push at 0", "mov %esp, %ebp; mov $0, %esp; push $0x12345678; mov %esp, %ecx; mov %ebp, %esp");
+	wrap();
+	RUN("wrap: movsb", "mov $0xfffffffe, %esi; mov $0x20000, %edi; mov $4, %ecx; rep movsb");
+	wrap();
+	RUN("wrap: movsl", "mov $0xfffffffa, %esi; mov $0x20000, %edi; mov $4, %ecx; rep movsl");
+	wrap();
+	*(uint64_t *)(TARGET + 0xff8) = 0x9090909090909090, *(uint64_t *)(TARGET + 0x1000) = 0x0b0f;
+	RUN("wrap: code", "mov $0xfffffffa, %eax; jmp *%eax");
+	wrap();
+	*(uint64_t *)(TARGET + 0xff8) = 0x1eeb909090909090, *(uint64_t *)(TARGET + 0x101e) = 0x0b0f;
+	RUN("wrap: jump", "mov $0xfffffffa, %eax; jmp *%eax");
+	wrap();
+	*(uint64_t *)(TARGET + 0xff8) = 0xb890909090909090, *(uint64_t *)(TARGET + 0x1000) = 0x0b0f12345678;
+	RUN("wrap: instruction", "mov $0xfffffffa, %eax; jmp *%eax");
+	wrap();
+	gdt[SEL_A / 8] = descriptor(0xffff0000, 0xfffff, D_FLATDATA);
+	RUN("wrap: base", "mov $0x48, %eax; mov %eax, %fs; mov %fs:0xfff8, %eax; mov %fs:0x10000, %ebx; mov %fs:0xfffe, %ecx");
+}
+
 void
 run_tests(void)
 {
+	wrapping();
 	control();
 	flushing();
 	large();
