@@ -733,7 +733,7 @@ start_registers(struct build *b)
 	for (unsigned n = 0; n < 16 && b->s->code32; n++)
 		r->gpr[n] = n < 8 ? (uint32_t)r->gpr[n] : 0;
 	r->flags = 0x202 | (random_next(b->r) & 0x8d5) | (random_percent(b->r, 10) ? 0x400 : 0) |
-		(random_percent(b->r, 3) ? 0x40000 : 0);
+		(random_percent(b->r, 3) ? 0x40000 : 0) | (random_percent(b->r, 2) ? 0x100 : 0);
 }
 
 static void
