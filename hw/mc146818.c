@@ -383,7 +383,10 @@ port_read(void *opaque, uint64_t offset, unsigned size)
 	mc146818_update(r);
 	v = read_cmos(r, r->state.index);
 	if (r->state.index == REG_C) {
+		/* The line falls even if the next event has come meanwhile: the 8259 waits for an edge. */
 		r->state.cmos[REG_C] = 0;
+		irq_set(&r->out, 0);
+		irq_set(&r->event, 0);
 		mc146818_update(r);
 	}
 	return v;

@@ -991,6 +991,38 @@ START_TEST(rtc_interrupts)
 }
 END_TEST
 
+/* A wire that is slow once: the next periodic event comes while register C is read. */
+static void
+slow_set(void *opaque, int n, int level)
+{
+	bool *slow = opaque;
+
+	(void)n;
+	if (level && *slow) {
+		*slow = false;
+		clock_advance(b->clock, 1000000);
+	}
+}
+
+START_TEST(rtc_event_meanwhile)
+{
+	bool slow = false;
+
+	cmos(0x0c);
+	mc146818_set_event(b->rtc, irq_to(slow_set, &slow, 0));
+	set_cmos(0x0b, 0x42);
+	clock_advance(b->clock, 1000000);
+	b->rtc_irq.rises = 0;
+	slow = true;
+	ck_assert_uint_eq(cmos(0x0c), 0xc0);
+	ck_assert(!slow);
+	ck_assert(b->rtc_irq.level);
+	ck_assert_uint_eq(b->rtc_irq.rises, 1);
+	ck_assert_uint_eq(cmos(0x0c), 0xc0);
+	ck_assert(!b->rtc_irq.level);
+}
+END_TEST
+
 /* ---- HPET ---- */
 
 static void
@@ -1283,6 +1315,7 @@ main(void)
 	tcase_add_test(c, rtc_date);
 	tcase_add_test(c, rtc_updates);
 	tcase_add_test(c, rtc_interrupts);
+	tcase_add_test(c, rtc_event_meanwhile);
 	tcase_add_test(c, hpet_counts);
 	tcase_add_test(c, hpet_legacy);
 	tcase_add_test(c, hpet_routes);
