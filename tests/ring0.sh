@@ -17,12 +17,16 @@ sh "$here/build.sh" "$dir" || exit 1
 accels=$("$CALQUE" -accel help | sed -n 's/^\([a-z]*\)  .*/\1/p')
 [ -n "$accels" ] || exit 1
 failed=0
-for guest in "$dir"/*.elf; do
-	name=$(basename "$guest" .elf)
+for guest in "$dir"/*.elf "$dir"/*.bin; do
+	case $guest in
+	*.elf) how=-kernel ;;
+	*) how=-bios ;;
+	esac
+	name=$(basename "${guest%.*}")
 	for accel in $accels; do
 		out=$dir/$name.$accel
 		timeout -k 5 120 "$CALQUE" -accel $accel -m 64 -display none -nic none -monitor none -serial none -no-reboot \
-			-kernel "$guest" -debugcon "file:$out" -device isa-debug-exit,iobase=0x501,iosize=1 2>"$dir/err"
+			$how "$guest" -debugcon "file:$out" -device isa-debug-exit,iobase=0x501,iosize=1 2>"$dir/err"
 		status=$?
 		[ -z "${KEEP:-}" ] || cp "$out" "$KEEP/"
 		if [ $status -ne 35 ] || ! diff "$here/$name.expected" "$out" >"$dir/diff"; then

@@ -17,3 +17,7 @@ for name in far64 page64; do
 	$cc -m64 -mno-red-zone $flags -T "$here/link.ld" -o "$to/$name.elf64" "$here/entry64.S" "$here/long.c" "$here/$name.c"
 	objcopy -O elf32-i386 "$to/$name.elf64" "$to/$name.elf"
 done
+# A BIOS.
+$cc -m32 -c -o "$to/smm.o" "$here/smm.S"
+ld -m elf_i386 -Ttext 0xf0000 --oformat binary -o "$to/smm.bin" "$to/smm.o"
+rm -f "$to"/*.o "$to"/*.elf64
