@@ -75,6 +75,15 @@ quit
 [ $status -eq 0 ] || fail "quit while a write is held: exit status $status: $(cat "$dir/err")"
 grep -q 'VM status: paused (io-error)' "$dir/out" || fail "werror=stop: info status says: $(cat "$dir/out")"
 
+# A reset meanwhile: the write of before is done first, then the guest starts again.
+make_image 1M '\005\000'
+run 'system_reset
+info status
+cont
+' -drive "file=$dir/disk,format=raw,filter=fault:write#1=ENOSPC"
+[ $status -eq 33 ] || fail "reset while a write is held: exit status $status: $(cat "$dir/err")"
+grep -q 'VM status: paused (io-error)' "$dir/out" || fail "reset while a write is held: $(cat "$dir/out")"
+
 # A file that may not grow, for real: past 8 MiB at the most.
 make_image 16M '\001\024'
 (
