@@ -41,6 +41,8 @@ boot no-ioapic "noapic" -no-reboot
 boot no-apic "nolapic clocksource=hpet calque.clocksource=hpet" -no-reboot
 boot no-hpet "nohpet clocksource=acpi_pm calque.clocksource=acpi_pm tsc=unstable" -no-reboot
 boot no-x2apic "nox2apic lapic=notscdeadline nohz=off highres=off" -no-reboot
+# As if calibrated on a busy host: the kernel has to find out.
+boot wrong-tsc "tsc_early_khz=50000" -no-reboot
 boot page-table-isolation "pti=on nopcid nokaslr" -no-reboot
 boot no-smap "nosmap nosmep noxsave mitigations=off no5lvl" -no-reboot
 boot no-features "" -cpu qemu64,-xsave,-pcid,-x2apic,-tsc_deadline,-rdtscp,-pdpe1gb -no-reboot
