@@ -28,7 +28,7 @@ static void
 save_segment(struct cpu *c, unsigned at, const struct segment *s)
 {
 	save(c, at, s->selector, 2);
-	save(c, at + 2, (s->flags & 0xff) | (s->flags >> 4 & 0xf00), 2);
+	save(c, at + 2, s->flags, 2); /* a descriptor's bits 40 to 55, without the limit's */
 	save(c, at + 4, s->limit, 4);
 	save(c, at + 8, s->base, 8);
 }
@@ -36,10 +36,8 @@ save_segment(struct cpu *c, unsigned at, const struct segment *s)
 static void
 load_segment(struct cpu *c, unsigned at, struct segment *s)
 {
-	unsigned flags = saved(c, at + 2, 2);
-
 	s->selector = saved(c, at, 2);
-	s->flags = (flags & 0xff) | (flags & 0xf00) << 4;
+	s->flags = saved(c, at + 2, 2) & 0xf0ff;
 	s->limit = saved(c, at + 4, 4);
 	s->base = saved(c, at + 8, 8);
 }
