@@ -361,9 +361,69 @@ tasks(void)
 	}
 }
 
+/* The TSS of 16 bits: back, SP0, SS0 to SS2, IP, flags, AX, CX, DX, BX, SP, BP, SI, DI, ES, CS, SS, DS, LDT. */
+static uint16_t *
+tss16(void)
+{
+	static const uint16_t words[22] = { 0, 0x8000, SEL_A, 0, 0, 0, 0, 0x180, 2, 0xa1, 0xa2, 0xa3, 0xa4, 0x7000, 0xa5, 0xa6, 0xa7, SEL_DATA, SEL_B, SEL_A,
+		SEL_DATA, 0 };
+	uint16_t *t = hidden(0x60000);
+
+	copy(t, words, sizeof(words));
+	gdt[SEL_A / 8] = descriptor(STACK1 & ~0xffffu, 0xffff, D_DATA);
+	gdt[SEL_B / 8] = descriptor(CODE, 0xffff, D_CODE);
+	gdt[SEL_C / 8] = descriptor(0x60000, 0x2b, D_P | 1);
+	return t;
+}
+
+static void
+tasks16(void)
+{
+	tss16();
+	RUN("task16: jmp", "ljmp $0x58, $0; .org 7701b + 0x80; .code16; ud2; .code32");
+	tss16();
+	RUN("task16: call and back", "mov $0x12345678, %eax; mov $0xfedcba98, %ebx; lcall $0x58, $0; mov %esp, %edi; ud2; .org 7701b + 0x80; .code16; "
+		"mov %eax, %esi; pushf; pop %bx; iret; .code32");
+	gdt[SEL_C / 8] = 0;
+	tss16();
+	gdt[SEL_C / 8] = descriptor(0x60000, 0x2a, D_P | 1);
+	RUN("task16: short", "ljmp $0x58, $0");
+	tss16();
+	RUN("task16: from it", "mov $0x58, %eax; ltr %ax; mov $0x12345678, %eax; ljmp $0x40, $0; .org 7701b + 0x700; movzwl 0x6000e, %eax; movzwl 0x60012, %ebx; "
+		"movzwl 0x60022, %ecx");
+	ring3();
+	tss16()[1] = 0x8004;
+	in.gpr[AX] = SEL_C;
+	idt[0x30] = gate(SEL_B, 0x180, 0xe6, 0);
+	RUN("task16: tss of the stack", "int $0x31; int $0x30; .org 7701b + 0x80; .code16; mov %sp, %bp; .code32");
+	tss16()[7] = 0xffff;
+	gdt[SEL_B / 8] = descriptor(CODE, 0xfff, D_CODE);
+	tss.esp0 = HANDLER_STACK;
+	RUN("task16: ip past limit", "ljmp $0x58, $0");
+	vm86(3);
+	tss_other.eip = CODE + 0x180;
+	gdt[SEL_OTHER / 8] = descriptor((uint32_t)&tss_other, 0x67, D_TSS);
+	idt[0x30] = gate(SEL_OTHER, 0, 0xe5, 0);
+	RUN16("task: vm86 and back", "mov $0x1234, %cx; int $0x30; mov %sp, %bp; ud2; .org 7701b + 0x80; .code32; iret; .code16");
+	idt[0x31] = gate(SEL_OTHER, 0, 0x85, 0);
+	tss_other.eip = CODE + 0x180;
+	tss_other.cr3 = (uint32_t)page_dir;
+	paging();
+	RUN("task: with paging", "int $0x31; ud2; .org 7701b + 0x80; mov %cr3, %eax; mov $0, %eax; iret");
+	gdt[SEL_OTHER / 8] = descriptor((uint32_t)&tss_other, 0x67, D_TSS | 2);
+	idt[14] = gate(SEL_OTHER, 0, 0x85, 0);
+	paging();
+	RUN("task: page fault's gate, busy", "mov 0x800000, %eax");
+	idt[14] = gate(SEL_OTHER, 0, 0x85, 0);
+	paging();
+	tss_other.eip = CODE + 0x180;
+	RUN("task: page fault's gate", "mov 0x800000, %eax; ud2; .org 7701b + 0x80; pop %ebp; mov %cr2, %ebx");
+}
+
 void
 run_tests(void)
 {
+	tasks16();
 	real_mode();
 	vm86_mode();
 	tasks();

@@ -105,6 +105,7 @@ reset_tss(void)
 	tss.ss0 = SEL_DATA;
 	tss.esp1 = STACK1;
 	tss.ss1 = 0;
+	tss.cr3 = (uint32_t)page_dir;
 	tss.io_base = 0x68;
 	fill(tss.io_map, 0xff, sizeof(tss.io_map));
 	tss_double = (struct tss){ .cs = SEL_CODE, .eip = (uint32_t)df_entry, .ss = SEL_DATA, .esp = DOUBLE_STACK, .eflags = 2, .ds = SEL_DATA,
@@ -321,7 +322,8 @@ print_special(unsigned vector, const struct special *s)
 void
 caught(void)
 {
-	uint32_t base = base_of(caught_ss), at = base + caught_esp;
+	bool big = (caught_ss & 4 ? ldt : gdt)[caught_ss >> 3] >> 54 & 1;
+	uint32_t at = base_of(caught_ss) + (big ? caught_esp : (uint16_t)caught_esp);
 	const uint32_t *p = (const uint32_t *)at;
 	struct special special = take_special();
 	unsigned vector = p[12];
