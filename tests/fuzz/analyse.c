@@ -93,7 +93,7 @@ static const struct { const char *name; uint8_t loose; const char *why; } loose_
 	{ "FXSAVE", LOOSE_ADDRESS, "many bytes are written in an order of the processor's own" },
 	{ "FNSTENV", LOOSE_ADDRESS, "many bytes are written in an order of the processor's own" },
 	{ "FNSAVE", LOOSE_ADDRESS, "many bytes are written in an order of the processor's own" },
-	{ "XSAVE", LOOSE_ADDRESS, "many bytes are written in an order of the processor's own" },
+	{ "XSAVE", LOOSE_FAULT, "the host may have more state to write" },
 	{ "maskmovq", LOOSE_FAULT, "bytes that the mask leaves out may be looked at" },
 	{ "maskmovdqu", LOOSE_FAULT, "bytes that the mask leaves out may be looked at" },
 	{ "CALL_IND", LOOSE_STACK, "the return address is stored before the target turns out to be bad" },
@@ -354,9 +354,10 @@ is_near_branch(const struct insn *i)
 /* What is needed of each instruction to follow the flags. */
 struct effect {
 	uint16_t reads, keeps, adds;
-	bool ends;  /* the next instruction isn't what comes next */
-	int to;     /* offset in the code, or NOWHERE */
-	int points; /* the same, of what goes there later; with flags that are defined */
+	bool indirect; /* jumps to where a register points, which the instruction before it has loaded */
+	bool ends;     /* the next instruction isn't what comes next */
+	int to;        /* offset in the code, or NOWHERE */
+	int points;    /* the same, of what goes there later; with flags that are defined */
 };
 enum { NOWHERE = -1 };
 
@@ -366,6 +367,7 @@ effect_of(const struct insn *i, unsigned at)
 	struct effect e = { .reads = (uint16_t)flags_read(i), .keeps = (uint16_t)flags_undefined(i, ALL),
 		.adds = (uint16_t)flags_undefined(i, 0), .to = NOWHERE };
 
+	e.indirect = i->mod == 3 && (is_named(i, "JMP_IND") || is_named(i, "CALL_IND"));
 	e.ends = is_named(i, "JMP") || is_named(i, "CALL") || is_named(i, "RET") || is_named(i, "JMP_IND") || is_named(i, "CALL_IND");
 	if (is_near_branch(i))
 		e.to = (int)MIN(MAX((int64_t)at + i->len + i->imm, NOWHERE), (int64_t)SNIPPET_BYTES);
@@ -413,6 +415,8 @@ follow_flags(struct snippet *s, const struct effect *effects)
 			unsigned after = (s->undefined[n] & e->keeps) | e->adds, to = e->to == NOWHERE ? s->insns : insn_of(s, e->to);
 
 			if (s->undefined[n] & e->reads || to > s->insns || insn_of(s, e->points) > s->insns)
+				return false;
+			if (e->to != NOWHERE && to < s->insns && effects[to].indirect)
 				return false;
 			if (!e->ends)
 				s->undefined[n + 1] |= (uint16_t)after;
