@@ -10,6 +10,9 @@
 
 #include "base/trace.h"
 
+/* Beside the vector in cpu->delivering: no INT n, but an interrupt or exception; errors on its way have EXT set. */
+enum { BENIGN = 256, DELIVERING_EXT = 0x10000 };
+
 /* ---- raising ---- */
 
 _Noreturn void
@@ -34,6 +37,8 @@ cpu_raise(struct cpu *c, enum vector v)
 void
 cpu_raise_error(struct cpu *c, enum vector v, uint32_t error)
 {
+	if (c->delivering >= 0 && c->delivering & DELIVERING_EXT && v >= EXC_TS && v <= EXC_GP)
+		error |= 1;
 	c->exc.vector = v;
 	c->exc.error = error & 0xffff;
 	c->exc.has_error = true;
@@ -177,8 +182,6 @@ stack_inner(struct cpu *c, unsigned cpl, uint16_t *ss, uint64_t *ss_raw)
 
 /* ---- delivery ---- */
 
-enum { BENIGN = 256 };
-
 /* One event on its way. */
 struct event {
 	unsigned vector;
@@ -277,6 +280,8 @@ deliver_long(struct cpu *c, const struct event *e)
 	frame[3] = pushed_flags(c, e);
 	frame[4] = c->f.gpr[4];
 	frame[5] = c->seg[SEG_SS].selector;
+	/* The first push is that which faults. */
+	span_check(c, sp - 8, 8, true, level == 3 ? VIEW_USER : system_view(c), SEG_SS);
 	sp -= (6 - first) * 8;
 	span_store(c, sp, &frame[first], (6 - first) * 8, level == 3 ? VIEW_USER : system_view(c), SEG_SS);
 	if (level != c->cpl) {
@@ -407,7 +412,7 @@ deliver(struct cpu *c, const struct event *e)
 {
 	if (log_on(LOG_BIT_int))
 		log_event(c, e);
-	c->delivering = e->benign ? BENIGN : (int)e->vector;
+	c->delivering = (e->benign ? BENIGN : (int)e->vector) | (e->ext ? DELIVERING_EXT : 0);
 	if (!in_protected(c))
 		deliver_real(c, &(struct event){ .vector = e->vector, .rip = e->rip, .ext = e->ext });
 	else if (in_long_mode(c))
@@ -453,7 +458,7 @@ cpu_deliver_pending_exception(struct cpu *c)
 		.vector = c->exc.vector, .software = c->exc.software, .has_error = c->exc.has_error, .error = c->exc.error,
 		.rip = c->f.rip, .sets_rf = !c->exc.software, .benign = c->exc.software, .ext = !c->exc.software,
 	};
-	int old = c->delivering;
+	int old = c->delivering < 0 ? -1 : c->delivering & ~DELIVERING_EXT;
 
 	c->exc.raised = false;
 	if (e.software) {

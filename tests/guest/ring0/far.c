@@ -167,12 +167,51 @@ gates(void)
 		print(stacks[i].name);
 		print(" ");
 		RUN("int: to 1", "int $0x31");
+		ring3();
+		gdt[SEL_C / 8] = descriptor(0, 0xfffff, D_FLATCODE | 0x20);
+		idt[0] = gate(SEL_C, CODE + 0x200, 0x8e, 0);
+		tss.ss1 = stacks[i].ss;
+		gdt[SEL_A / 8] = stacks[i].d;
+		print(stacks[i].name);
+		print(" ");
+		RUN("fault: to 1", "xor %ecx, %ecx; div %ecx");
+		ring3();
+		gdt[SEL_C / 8] = descriptor(0, 0xfffff, D_FLATCODE | 0x20);
+		idt[5] = gate(SEL_C, CODE + 0x200, 0x8e, 0);
+		tss.ss1 = stacks[i].ss;
+		gdt[SEL_A / 8] = stacks[i].d;
+		print(stacks[i].name);
+		print(" ");
+		RUN("bound: to 1", "mov $0x5f, %ecx; bound %ecx, 0x20000");
 	}
 	ring3();
 	gdt[SEL_TSS / 8] = descriptor((uint32_t)&tss, 0x67, D_TSS);
 	gdt[SEL_C / 8] = descriptor(0, 0xfffff, D_FLATCODE | 0x40);
 	gdt[SEL_B / 8] = gate(SEL_C, CODE + 0x200, 0xec, 0);
 	RUN("gate: to 2 zero tss", "lcall $0x50, $0");
+}
+
+/* Faults on the way to a handler have EXT set, but those of INT n. */
+static void
+handlers(void)
+{
+	static const struct { const char *name; uint64_t gate; } gates[] = {
+		{ "absent", 0x00000e0000080000 }, { "call", 0x00008c0000080000 }, { "null cs", 0x00008e0000000000 }, { "data cs", 0x00008e0000100000 },
+		{ "past gdt", 0x00008e00fff80000 }, { "outer", 0x00008e0000200000 }, { "absent cs", 0x00008e0000480000 }, { "past limit", 0x00018e0000580000 },
+		{ "task absent", 0x0000050000400000 }, { "task null", 0x0000850000000000 }, { "task data", 0x0000850000100000 }, { "task ldt", 0x0000850000440000 },
+	};
+
+	for (unsigned i = 0; i < sizeof(gates) / sizeof(gates[0]); i++)
+		for (unsigned k = 0; k < 2; k++) {
+			gdt[SEL_A / 8] = descriptor(0, 0xfffff, D_FLATCODE & ~D_P);
+			gdt[SEL_C / 8] = descriptor(0, 0xff, D_CODE32);
+			idt[k ? 5 : 0x31] = gates[i].gate;
+			print(gates[i].name);
+			if (k)
+				RUN(" handler: bound", "mov $0x5f, %ecx; bound %ecx, 0x20000");
+			else
+				RUN(" handler: int", "int $0x31");
+		}
 }
 
 static void
@@ -244,5 +283,6 @@ run_tests(void)
 	jumps();
 	limits();
 	gates();
+	handlers();
 	returns();
 }

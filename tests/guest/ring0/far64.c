@@ -94,6 +94,32 @@ system_calls(void)
 	RUN32("int compat 0", "int $0x30");
 }
 
+/* Faults on the way to a handler have EXT set, but those of INT n. */
+static void
+handlers(void)
+{
+	static const struct { const char *name; uint16_t selector; uint64_t offset; unsigned type, ist; } gates[] = {
+		{ "absent", SEL_CODE, CODE, 0x6e, 0 }, { "call", SEL_CODE, CODE, 0xec, 0 }, { "null", 0, CODE, 0xee, 0 }, { "data", SEL_DATA, CODE, 0xee, 0 },
+		{ "compat", SEL_CODE32, CODE, 0xee, 0 }, { "past gdt", 0xfff8, CODE, 0xee, 0 }, { "not canonical", SEL_CODE, 1ull << 47, 0xee, 0 },
+		{ "absent cs", SEL_A, CODE, 0xee, 0 }, { "stack not canonical", SEL_CODE, CODE, 0xee, 3 }, { "stack not there", SEL_CODE, CODE, 0xee, 4 },
+	};
+
+	for (unsigned i = 0; i < sizeof(gates) / sizeof(gates[0]); i++)
+		for (unsigned k = 0; k < 4; k++) {
+			if (k & 2)
+				ring3();
+			gdt[SEL_A / 8] = descriptor(0, 0xfffff, D_CODE64 & ~D_P);
+			gdt[SEL_TSS / 8] = descriptor((uint32_t)(uint64_t)&tss, 0x40, D_TSS);
+			tss.ist[2] = 1ull << 47;
+			set_gate(k & 1 ? 6 : 0x30, gates[i].selector, gates[i].offset, gates[i].type, gates[i].ist);
+			print(gates[i].name);
+			if (k & 1)
+				RUN(" handler: fault", "ud2");
+			else
+				RUN(" handler: int", "int $0x30");
+		}
+}
+
 static void
 returns(void)
 {
@@ -356,6 +382,7 @@ void
 run_tests(void)
 {
 	system_calls();
+	handlers();
 	returns();
 	jumps();
 	segments();
