@@ -425,8 +425,8 @@ disk_open(struct loop *l, const struct disk_options *o, struct err *e)
 }
 
 /* A callback may ask for more: that is cancelled, and its callback comes in the next round. */
-static void
-close_requests(struct disk *d)
+void
+disk_end_requests(struct disk *d)
 {
 	bool more;
 
@@ -453,7 +453,7 @@ disk_close(struct disk *d)
 {
 	if (d == NULL)
 		return;
-	close_requests(d);
+	disk_end_requests(d);
 	flush_image(d);
 	pool_free(d->pool);
 	d->image->ops->close(d->image);

@@ -38,7 +38,9 @@ struct disk_options {
 
 /* Opens and locks (OFD byte ranges compatible with QEMU's).  NULL with E set: FILE, what is wrong, what to do. */
 struct disk *disk_open(struct loop *l, const struct disk_options *o, struct err *e);
-/* Waits for what is under way, flushes, closes. */
+/* Waits for what is under way; its callbacks come from here.  Further requests are cancelled; the synchronous forms go on. */
+void disk_end_requests(struct disk *d);
+/* The same, then flushes and closes. */
 void disk_close(struct disk *d);
 
 uint64_t disk_bytes(const struct disk *d);

@@ -195,6 +195,19 @@ machine_retry_drives(struct machine *m)
 }
 
 static void
+end_requests(struct drive *d)
+{
+	if (d->disk != NULL)
+		disk_end_requests(d->disk);
+}
+
+void
+machine_end_requests(struct machine *m)
+{
+	for_each_drive(m, end_requests);
+}
+
+static void
 close_drive(struct drive *d)
 {
 	disk_close(d->disk);

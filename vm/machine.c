@@ -373,6 +373,9 @@ machine_free(struct machine *m)
 		return;
 	loop_lock(m->loop);
 	machine_close_monitors(m);
+	if (m->cpu != NULL)
+		vcpu_pause(m->cpu);
+	machine_end_requests(m);
 	vcpu_free(m->cpu);
 	key_queue_free(m->keys);
 	space_free(m->mem);

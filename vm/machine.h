@@ -150,6 +150,8 @@ bool machine_place_drives(struct machine *m, struct err *e);
 bool machine_open_drives(struct machine *m, struct err *e);
 void machine_retry_drives(struct machine *m);
 void machine_close_drives(struct machine *m);
+/* What the drives are at ends while there are still devices and memory for it. */
+void machine_end_requests(struct machine *m);
 /* The if=none drive ID, for a -device to take. */
 struct drive_config *machine_find_drive(struct machine *m, const char *id, struct err *e);
 bool drive_occupy(struct drive *d, struct drive_config *config, bool cdrom, struct err *e);
