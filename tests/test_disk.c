@@ -161,6 +161,26 @@ START_TEST(close_waits)
 }
 END_TEST
 
+START_TEST(requests_end)
+{
+	struct disk *d = open_disk((struct disk_options){ .filter = "delay:20000000" });
+	struct result r = { 0 };
+	uint8_t buf[512];
+
+	disk_read(d, 0, buf, 512, done, &r);
+	disk_end_requests(d);
+	ck_assert_uint_eq(r.count, 1);
+	ck_assert_int_eq(r.error, 0);
+	disk_read(d, 0, buf, 512, done, &r);
+	disk_end_requests(d);
+	ck_assert_uint_eq(r.count, 2);
+	ck_assert_int_eq(r.error, ECANCELED);
+	ck_assert_int_eq(disk_write_sync(d, 0, buf, 512), 0);
+	disk_close(d);
+	ck_assert_uint_eq(r.count, 2);
+}
+END_TEST
+
 START_TEST(readonly)
 {
 	struct disk *d = open_disk((struct disk_options){ .readonly = true });
@@ -395,6 +415,7 @@ main(void)
 	tcase_add_test(t, sizes);
 	tcase_add_test(t, requests);
 	tcase_add_test(t, close_waits);
+	tcase_add_test(t, requests_end);
 	tcase_add_test(t, readonly);
 	tcase_add_test(t, locks);
 	tcase_add_test(t, snapshot);

@@ -142,6 +142,11 @@ once() {
 	see 'Booting from DVD' && tell system_reset && see 'Booting from Floppy' && see 'GNU GRUB'
 }
 
+# The process ends while the drive reads.
+quit_midway() {
+	see "Booting from $from" && sleep 0.3
+}
+
 # ---- GRUB ----
 
 prompt() {
@@ -236,6 +241,12 @@ for accel in tcg interp; do
 done
 check bios-128k boot_menu -bios bios.bin -boot menu=on,splash-time=60000
 with ipxe.iso check once once -boot order=a,once=d -cdrom "$media/ipxe.iso" -fda "$floppy" -snapshot
+from=Floppy
+with grub-floppy.img check quit-floppy quit_midway \
+	-drive "if=floppy,format=raw,file=$floppy,snapshot=on,filter=delay:1000000000" -boot a
+from='Hard Disk'
+with grub-floppy.img check quit-disk quit_midway \
+	-drive "format=raw,file=$floppy,snapshot=on,filter=delay:1000000000"
 with grub-cd.iso check grub-cd grub_cd -no-reboot -boot d -cdrom "$media/grub-cd.iso" -hda "$empty" -fda "$floppy" -snapshot
 with grub-floppy.img check grub-disk grub_disk -drive "file=$floppy,format=raw,snapshot=on"
 with grub-floppy.img check no-shutdown no_shutdown -no-shutdown -fda "$floppy" -snapshot
