@@ -55,9 +55,11 @@ step(void)
 	RUN("tf: mov cr", "mov %cr0, %eax; nop");
 	idt[1] = gate(SEL_CODE, CODE + 0x180, 0x8e, 0);
 	in.eflags |= TF;
-	RUN("tf: handler has none", "nop; .org 7701b + 0x80, 0x90; pushf; pop %eax; mov (%esp), %ebx; mov 4(%esp), %ecx; mov 8(%esp), %edx");
+	RUN("tf: handler has none", "nop; .org 7701b + 0x80, 0x90; pushf; pop %eax; mov (%esp), %ebx; "
+		"mov 4(%esp), %ecx; mov 8(%esp), %edx");
 	idt[1] = gate(SEL_CODE, CODE + 0x180, 0x8e, 0);
-	RUN("tf: count", "xor %esi, %esi; push $0x102; popf; inc %ebx; inc %ebx; rep; inc %ebx; mov %ss, %eax; mov %eax, %ss; nop; pushf; "
+	RUN("tf: count", "xor %esi, %esi; push $0x102; popf; inc %ebx; inc %ebx; rep; inc %ebx; mov %ss, %eax; "
+		"mov %eax, %ss; nop; pushf; "
 		"andl $~0x100, (%esp); popf; nop; ud2; .org 7701b + 0x80, 0x90; inc %esi; iret");
 	idt[1] = gate(SEL_CODE, CODE + 0x180, 0x8e, 0);
 	in.gpr[CX] = 3;
@@ -112,7 +114,8 @@ static void
 data_breakpoints(void)
 {
 	static const struct { const char *name; unsigned type; uint32_t at; } cases[] = {
-		{ "write 1", 1, 0x20 }, { "write 2", 5, 0x20 }, { "write 4", 13, 0x20 }, { "access 4", 15, 0x20 }, { "write 2 odd", 5, 0x21 },
+		{ "write 1", 1, 0x20 }, { "write 2", 5, 0x20 }, { "write 4", 13, 0x20 }, { "access 4", 15, 0x20 },
+		{ "write 2 odd", 5, 0x21 },
 		{ "access 1", 3, 0x23 }, { "write 4 odd", 13, 0x22 }, { "access 8", 11, 0x20 },
 	};
 
@@ -180,8 +183,10 @@ registers(void)
 	RUN("gd: read", "mov %dr0, %eax");
 	in.dr7 = 0x2400;
 	RUN("gd: write", "mov %eax, %dr6");
-	RUN("dr6 write", "mov $-1, %eax; mov %eax, %dr6; mov %dr6, %ebx; xor %eax, %eax; mov %eax, %dr6; mov %dr6, %ecx; mov $0xffff0ff0, %edx; mov %edx, %dr6");
-	RUN("dr7 write", "mov $~0x20ff, %eax; mov %eax, %dr7; mov %dr7, %ebx; xor %eax, %eax; mov %eax, %dr7; mov %dr7, %ecx; and $~0x1800, %ebx");
+	RUN("dr6 write", "mov $-1, %eax; mov %eax, %dr6; mov %dr6, %ebx; xor %eax, %eax; mov %eax, %dr6; "
+		"mov %dr6, %ecx; mov $0xffff0ff0, %edx; mov %edx, %dr6");
+	RUN("dr7 write", "mov $~0x20ff, %eax; mov %eax, %dr7; mov %dr7, %ebx; xor %eax, %eax; mov %eax, %dr7; "
+		"mov %dr7, %ecx; and $~0x1800, %ebx");
 	RUN("dr4 read", "mov %db6, %eax; .byte 0x0f, 0x21, 0xe3");
 	in.cr4 = 8;
 	RUN("dr4 read with DE", ".byte 0x0f, 0x21, 0xe3");
@@ -229,7 +234,8 @@ registers(void)
 	gdt[SEL_A / 8] = descriptor(CODE, 0xffff, D_CODE32);
 	idt[0x31] = gate(SEL_A, 0x200, 0x8f, 0), in.eflags |= 0x200;
 	RUN("trap gate", "int $0x31");
-	RUN("bound", "movl $5, 0x20000; movl $9, 0x20004; mov $5, %eax; bound %eax, 0x20000; mov $9, %eax; bound %eax, 0x20000; "
+	RUN("bound", "movl $5, 0x20000; movl $9, 0x20004; mov $5, %eax; bound %eax, 0x20000; mov $9, %eax; "
+		"bound %eax, 0x20000; "
 		"mov $10, %eax; bound %eax, 0x20000");
 	RUN("bound 16", "movw $-5, 0x20000; movw $9, 0x20002; mov $-6, %eax; bound %ax, 0x20000");
 	RUN("lock nop", ".byte 0xf0; nop");

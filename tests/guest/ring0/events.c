@@ -21,17 +21,21 @@ interrupts(void)
 	RUN("int: sti, cli", SEND PAUSE "sti; cli; inc %ebx; inc %ebx; pushf; pop %eax; push $0x202; popf");
 	RUN("int: sti, hlt", SEND PAUSE "sti; hlt; inc %ebx");
 	RUN("int: sti, jmp", SEND PAUSE "sti; jmp 1f; nop; 1: inc %ebx; inc %ebx");
-	RUN("int: sti, iret", SEND PAUSE "push $0x202; push $8; push $0x10180; sti; iret; .org 7701b + 0x80; inc %ebx; inc %ebx");
+	RUN("int: sti, iret", SEND PAUSE "push $0x202; push $8; push $0x10180; sti; iret; .org 7701b + 0x80; inc %ebx; "
+		"inc %ebx");
 	RUN("int: sti, fault", SEND PAUSE "sti; ud2; .org 7701b + 0x100; cli");
 	RUN("int: after the fault", "push $0x202; popf; nop");
-	RUN("int: mov ss, enabled by popf", SEND PAUSE "mov $0x10, %eax; push $0x202; popf; mov %eax, %ss; inc %ebx; inc %ebx");
+	RUN("int: mov ss, enabled by popf", SEND PAUSE "mov $0x10, %eax; push $0x202; popf; mov %eax, %ss; inc %ebx; "
+		"inc %ebx");
 	RUN("int: tf, sti", SEND PAUSE "push $0x102; popf; sti; inc %ebx; inc %ebx");
 	RUN("int: after tf", "push $0x202; popf; nop");
 	idt[1] = gate(SEL_CODE, CODE + 0x180, 0x8e, 0);
-	RUN("int: tf before interrupts", SEND PAUSE "push $0x302; popf; inc %ebx; inc %ebx; .org 7701b + 0x80; inc %esi; iret");
+	RUN("int: tf before interrupts", SEND PAUSE "push $0x302; popf; inc %ebx; inc %ebx; .org 7701b + 0x80; "
+		"inc %esi; iret");
 	idt[0x31] = gate(SEL_CODE, CODE + 0x180, 0x8f, 0);
 	in.eflags |= IF;
-	RUN("int: trap gate", SEND WAIT "ud2; .org 7701b + 0x80; mov (%esp), %eax; mov $0, %eax; pushf; pop %ebx; movl $0, 0xfee000b0");
+	RUN("int: trap gate", SEND WAIT "ud2; .org 7701b + 0x80; mov (%esp), %eax; mov $0, %eax; pushf; pop %ebx; "
+		"movl $0, 0xfee000b0");
 	idt[0x31] = gate(SEL_CODE, CODE + 0x180, 0x8e, 0);
 	in.eflags |= IF;
 	RUN("int: twice", SEND PAUSE SEND PAUSE "ud2; .org 7701b + 0x80; incl 0x20000; movl $0, 0xfee000b0; iret");
@@ -53,10 +57,12 @@ nmis(void)
 {
 	RUN("nmi: at once", SEND_NMI WAIT);
 	idt[2] = gate(SEL_CODE, CODE + 0x180, 0x8e, 0);
-	RUN("nmi: blocked until iret", SEND_NMI PAUSE "ud2; .org 7701b + 0x80; incl 0x20000; cmpl $3, 0x20000; je 2f; " SEND_NMI
+	RUN("nmi: blocked until iret", SEND_NMI PAUSE "ud2; .org 7701b + 0x80; incl 0x20000; cmpl $3, 0x20000; je 2f; "
+		"" SEND_NMI
 		"mov $50, %ecx; 1: dec %ecx; jnz 1b; incl 0x20004; 2: iret");
 	idt[2] = gate(SEL_CODE, CODE + 0x180, 0x8e, 0);
-	RUN("nmi: blocked, fault in handler", SEND_NMI WAIT "ud2; .org 7701b + 0x80; incl 0x20000; cmpl $2, 0x20000; je 2f; " SEND_NMI
+	RUN("nmi: blocked, fault in handler", SEND_NMI WAIT "ud2; .org 7701b + 0x80; incl 0x20000; cmpl $2, 0x20000; "
+		"je 2f; " SEND_NMI
 		"mov $50, %ecx; 1: dec %ecx; jnz 1b; incl 0x20004; int $0x30; 2: iret");
 	RUN("nmi: unblocked by iret", "push $2; push $8; push $0x10180; iret; .org 7701b + 0x80; nop");
 }

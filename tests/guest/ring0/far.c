@@ -120,18 +120,21 @@ gates(void)
 	tss.esp0 = STACK0;
 	gdt[SEL_B / 8] = gate(SEL_CODE, CODE + 0x100 + 0x20, 0xec, 3);
 	RUN("gate: inner parameters", "push $0x33; push $0x22; push $0x11; lcall $0x50, $0; .org 7701b+0x20, 0x90; "
-		"mov (%esp), %eax; mov 4(%esp), %ebx; mov 8(%esp), %ecx; mov 16(%esp), %edx; mov 20(%esp), %esi; mov 24(%esp), %edi; mov %esp, %ebp");
+		"mov (%esp), %eax; mov 4(%esp), %ebx; mov 8(%esp), %ecx; mov 16(%esp), %edx; mov 20(%esp), %esi; "
+		"mov 24(%esp), %edi; mov %esp, %ebp");
 	ring3();
 	tss.esp0 = STACK0;
 	gdt[SEL_B / 8] = gate(SEL_CODE, CODE + 0x100 + 0x20, 0xec, 3);
-	RUN("gate: inner and back", "push $0x33; push $0x22; push $0x11; lcall $0x50, $0; mov %esp, %ebp; ud2; .org 7701b+0x20, 0x90; "
+	RUN("gate: inner and back", "push $0x33; push $0x22; push $0x11; lcall $0x50, $0; mov %esp, %ebp; ud2; "
+		".org 7701b+0x20, 0x90; "
 		"lret $12");
 	ring3();
 	tss.esp0 = STACK0;
 	gdt[SEL_B / 8] = gate(SEL_CODE, 0x120, 0xe4, 3);
 	gdt[SEL_A / 8] = descriptor(CODE, 0xffff, D_CODE);
 	gdt[SEL_B / 8] = gate(SEL_A, 0x120, 0xe4, 3);
-	RUN("gate: inner 16", "pushw $0x33; pushw $0x22; pushw $0x11; lcall $0x50, $0; .org 7701b+0x20, 0x90; .code16; mov %esp, %ebp; "
+	RUN("gate: inner 16", "pushw $0x33; pushw $0x22; pushw $0x11; lcall $0x50, $0; .org 7701b+0x20, 0x90; .code16; "
+		"mov %esp, %ebp; "
 		"popl %eax; popl %ebx; popl %ecx; popl %edx; .code32");
 	ring3();
 	tss.ss0 = 0;
@@ -145,7 +148,8 @@ gates(void)
 	tss.ss1 = 0;
 	RUN("gate: to 1 null ss", "lcall $0x50, $0");
 	static const struct { const char *name; uint16_t ss; uint64_t d; } stacks[] = {
-		{ "rpl", SEL_A, 0x00cfb3000000ffff }, { "dpl", SEL_A | 1, 0x00cfd3000000ffff }, { "code", SEL_A | 1, 0x00cfbb000000ffff },
+		{ "rpl", SEL_A, 0x00cfb3000000ffff }, { "dpl", SEL_A | 1, 0x00cfd3000000ffff },
+		{ "code", SEL_A | 1, 0x00cfbb000000ffff },
 		{ "read-only", SEL_A | 1, 0x00cfb1000000ffff }, { "not present", SEL_A | 1, 0x00cf33000000ffff },
 		{ "past gdt", 0xfff9, 0 }, { "limit", SEL_A | 1, 0x0040b3000000ffff }, { "good", SEL_A | 1, 0x00cfb3000000ffff },
 		{ "limit too short for all", SEL_A | 1, 0x0044b30000007ff4 }, { "ldt", SEL_A | 5, 0 },
@@ -196,9 +200,12 @@ static void
 handlers(void)
 {
 	static const struct { const char *name; uint64_t gate; } gates[] = {
-		{ "absent", 0x00000e0000080000 }, { "call", 0x00008c0000080000 }, { "null cs", 0x00008e0000000000 }, { "data cs", 0x00008e0000100000 },
-		{ "past gdt", 0x00008e00fff80000 }, { "outer", 0x00008e0000200000 }, { "absent cs", 0x00008e0000480000 }, { "past limit", 0x00018e0000580000 },
-		{ "task absent", 0x0000050000400000 }, { "task null", 0x0000850000000000 }, { "task data", 0x0000850000100000 }, { "task ldt", 0x0000850000440000 },
+		{ "absent", 0x00000e0000080000 }, { "call", 0x00008c0000080000 }, { "null cs", 0x00008e0000000000 },
+		{ "data cs", 0x00008e0000100000 },
+		{ "past gdt", 0x00008e00fff80000 }, { "outer", 0x00008e0000200000 }, { "absent cs", 0x00008e0000480000 },
+		{ "past limit", 0x00018e0000580000 },
+		{ "task absent", 0x0000050000400000 }, { "task null", 0x0000850000000000 }, { "task data", 0x0000850000100000 },
+		{ "task ldt", 0x0000850000440000 },
 	};
 
 	for (unsigned i = 0; i < sizeof(gates) / sizeof(gates[0]); i++)
@@ -260,9 +267,11 @@ returns(void)
 	RUN("iret: 3 iopl 3 IF", "push $0x002200; push $0x23; push $0x10200; iret");
 	ring3();
 	RUN("iret: 3 to vm", "push $0x20002; push $0x23; push $0x10200; iret");
-	RUN("iret: to vm", "push $0x1111; push $0x2222; push $0x3333; push $0x4444; push $0x3000; push $0x12348000; push $0x23202; push $0x1000; "
+	RUN("iret: to vm", "push $0x1111; push $0x2222; push $0x3333; push $0x4444; push $0x3000; push $0x12348000; "
+		"push $0x23202; push $0x1000; "
 		"push $0x200; iret");
-	RUN("iret: to vm eip", "push $0x1111; push $0x2222; push $0x3333; push $0x4444; push $0x3000; push $0x8000; push $0x20002; push $0x1000; "
+	RUN("iret: to vm eip", "push $0x1111; push $0x2222; push $0x3333; push $0x4444; push $0x3000; push $0x8000; "
+		"push $0x20002; push $0x1000; "
 		"push $0x10200; iret");
 	in.ds = SEL_DATA, in.es = SEL_DATA3 | 3, in.fs = SEL_CODE, in.gs = SEL_DATA3;
 	RUN("iret: outer drops", "push $0x2b; push $0x38000; push $2; push $0x23; push $0x10200; iret");

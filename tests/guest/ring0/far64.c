@@ -99,9 +99,12 @@ static void
 handlers(void)
 {
 	static const struct { const char *name; uint16_t selector; uint64_t offset; unsigned type, ist; } gates[] = {
-		{ "absent", SEL_CODE, CODE, 0x6e, 0 }, { "call", SEL_CODE, CODE, 0xec, 0 }, { "null", 0, CODE, 0xee, 0 }, { "data", SEL_DATA, CODE, 0xee, 0 },
-		{ "compat", SEL_CODE32, CODE, 0xee, 0 }, { "past gdt", 0xfff8, CODE, 0xee, 0 }, { "not canonical", SEL_CODE, 1ull << 47, 0xee, 0 },
-		{ "absent cs", SEL_A, CODE, 0xee, 0 }, { "stack not canonical", SEL_CODE, CODE, 0xee, 3 }, { "stack not there", SEL_CODE, CODE, 0xee, 4 },
+		{ "absent", SEL_CODE, CODE, 0x6e, 0 }, { "call", SEL_CODE, CODE, 0xec, 0 }, { "null", 0, CODE, 0xee, 0 },
+		{ "data", SEL_DATA, CODE, 0xee, 0 },
+		{ "compat", SEL_CODE32, CODE, 0xee, 0 }, { "past gdt", 0xfff8, CODE, 0xee, 0 },
+		{ "not canonical", SEL_CODE, 1ull << 47, 0xee, 0 },
+		{ "absent cs", SEL_A, CODE, 0xee, 0 }, { "stack not canonical", SEL_CODE, CODE, 0xee, 3 },
+		{ "stack not there", SEL_CODE, CODE, 0xee, 4 },
 	};
 
 	for (unsigned i = 0; i < sizeof(gates) / sizeof(gates[0]); i++)
@@ -125,18 +128,29 @@ returns(void)
 {
 	static const struct { const char *name; uint64_t rip, cs, flags, rsp, ss; } frames[] = {
 		{ "same", CODE + 0x200, SEL_CODE, 2, STACK1, SEL_DATA }, { "null ss", CODE + 0x200, SEL_CODE, 2, STACK1, 0 },
-		{ "null ss rpl 3", CODE + 0x200, SEL_CODE, 2, STACK1, 3 }, { "outer", CODE + 0x200, SEL_CODE3 | 3, 2, STACK3, SEL_DATA3 | 3 },
-		{ "outer null ss", CODE + 0x200, SEL_CODE3 | 3, 2, STACK3, 3 }, { "compat", CODE + 0x200, SEL_CODE32_3 | 3, 2, STACK3, SEL_DATA3 | 3 },
-		{ "compat null ss", CODE + 0x200, SEL_CODE32, 2, STACK1, 0 }, { "compat 0", CODE + 0x200, SEL_CODE32, 2, STACK1, SEL_DATA },
-		{ "not canonical", 1ull << 47, SEL_CODE, 2, STACK1, SEL_DATA }, { "not canonical outer", 1ull << 47, SEL_CODE3 | 3, 2, STACK3, SEL_DATA3 | 3 },
-		{ "compat past limit", 1ull << 32 | CODE, SEL_CODE32_3 | 3, 2, STACK3, SEL_DATA3 | 3 }, { "high", ~0xffffull, SEL_CODE, 2, STACK1, SEL_DATA },
-		{ "rsp not canonical", CODE + 0x200, SEL_CODE3 | 3, 2, 1ull << 47, SEL_DATA3 | 3 }, { "null cs", CODE + 0x200, 0, 2, STACK1, SEL_DATA },
-		{ "data cs", CODE + 0x200, SEL_DATA, 2, STACK1, SEL_DATA }, { "ss dpl", CODE + 0x200, SEL_CODE, 2, STACK1, SEL_DATA3 },
-		{ "ss rpl", CODE + 0x200, SEL_CODE, 2, STACK1, SEL_DATA | 3 }, { "cs rpl", CODE + 0x200, SEL_CODE | 3, 2, STACK3, SEL_DATA3 | 3 },
-		{ "flags", CODE + 0x200, SEL_CODE, 0xffffffffffd40cd7, STACK1, SEL_DATA }, { "vm", CODE + 0x200, SEL_CODE, 0x20002, STACK1, SEL_DATA },
-		{ "past gdt", CODE + 0x200, 0xfff8, 2, STACK1, SEL_DATA }, { "ss past gdt", CODE + 0x200, SEL_CODE, 2, STACK1, 0xfff8 },
+		{ "null ss rpl 3", CODE + 0x200, SEL_CODE, 2, STACK1, 3 },
+		{ "outer", CODE + 0x200, SEL_CODE3 | 3, 2, STACK3, SEL_DATA3 | 3 },
+		{ "outer null ss", CODE + 0x200, SEL_CODE3 | 3, 2, STACK3, 3 },
+		{ "compat", CODE + 0x200, SEL_CODE32_3 | 3, 2, STACK3, SEL_DATA3 | 3 },
+		{ "compat null ss", CODE + 0x200, SEL_CODE32, 2, STACK1, 0 },
+		{ "compat 0", CODE + 0x200, SEL_CODE32, 2, STACK1, SEL_DATA },
+		{ "not canonical", 1ull << 47, SEL_CODE, 2, STACK1, SEL_DATA },
+		{ "not canonical outer", 1ull << 47, SEL_CODE3 | 3, 2, STACK3, SEL_DATA3 | 3 },
+		{ "compat past limit", 1ull << 32 | CODE, SEL_CODE32_3 | 3, 2, STACK3, SEL_DATA3 | 3 },
+		{ "high", ~0xffffull, SEL_CODE, 2, STACK1, SEL_DATA },
+		{ "rsp not canonical", CODE + 0x200, SEL_CODE3 | 3, 2, 1ull << 47, SEL_DATA3 | 3 },
+		{ "null cs", CODE + 0x200, 0, 2, STACK1, SEL_DATA },
+		{ "data cs", CODE + 0x200, SEL_DATA, 2, STACK1, SEL_DATA },
+		{ "ss dpl", CODE + 0x200, SEL_CODE, 2, STACK1, SEL_DATA3 },
+		{ "ss rpl", CODE + 0x200, SEL_CODE, 2, STACK1, SEL_DATA | 3 },
+		{ "cs rpl", CODE + 0x200, SEL_CODE | 3, 2, STACK3, SEL_DATA3 | 3 },
+		{ "flags", CODE + 0x200, SEL_CODE, 0xffffffffffd40cd7, STACK1, SEL_DATA },
+		{ "vm", CODE + 0x200, SEL_CODE, 0x20002, STACK1, SEL_DATA },
+		{ "past gdt", CODE + 0x200, 0xfff8, 2, STACK1, SEL_DATA },
+		{ "ss past gdt", CODE + 0x200, SEL_CODE, 2, STACK1, 0xfff8 },
 		{ "l and d", CODE + 0x200, SEL_A, 2, STACK1, SEL_DATA }, { "absent", CODE + 0x200, SEL_B, 2, STACK1, SEL_DATA },
-		{ "ss absent", CODE + 0x200, SEL_CODE, 2, STACK1, SEL_C }, { "conforming", CODE + 0x200, SEL_D | 3, 2, STACK3, SEL_DATA3 | 3 },
+		{ "ss absent", CODE + 0x200, SEL_CODE, 2, STACK1, SEL_C },
+		{ "conforming", CODE + 0x200, SEL_D | 3, 2, STACK3, SEL_DATA3 | 3 },
 	};
 
 	for (unsigned i = 0; i < sizeof(frames) / sizeof(frames[0]); i++)
@@ -157,7 +171,8 @@ returns(void)
 				RUN(" lretq", "push %rsi; push %rdx; push %rbx; push %rax; lretq");
 				break;
 			case 2:
-				RUN(" iretl", "sub $20, %rsp; mov %eax, (%rsp); mov %ebx, 4(%rsp); mov %ecx, 8(%rsp); mov %edx, 12(%rsp); mov %esi, 16(%rsp); iretl");
+				RUN(" iretl", "sub $20, %rsp; mov %eax, (%rsp); mov %ebx, 4(%rsp); mov %ecx, 8(%rsp); mov %edx, 12(%rsp); "
+					"mov %esi, 16(%rsp); iretl");
 			}
 		}
 	in.rflags |= 0x4000;
@@ -199,10 +214,13 @@ jumps(void)
 	RUN("ljmp imm", ".byte 0xea, 0, 0, 0, 0, 8, 0");
 	RUN("lcall imm", ".byte 0x9a, 0, 0, 0, 0, 8, 0");
 	static const struct { const char *name; uint16_t target; uint64_t offset; unsigned type; uint64_t high; } gates[] = {
-		{ "good", SEL_CODE, CODE + 0x200, 0xec, 0 }, { "dpl 0", SEL_CODE, CODE + 0x200, 0x8c, 0 }, { "absent", SEL_CODE, CODE + 0x200, 0x6c, 0 },
-		{ "compat", SEL_CODE32, CODE + 0x200, 0xec, 0 }, { "null", 0, CODE + 0x200, 0xec, 0 }, { "data", SEL_DATA, CODE + 0x200, 0xec, 0 },
+		{ "good", SEL_CODE, CODE + 0x200, 0xec, 0 }, { "dpl 0", SEL_CODE, CODE + 0x200, 0x8c, 0 },
+		{ "absent", SEL_CODE, CODE + 0x200, 0x6c, 0 },
+		{ "compat", SEL_CODE32, CODE + 0x200, 0xec, 0 }, { "null", 0, CODE + 0x200, 0xec, 0 },
+		{ "data", SEL_DATA, CODE + 0x200, 0xec, 0 },
 		{ "to 3", SEL_CODE3, CODE + 0x200, 0xec, 0 }, { "not canonical", SEL_CODE, 1ull << 47, 0xec, 0 },
-		{ "16-bit", SEL_CODE, CODE + 0x200, 0xe4, 0 }, { "task", SEL_CODE, CODE + 0x200, 0xe5, 0 }, { "high type", SEL_CODE, CODE + 0x200, 0xec, 1ull << 40 },
+		{ "16-bit", SEL_CODE, CODE + 0x200, 0xe4, 0 }, { "task", SEL_CODE, CODE + 0x200, 0xe5, 0 },
+		{ "high type", SEL_CODE, CODE + 0x200, 0xec, 1ull << 40 },
 		{ "high", SEL_CODE, ~0xffffull, 0xec, 0 },
 	};
 	for (unsigned i = 0; i < sizeof(gates) / sizeof(gates[0]); i++)
@@ -282,7 +300,8 @@ segments(void)
 	RUN("lgdt not canonical", "movb $0x80, 0x20007; lgdt 0x20000");
 	RUN("lidt not canonical", "movb $0x80, 0x20007; lidt 0x20000");
 	RUN("arpl is movsxd", "mov $-5, %eax; .byte 0x48, 0x63, 0xd8");
-	static const uint8_t invalid[] = { 0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x2f, 0x37, 0x3f, 0x60, 0x61, 0x62, 0x82, 0x9a, 0xc4, 0xce, 0xd4, 0xd5, 0xd6, 0xea };
+	static const uint8_t invalid[] = { 0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x2f, 0x37, 0x3f, 0x60,
+		0x61, 0x62, 0x82, 0x9a, 0xc4, 0xce, 0xd4, 0xd5, 0xd6, 0xea };
 	for (unsigned i = 0; i < sizeof(invalid); i++) {
 		uint8_t code[8] = { invalid[i], 0xc0, 0x0f, 0x0b };
 
@@ -293,10 +312,14 @@ segments(void)
 
 static const struct { const char *name; uint32_t msr; uint64_t value; } msrs[] = {
 	{ "lstar", 0xc0000082, 1ull << 47 }, { "cstar", 0xc0000083, 1ull << 47 }, { "fs base", 0xc0000100, 1ull << 47 },
-	{ "gs base", 0xc0000101, 1ull << 63 }, { "kernel gs base", 0xc0000102, 1ull << 47 }, { "sysenter esp", 0x175, 1ull << 47 },
-	{ "sysenter eip", 0x176, 1ull << 47 }, { "fs base high", 0xc0000100, ~0ull << 47 }, { "efer lme off", 0xc0000080, 0x801 },
-	{ "efer reserved", 0xc0000080, 0x10000d01 }, { "efer lma off", 0xc0000080, 0x901 }, { "pat", 0x277, 0x0007040600070402 },
-	{ "pat 7", 0x277, 0x0007040600070408 }, { "apic base", 0x1b, 0xfee00900ull | 1ull << 60 }, { "fmask", 0xc0000084, 1ull << 32 },
+	{ "gs base", 0xc0000101, 1ull << 63 }, { "kernel gs base", 0xc0000102, 1ull << 47 },
+	{ "sysenter esp", 0x175, 1ull << 47 },
+	{ "sysenter eip", 0x176, 1ull << 47 }, { "fs base high", 0xc0000100, ~0ull << 47 },
+	{ "efer lme off", 0xc0000080, 0x801 },
+	{ "efer reserved", 0xc0000080, 0x10000d01 }, { "efer lma off", 0xc0000080, 0x901 },
+	{ "pat", 0x277, 0x0007040600070402 },
+	{ "pat 7", 0x277, 0x0007040600070408 }, { "apic base", 0x1b, 0xfee00900ull | 1ull << 60 },
+	{ "fmask", 0xc0000084, 1ull << 32 },
 	{ "mtrr def", 0x2ff, 0x1000 }, { "mtrr type", 0x2ff, 2 }, { "mtrrcap", 0xfe, 0 },
 };
 
@@ -307,7 +330,8 @@ registers(void)
 		in.gpr[CX] = msrs[i].msr, in.gpr[AX] = (uint32_t)msrs[i].value, in.gpr[DX] = msrs[i].value >> 32;
 		print("msr ");
 		print(msrs[i].name);
-		RUN("", "mov %rax, %rbx; mov %rdx, %rbp; rdmsr; mov %eax, %esi; mov %edx, %edi; mov %ebx, %eax; mov %ebp, %edx; wrmsr; "
+		RUN("", "mov %rax, %rbx; mov %rdx, %rbp; rdmsr; mov %eax, %esi; mov %edx, %edi; mov %ebx, %eax; "
+			"mov %ebp, %edx; wrmsr; "
 			"mov %esi, %eax; mov %edi, %edx; wrmsr; xor %esi, %esi; xor %edi, %edi; xor %eax, %eax; xor %edx, %edx");
 	}
 	RUN("cr0 pg off in 64", "mov %cr0, %rax; btr $31, %rax; mov %rax, %cr0");
@@ -324,9 +348,11 @@ registers(void)
 	RUN("dr7 high", "movabs $0x100000000, %rax; mov %rax, %dr7");
 	RUN("dr6 high", "movabs $0x100000000, %rax; mov %rax, %dr6");
 	RUN("dr0", "movabs $0x800000000000, %rax; mov %rax, %dr0; mov %dr0, %rbx");
-	RUN("pcid", "mov %cr4, %rax; bts $17, %rax; mov %rax, %cr4; mov %cr3, %rbx; mov %rbx, %rcx; bts $63, %rcx; or $5, %rcx; mov %rcx, %cr3; mov %cr3, %rdx; "
+	RUN("pcid", "mov %cr4, %rax; bts $17, %rax; mov %rax, %cr4; mov %cr3, %rbx; mov %rbx, %rcx; bts $63, %rcx; "
+		"or $5, %rcx; mov %rcx, %cr3; mov %cr3, %rdx; "
 		"sub %rbx, %rdx; mov %rbx, %cr3; xor %ebx, %ebx; xor %ecx, %ecx");
-	RUN("pcid on with low bits", "mov %cr3, %rcx; or $8, %rcx; mov %rcx, %cr3; xor %ecx, %ecx; mov %cr4, %rax; bts $17, %rax; mov %rax, %cr4");
+	RUN("pcid on with low bits", "mov %cr3, %rcx; or $8, %rcx; mov %rcx, %cr3; xor %ecx, %ecx; mov %cr4, %rax; "
+		"bts $17, %rax; mov %rax, %cr4");
 	RUN("invpcid 4", "mov $4, %eax; invpcid 0x20000, %rax");
 	RUN("invpcid 0", "movb $0x80, 0x2000d; mov $0, %eax; invpcid 0x20000, %rax");
 	RUN("invpcid reserved", "movb $0x80, 0x20002; mov $1, %eax; invpcid 0x20000, %rax");
@@ -334,10 +360,12 @@ registers(void)
 	RUN("invpcid 2", "mov $2, %eax; invpcid 0x20000, %rax; mov $3, %eax; invpcid 0x20000, %rax");
 	RUN("invlpg not canonical", "movabs $0x800000000000, %rax; invlpg (%rax)");
 	compat0();
-	RUN32("leaving long mode and back", "mov %cr0, %eax; btr $31, %eax; mov %eax, %cr0; mov $0xc0000080, %ecx; rdmsr; mov %eax, %ebx; mov %cr0, %eax; "
+	RUN32("leaving long mode and back", "mov %cr0, %eax; btr $31, %eax; mov %eax, %cr0; mov $0xc0000080, %ecx; "
+		"rdmsr; mov %eax, %ebx; mov %cr0, %eax; "
 		"bts $31, %eax; mov %eax, %cr0; rdmsr; mov %eax, %ecx");
 	compat0();
-	RUN32("lme off and on", "mov %cr0, %eax; btr $31, %eax; mov %eax, %cr0; mov $0xc0000080, %ecx; rdmsr; btr $8, %eax; wrmsr; rdmsr; mov %eax, %ebx; bts $8, %eax; "
+	RUN32("lme off and on", "mov %cr0, %eax; btr $31, %eax; mov %eax, %cr0; mov $0xc0000080, %ecx; rdmsr; "
+		"btr $8, %eax; wrmsr; rdmsr; mov %eax, %ebx; bts $8, %eax; "
 		"wrmsr; mov %cr0, %eax; bts $31, %eax; mov %eax, %cr0; ljmp $0x08, $0x10200");
 	in.cr4 |= 0x800, ring3();
 	RUN("umip sgdt", "sgdt 0x20000");

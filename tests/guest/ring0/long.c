@@ -60,7 +60,8 @@ write_crs(uint64_t cr0, uint64_t cr3, uint64_t cr4)
 static void
 load_tables(void)
 {
-	struct __attribute__((packed)) { uint16_t limit; uint64_t base; } g = { gdt_limit, (uint64_t)gdt }, i = { idt_limit, (uint64_t)idt };
+	struct __attribute__((packed)) { uint16_t limit; uint64_t base; } g = { gdt_limit, (uint64_t)gdt },
+		i = { idt_limit, (uint64_t)idt };
 
 	__asm__ volatile("lgdt %0\n\tlidt %1" : : "m"(g), "m"(i));
 }
@@ -143,7 +144,8 @@ reset(void)
 		*(volatile uint16_t *)(uint64_t)(CODE + i) = 0x0b0f; /* UD2 */
 	fill((void *)DATA, 0, 0x10000);
 	fill((void *)0x30000, 0, 0x20000);
-	in = (struct state){ .rip = CODE + 0x100, .cs = SEL_CODE, .ss = SEL_DATA, .ds = SEL_DATA, .es = SEL_DATA, .rsp = STACK0, .rflags = 2,
+	in = (struct state){ .rip = CODE + 0x100, .cs = SEL_CODE, .ss = SEL_DATA, .ds = SEL_DATA, .es = SEL_DATA,
+		.rsp = STACK0, .rflags = 2,
 		.cr0 = 0x80000031, .cr3 = (uint64_t)pml4, .cr4 = 0x20, .efer = 0xd01, .star = 0x002b0008ull << 32, .lstar = CODE + 0x800,
 		.cstar = CODE + 0x900, .fmask = 0x300, .fs_base = 0xf000, .gs_base = 0x6000, .kernel_gs_base = 0x7000, .dr7 = 0x400 };
 	for (unsigned i = 0; i < 15; i++)
@@ -193,7 +195,8 @@ print_rip(uint64_t rip)
 static void
 print_state(const uint64_t *gpr)
 {
-	static const char *const names[] = { "r15", "r14", "r13", "r12", "r11", "r10", "r9", "r8", "di", "si", "bp", "bx", "dx", "cx", "ax" };
+	static const char *const names[] = { "r15", "r14", "r13", "r12", "r11", "r10", "r9", "r8", "di", "si", "bp",
+		"bx", "dx", "cx", "ax" };
 	static const char *const segs[] = { "ds", "es", "fs", "gs" };
 	const uint16_t old[] = { in.ds, in.es, in.fs, in.gs };
 
@@ -243,7 +246,8 @@ caught(void)
 	unsigned vector = p[15];
 	uint64_t cr0, cr2, cr4, dr6;
 
-	__asm__ volatile("mov %%cr0, %0\n\tmov %%cr2, %1\n\tmov %%cr4, %2\n\tmov %%dr6, %3" : "=r"(cr0), "=r"(cr2), "=r"(cr4), "=r"(dr6));
+	__asm__ volatile("mov %%cr0, %0\n\tmov %%cr2, %1\n\tmov %%cr4, %2\n\tmov %%dr6, %3" : "=r"(cr0), "=r"(cr2),
+		"=r"(cr4), "=r"(dr6));
 	home();
 	print(" #");
 	print_hex(vector, 2);

@@ -30,7 +30,8 @@ real_mode(void)
 	real();
 	RUN16("real: stack read over", "mov $0xffff, %bp; mov (%bp), %ax");
 	real();
-	RUN16("real: push at 0", "mov %sp, %bp; xor %sp, %sp; push $0x1234; mov %sp, %dx; pop %cx; mov %sp, %di; mov %bp, %sp");
+	RUN16("real: push at 0", "mov %sp, %bp; xor %sp, %sp; push $0x1234; mov %sp, %dx; pop %cx; mov %sp, %di; "
+		"mov %bp, %sp");
 	real();
 	RUN16("real: pop at ffff", "mov %sp, %bp; mov $0xffff, %sp; pop %cx");
 	real();
@@ -101,9 +102,12 @@ real_mode(void)
 	real();
 	RUN16("real: movs backwards", "std; mov $1, %di; mov $1, %si; mov $3, %cx; rep movsb");
 	real();
-	RUN16("real: unreal", "cli; lgdtl %cs:0x160; mov %cr0, %eax; or $1, %al; mov %eax, %cr0; mov $8, %bx; mov %bx, %ds; and $~1, %al; mov %eax, %cr0; "
-		"mov $0x2000, %bx; mov %bx, %ds; mov $0xe0010, %ebx; mov %ebx, %ecx; xor %eax, %eax; mov (%ebx), %al; xor %al, %al; movb $9, 4; "
-		".org 7701b + 0x60 - 18; ud2; .org 7701b + 0x60; .word 15; .long 0x10168; .org 7701b + 0x68; .quad 0, 0x00cf93000000ffff");
+	RUN16("real: unreal", "cli; lgdtl %cs:0x160; mov %cr0, %eax; or $1, %al; mov %eax, %cr0; mov $8, %bx; "
+		"mov %bx, %ds; and $~1, %al; mov %eax, %cr0; "
+		"mov $0x2000, %bx; mov %bx, %ds; mov $0xe0010, %ebx; mov %ebx, %ecx; xor %eax, %eax; mov (%ebx), %al; "
+		"xor %al, %al; movb $9, 4; "
+		".org 7701b + 0x60 - 18; ud2; .org 7701b + 0x60; .word 15; .long 0x10168; .org 7701b + 0x68; "
+		".quad 0, 0x00cf93000000ffff");
 	real();
 	RUN16("real: a20", "mov $0xffff, %ax; mov %ax, %ds; mov 0x10, %eax; xor %eax, %eax");
 }
@@ -168,7 +172,8 @@ vm86_mode(void)
 				RUN16(": lar", "lar %ax, %bx");
 				break;
 			case 16:
-				RUN16(": segments", "mov $0x2001, %ax; mov %ax, %ds; movb $5, 0; mov $0x1234, %ax; mov %ax, %es; mov %es, %bx; mov %ax, %fs");
+				RUN16(": segments", "mov $0x2001, %ax; mov %ax, %ds; movb $5, 0; mov $0x1234, %ax; mov %ax, %es; "
+					"mov %es, %bx; mov %ax, %fs");
 				break;
 			case 17:
 				RUN16(": over the limit", "mov $0xffff, %bx; mov (%bx), %ax");
@@ -205,7 +210,8 @@ vm86_mode(void)
 	idt[6] = gate(SEL_CODE, 0, 0x86, 0);
 	gdt[SEL_B / 8] = descriptor(CODE, 0xffff, D_CODE);
 	idt[6] = gate(SEL_B, 0x180, 0x86, 0);
-	RUN16("vm86: 16-bit gate", "ud2; .org 7701b + 0x80; mov %sp, %bp; pop %eax; pop %ebx; pop %ecx; pop %edx; pop %esi; int3");
+	RUN16("vm86: 16-bit gate", "ud2; .org 7701b + 0x80; mov %sp, %bp; pop %eax; pop %ebx; pop %ecx; pop %edx; "
+		"pop %esi; int3");
 	vm86(3);
 	idt[0x30] = gate(SEL_CODE3, CODE, 0xee, 0);
 	RUN16("vm86: gate to 3", "int $0x30");
@@ -321,17 +327,23 @@ tasks(void)
 	RUN("task: int past gdt", "int $0x31");
 	/* What is saved in the old task and loaded from the new one; there and back. */
 	tss_other.eip = CODE + 0x180;
-	RUN("task: there and back", "mov $0x1234, %eax; stc; lcall $0x40, $0; pushf; pop %edi; ud2; .org 7701b + 0x80; iret");
+	RUN("task: there and back", "mov $0x1234, %eax; stc; lcall $0x40, $0; pushf; pop %edi; ud2; .org 7701b + 0x80; "
+		"iret");
 	tss_other.eip = CODE + 0x180;
 	tss_other.ebx = (uint32_t)&tss, tss_other.ecx = (uint32_t)&tss_other, tss_other.esi = (uint32_t)gdt;
-	RUN("task: saved", "mov $0x1234, %eax; stc; lcall $0x40, $0; .org 7701b + 0x80; mov 40(%ebx), %eax; mov %eax, 0x20000; mov 32(%ebx), %eax; "
-		"mov %eax, 0x20004; mov 36(%ebx), %eax; mov %eax, 0x20008; mov 56(%ebx), %eax; mov %eax, 0x2000c; mov (%ecx), %eax; mov %eax, 0x20010; "
-		"movzbl 0x1d(%esi), %eax; mov %eax, 0x20014; movzbl 0x45(%esi), %eax; mov %eax, 0x20018; pushf; pop 0x2001c; xor %ebx, %ebx; xor %ecx, %ecx; xor %esi, %esi");
+	RUN("task: saved", "mov $0x1234, %eax; stc; lcall $0x40, $0; .org 7701b + 0x80; mov 40(%ebx), %eax; "
+		"mov %eax, 0x20000; mov 32(%ebx), %eax; "
+		"mov %eax, 0x20004; mov 36(%ebx), %eax; mov %eax, 0x20008; mov 56(%ebx), %eax; mov %eax, 0x2000c; "
+		"mov (%ecx), %eax; mov %eax, 0x20010; "
+		"movzbl 0x1d(%esi), %eax; mov %eax, 0x20014; movzbl 0x45(%esi), %eax; mov %eax, 0x20018; pushf; pop 0x2001c; "
+		"xor %ebx, %ebx; xor %ecx, %ecx; xor %esi, %esi");
 	tss_other.eip = CODE + 0x180;
 	tss_other.ebx = (uint32_t)&tss, tss_other.ecx = (uint32_t)&tss_other, tss_other.esi = (uint32_t)gdt;
 	RUN("task: saved by jmp", "mov $0x1234, %eax; stc; ljmp $0x40, $0; .org 7701b + 0x80; "
-		"mov 32(%ebx), %eax; mov %eax, 0x20004; mov 36(%ebx), %eax; mov %eax, 0x20008; mov (%ecx), %eax; mov %eax, 0x20010; "
-		"movzbl 0x1d(%esi), %eax; mov %eax, 0x20014; movzbl 0x45(%esi), %eax; mov %eax, 0x20018; pushf; pop 0x2001c; xor %ebx, %ebx; xor %ecx, %ecx; xor %esi, %esi");
+		"mov 32(%ebx), %eax; mov %eax, 0x20004; mov 36(%ebx), %eax; mov %eax, 0x20008; mov (%ecx), %eax; "
+		"mov %eax, 0x20010; "
+		"movzbl 0x1d(%esi), %eax; mov %eax, 0x20014; movzbl 0x45(%esi), %eax; mov %eax, 0x20018; pushf; pop 0x2001c; "
+		"xor %ebx, %ebx; xor %ecx, %ecx; xor %esi, %esi");
 	tss_other.trap = 1;
 	RUN("task: T flag", "ljmp $0x40, $0");
 	in.dr7 = 0x4ff;
@@ -339,15 +351,22 @@ tasks(void)
 	RUN("task: local breakpoints", "ljmp $0x40, $0");
 	static const struct { const char *name; unsigned cs, ss, ds, ldt, flags; uint32_t eip; uint64_t d; } bad[] = {
 		{ "null cs", 0, SEL_DATA, 0, 0, 2, CODE, 0 }, { "data cs", SEL_DATA, SEL_DATA, 0, 0, 2, CODE, 0 },
-		{ "cs dpl", SEL_CODE3, SEL_DATA3, 0, 0, 2, CODE, 0 }, { "cs rpl 3", SEL_CODE3 | 3, SEL_DATA3 | 3, SEL_DATA3 | 3, 0, 2, CODE, 0 },
+		{ "cs dpl", SEL_CODE3, SEL_DATA3, 0, 0, 2, CODE, 0 },
+		{ "cs rpl 3", SEL_CODE3 | 3, SEL_DATA3 | 3, SEL_DATA3 | 3, 0, 2, CODE, 0 },
 		{ "null ss", SEL_CODE, 0, 0, 0, 2, CODE, 0 }, { "ss rpl", SEL_CODE, SEL_DATA | 1, 0, 0, 2, CODE, 0 },
 		{ "ss code", SEL_CODE, SEL_CODE, 0, 0, 2, CODE, 0 }, { "ss past gdt", SEL_CODE, 0xfff8, 0, 0, 2, CODE, 0 },
-		{ "ds tss", SEL_CODE, SEL_DATA, SEL_TSS, 0, 2, CODE, 0 }, { "ds rpl", SEL_CODE, SEL_DATA, SEL_DATA | 3, 0, 2, CODE, 0 },
-		{ "ldt code", SEL_CODE, SEL_DATA, 0, SEL_CODE, 2, CODE, 0 }, { "ldt good", SEL_CODE, SEL_DATA, 0, SEL_LDT, 2, CODE, 0 },
-		{ "ldt in ldt", SEL_CODE, SEL_DATA, 0, SEL_LDT | 4, 2, CODE, 0 }, { "cs absent", SEL_A, SEL_DATA, 0, 0, 2, CODE, 0x00cf1b000000ffff },
-		{ "ss absent", SEL_CODE, SEL_A, 0, 0, 2, CODE, 0x00cf13000000ffff }, { "ds absent", SEL_CODE, SEL_DATA, SEL_A, 0, 2, CODE, 0x00cf13000000ffff },
-		{ "eip past limit", SEL_A, SEL_DATA, 0, 0, 2, 0x1000, 0x00409b0000000fff }, { "vm86", 0x1000, 0x3000, 0x2000, 0, 0x20002, 0x200, 0 },
-		{ "flags", SEL_CODE, SEL_DATA, 0, 0, 0xffd0fcd7, CODE, 0 }, { "ldt absent", SEL_CODE, SEL_DATA, 0, SEL_A, 2, CODE, 0x0000020000000fff },
+		{ "ds tss", SEL_CODE, SEL_DATA, SEL_TSS, 0, 2, CODE, 0 },
+		{ "ds rpl", SEL_CODE, SEL_DATA, SEL_DATA | 3, 0, 2, CODE, 0 },
+		{ "ldt code", SEL_CODE, SEL_DATA, 0, SEL_CODE, 2, CODE, 0 },
+		{ "ldt good", SEL_CODE, SEL_DATA, 0, SEL_LDT, 2, CODE, 0 },
+		{ "ldt in ldt", SEL_CODE, SEL_DATA, 0, SEL_LDT | 4, 2, CODE, 0 },
+		{ "cs absent", SEL_A, SEL_DATA, 0, 0, 2, CODE, 0x00cf1b000000ffff },
+		{ "ss absent", SEL_CODE, SEL_A, 0, 0, 2, CODE, 0x00cf13000000ffff },
+		{ "ds absent", SEL_CODE, SEL_DATA, SEL_A, 0, 2, CODE, 0x00cf13000000ffff },
+		{ "eip past limit", SEL_A, SEL_DATA, 0, 0, 2, 0x1000, 0x00409b0000000fff },
+		{ "vm86", 0x1000, 0x3000, 0x2000, 0, 0x20002, 0x200, 0 },
+		{ "flags", SEL_CODE, SEL_DATA, 0, 0, 0xffd0fcd7, CODE, 0 },
+		{ "ldt absent", SEL_CODE, SEL_DATA, 0, SEL_A, 2, CODE, 0x0000020000000fff },
 		{ "conforming cs", SEL_A | 3, SEL_DATA3 | 3, 0, 0, 2, CODE, 0x00cf9f000000ffff },
 	};
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -365,7 +384,8 @@ tasks(void)
 static uint16_t *
 tss16(void)
 {
-	static const uint16_t words[22] = { 0, 0x8000, SEL_A, 0, 0, 0, 0, 0x180, 2, 0xa1, 0xa2, 0xa3, 0xa4, 0x7000, 0xa5, 0xa6, 0xa7, SEL_DATA, SEL_B, SEL_A,
+	static const uint16_t words[22] = { 0, 0x8000, SEL_A, 0, 0, 0, 0, 0x180, 2, 0xa1, 0xa2, 0xa3, 0xa4, 0x7000,
+		0xa5, 0xa6, 0xa7, SEL_DATA, SEL_B, SEL_A,
 		SEL_DATA, 0 };
 	uint16_t *t = hidden(0x60000);
 
@@ -382,14 +402,16 @@ tasks16(void)
 	tss16();
 	RUN("task16: jmp", "ljmp $0x58, $0; .org 7701b + 0x80; .code16; ud2; .code32");
 	tss16();
-	RUN("task16: call and back", "mov $0x12345678, %eax; mov $0xfedcba98, %ebx; lcall $0x58, $0; mov %esp, %edi; ud2; .org 7701b + 0x80; .code16; "
+	RUN("task16: call and back", "mov $0x12345678, %eax; mov $0xfedcba98, %ebx; lcall $0x58, $0; mov %esp, %edi; "
+		"ud2; .org 7701b + 0x80; .code16; "
 		"mov %eax, %esi; pushf; pop %bx; iret; .code32");
 	gdt[SEL_C / 8] = 0;
 	tss16();
 	gdt[SEL_C / 8] = descriptor(0x60000, 0x2a, D_P | 1);
 	RUN("task16: short", "ljmp $0x58, $0");
 	tss16();
-	RUN("task16: from it", "mov $0x58, %eax; ltr %ax; mov $0x12345678, %eax; ljmp $0x40, $0; .org 7701b + 0x700; movzwl 0x6000e, %eax; movzwl 0x60012, %ebx; "
+	RUN("task16: from it", "mov $0x58, %eax; ltr %ax; mov $0x12345678, %eax; ljmp $0x40, $0; .org 7701b + 0x700; "
+		"movzwl 0x6000e, %eax; movzwl 0x60012, %ebx; "
 		"movzwl 0x60022, %ecx");
 	ring3();
 	tss16()[1] = 0x8004;
@@ -404,7 +426,8 @@ tasks16(void)
 	tss_other.eip = CODE + 0x180;
 	gdt[SEL_OTHER / 8] = descriptor((uint32_t)&tss_other, 0x67, D_TSS);
 	idt[0x30] = gate(SEL_OTHER, 0, 0xe5, 0);
-	RUN16("task: vm86 and back", "mov $0x1234, %cx; int $0x30; mov %sp, %bp; ud2; .org 7701b + 0x80; .code32; iret; .code16");
+	RUN16("task: vm86 and back", "mov $0x1234, %cx; int $0x30; mov %sp, %bp; ud2; .org 7701b + 0x80; .code32; "
+		"iret; .code16");
 	idt[0x31] = gate(SEL_OTHER, 0, 0x85, 0);
 	tss_other.eip = CODE + 0x180;
 	tss_other.cr3 = (uint32_t)page_dir;

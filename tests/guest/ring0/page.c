@@ -3,7 +3,8 @@
 #include "prot.h"
 
 enum { P = 1, W = 2, U = 4, A = 0x20, D = 0x40, PS = 0x80, G = 0x100, LINEAR = 0x800000, TARGET = CODE + 0x8000 };
-enum { CR0_WP = 0x10000, CR4_PSE = 0x10, CR4_PAE = 0x20, CR4_PGE = 0x80, CR4_SMEP = 0x100000, CR4_SMAP = 0x200000, EFER_NX = 0x800, FLAG_AC = 0x40000 };
+enum { CR0_WP = 0x10000, CR4_PSE = 0x10, CR4_PAE = 0x20, CR4_PGE = 0x80, CR4_SMEP = 0x100000,
+	CR4_SMAP = 0x200000, EFER_NX = 0x800, FLAG_AC = 0x40000 };
 #define NX (1ull << 63)
 
 static uint32_t second[1024] __attribute__((aligned(4096)));
@@ -68,7 +69,8 @@ static void
 large(void)
 {
 	static const struct { const char *name; uint32_t pde, cr4; } cases[] = {
-		{ "4M ", 0x000000e7 & ~0x60u, CR4_PSE }, { "4M no pse ", 0x60087, 0 }, { "4M reserved ", 0x200087, CR4_PSE }, { "4M ro ", 0x85, CR4_PSE },
+		{ "4M ", 0x000000e7 & ~0x60u, CR4_PSE }, { "4M no pse ", 0x60087, 0 }, { "4M reserved ", 0x200087, CR4_PSE },
+		{ "4M ro ", 0x85, CR4_PSE },
 		{ "4M super ", 0x83, CR4_PSE }, { "4M global ", 0x187, CR4_PSE | CR4_PGE }, { "4M pat ", 0x1087, CR4_PSE },
 		{ "4M 36 bits ", 0x00002087, CR4_PSE },
 	};
@@ -98,7 +100,8 @@ pae_pages(void)
 		{ "pae reserved 62 ", 1, 7, 7 | 1ull << 62, 0, 0 },
 		{ "pae pde reserved ", 1, 7 | 1ull << 54, 7, 0, 0 }, { "pae none ", 1, 7, 6, 0, EFER_NX },
 		{ "pae none reserved ", 1, 7, 6 | 1ull << 62, 0, EFER_NX },
-		{ "pae 2M ", 1, 0x87, 0, 0, 0 }, { "pae 2M reserved ", 1, 0x2087, 0, 0, 0 }, { "pae 2M nx ", 1, 0x87 | NX, 0, 0, EFER_NX },
+		{ "pae 2M ", 1, 0x87, 0, 0, 0 }, { "pae 2M reserved ", 1, 0x2087, 0, 0, 0 },
+		{ "pae 2M nx ", 1, 0x87 | NX, 0, 0, EFER_NX },
 		{ "pae 2M pat ", 1, 0x1087, 0, 0, 0 }, { "pae ro ", 1, 5, 7, 0, 0 }, { "pae super ", 1, 7, 3, 0, EFER_NX },
 		{ "pae ro nx ", 1, 7 | NX, 5, 0, EFER_NX },
 	};
@@ -119,7 +122,8 @@ pae_pages(void)
 static void
 pdptes(void)
 {
-	static const uint64_t bad[] = { 1, 0, 2, 3, 5, 9, 0x11, 0x21, 0x41, 0x81, 0x101, 0x201, 0x801, 1ull << 62 | 1, 1ull << 63 | 1, 1ull << 62 };
+	static const uint64_t bad[] = { 1, 0, 2, 3, 5, 9, 0x11, 0x21, 0x41, 0x81, 0x101, 0x201, 0x801, 1ull << 62 | 1,
+		1ull << 63 | 1, 1ull << 62 };
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		pae();
@@ -151,7 +155,8 @@ flushing(void)
 	paging();
 	page_dir[LINEAR >> 22] = 0x60007;
 	*(uint32_t *)0x60000 = TARGET | 7;
-	RUN("cr3", "mov 0x800000, %eax; movl $0x20005, 0x60000; mov %cr3, %ebx; mov %ebx, %cr3; mov 0x800000, %ecx; xor %ebx, %ebx");
+	RUN("cr3", "mov 0x800000, %eax; movl $0x20005, 0x60000; mov %cr3, %ebx; mov %ebx, %cr3; mov 0x800000, %ecx; "
+		"xor %ebx, %ebx");
 	paging();
 	in.cr4 |= CR4_PGE;
 	page_dir[LINEAR >> 22] = 0x60007;
@@ -209,7 +214,8 @@ static void
 control(void)
 {
 	static const struct { const char *name; uint32_t cr0; } values[] = {
-		{ "pg without pe", 0x80000010 }, { "nw without cd", 0x20000031 }, { "cd", 0x40000031 }, { "cd nw", 0x60000031 }, { "reserved", 0x1ffaffc0 | 0x31 },
+		{ "pg without pe", 0x80000010 }, { "nw without cd", 0x20000031 }, { "cd", 0x40000031 }, { "cd nw", 0x60000031 },
+		{ "reserved", 0x1ffaffc0 | 0x31 },
 		{ "et", 0x21 }, { "ts em mp", 0x3f }, { "am wp", 0x50031 },
 	};
 
@@ -261,10 +267,12 @@ control(void)
 	in.cr0 |= 8;
 	RUN("ts: sfence", "sfence; prefetcht0 (%eax); mfence");
 	in.cr4 = 0x200;
-	RUN("xm without osxmmexcpt", "movl $0x1f00, 0x20100; ldmxcsr 0x20100; xorps %xmm0, %xmm0; sqrtss 0x20104, %xmm0; movl $0xbf800000, 0x20104; "
+	RUN("xm without osxmmexcpt", "movl $0x1f00, 0x20100; ldmxcsr 0x20100; xorps %xmm0, %xmm0; "
+		"sqrtss 0x20104, %xmm0; movl $0xbf800000, 0x20104; "
 		"sqrtss 0x20104, %xmm0");
 	in.cr4 = 0x600;
-	RUN("xm", "movl $0x1f00, 0x20100; ldmxcsr 0x20100; xorps %xmm0, %xmm0; movl $0xbf800000, 0x20104; sqrtss 0x20104, %xmm0");
+	RUN("xm", "movl $0x1f00, 0x20100; ldmxcsr 0x20100; xorps %xmm0, %xmm0; movl $0xbf800000, 0x20104; "
+		"sqrtss 0x20104, %xmm0");
 	RUN("mf", "fninit; movw $0x37e, 0x20100; fldcw 0x20100; fldz; fldz; fdivp; nop; fnop");
 	RUN("mf invalid", "fninit; movw $0x37e, 0x20100; fldcw 0x20100; fldz; fld1; fchs; fsqrt; nop; fwait");
 	in.cr0 &= ~0x20u;
@@ -308,7 +316,8 @@ wrapping(void)
 	wrap();
 	RUN("wrap: read", "mov $0xfffffffe, %esi; mov (%esi), %eax");
 	wrap();
-	RUN("wrap: write", "mov $0xfffffffe, %esi; movl $0x12345678, (%esi); mov $0xfffffffc, %esi; mov (%esi), %eax; mov 0, %ebx");
+	RUN("wrap: write", "mov $0xfffffffe, %esi; movl $0x12345678, (%esi); mov $0xfffffffc, %esi; mov (%esi), %eax; "
+		"mov 0, %ebx");
 	wrap();
 	RUN("wrap: address", "mov $0xfffffff0, %esi; mov 0x10(%esi), %eax");
 	wrap();
@@ -330,7 +339,8 @@ wrapping(void)
 	RUN("wrap: instruction", "mov $0xfffffffa, %eax; jmp *%eax");
 	wrap();
 	gdt[SEL_A / 8] = descriptor(0xffff0000, 0xfffff, D_FLATDATA);
-	RUN("wrap: base", "mov $0x48, %eax; mov %eax, %fs; mov %fs:0xfff8, %eax; mov %fs:0x10000, %ebx; mov %fs:0xfffe, %ecx");
+	RUN("wrap: base", "mov $0x48, %eax; mov %eax, %fs; mov %fs:0xfff8, %eax; mov %fs:0x10000, %ebx; "
+		"mov %fs:0xfffe, %ecx");
 }
 
 void

@@ -2,7 +2,8 @@
 /* Paging of four levels: rights, reserved bits, large pages, the processor's own accesses. */
 #include "long.h"
 
-enum { CR0_WP = 0x10000, CR4_PGE = 0x80, CR4_SMEP = 0x100000, CR4_SMAP = 0x200000, FLAG_AC = 0x40000, TARGET = CODE + 0x8000 };
+enum { CR0_WP = 0x10000, CR4_PGE = 0x80, CR4_SMEP = 0x100000, CR4_SMAP = 0x200000, FLAG_AC = 0x40000,
+	TARGET = CODE + 0x8000 };
 #define NX (1ull << 63)
 #define TABLES ((uint64_t *)0x60000) /* for the address 8000000000h: a PDPT, a directory, a table */
 
@@ -38,14 +39,21 @@ snippets(const struct config *c, unsigned k, bool user)
 }
 
 static const struct { const char *name; uint64_t e[4]; uint64_t efer; } cases[] = {
-	{ "all ", { 7, 7, 7, 7 }, 0 }, { "pml4 ro ", { 5, 7, 7, 7 }, 0 }, { "pdpt ro ", { 7, 5, 7, 7 }, 0 }, { "dir ro ", { 7, 7, 5, 7 }, 0 },
-	{ "page ro ", { 7, 7, 7, 5 }, 0 }, { "pml4 super ", { 3, 7, 7, 7 }, 0 }, { "pdpt super ", { 7, 3, 7, 7 }, 0 }, { "page super ", { 7, 7, 7, 3 }, 0 },
-	{ "super ro ", { 7, 7, 3, 1 }, 0 }, { "pml4 nx ", { 7 | NX, 7, 7, 7 }, 0 }, { "pdpt nx ", { 7, 7 | NX, 7, 7 }, 0 }, { "dir nx ", { 7, 7, 7 | NX, 7 }, 0 },
-	{ "page nx ", { 7, 7, 7, 7 | NX }, 0 }, { "nx off ", { 7, 7, 7, 7 | NX }, 0x501 }, { "pml4 none ", { 6, 7, 7, 7 }, 0 }, { "pdpt none ", { 7, 6, 7, 7 }, 0 },
-	{ "dir none ", { 7, 7, 6, 7 }, 0 }, { "page none ", { 7, 7, 7, 6 | 1ull << 51 }, 0 }, { "pml4 ps ", { 0x87, 7, 7, 7 }, 0 },
-	{ "2M ", { 7, 7, 0x87, 0 }, 0 }, { "2M reserved ", { 7, 7, 0x2087, 0 }, 0 }, { "2M pat ", { 7, 7, 0x1087, 0 }, 0 }, { "2M ro ", { 7, 7, 0x85, 0 }, 0 },
+	{ "all ", { 7, 7, 7, 7 }, 0 }, { "pml4 ro ", { 5, 7, 7, 7 }, 0 }, { "pdpt ro ", { 7, 5, 7, 7 }, 0 },
+	{ "dir ro ", { 7, 7, 5, 7 }, 0 },
+	{ "page ro ", { 7, 7, 7, 5 }, 0 }, { "pml4 super ", { 3, 7, 7, 7 }, 0 }, { "pdpt super ", { 7, 3, 7, 7 }, 0 },
+	{ "page super ", { 7, 7, 7, 3 }, 0 },
+	{ "super ro ", { 7, 7, 3, 1 }, 0 }, { "pml4 nx ", { 7 | NX, 7, 7, 7 }, 0 },
+	{ "pdpt nx ", { 7, 7 | NX, 7, 7 }, 0 }, { "dir nx ", { 7, 7, 7 | NX, 7 }, 0 },
+	{ "page nx ", { 7, 7, 7, 7 | NX }, 0 }, { "nx off ", { 7, 7, 7, 7 | NX }, 0x501 },
+	{ "pml4 none ", { 6, 7, 7, 7 }, 0 }, { "pdpt none ", { 7, 6, 7, 7 }, 0 },
+	{ "dir none ", { 7, 7, 6, 7 }, 0 }, { "page none ", { 7, 7, 7, 6 | 1ull << 51 }, 0 },
+	{ "pml4 ps ", { 0x87, 7, 7, 7 }, 0 },
+	{ "2M ", { 7, 7, 0x87, 0 }, 0 }, { "2M reserved ", { 7, 7, 0x2087, 0 }, 0 },
+	{ "2M pat ", { 7, 7, 0x1087, 0 }, 0 }, { "2M ro ", { 7, 7, 0x85, 0 }, 0 },
 	{ "1G ", { 7, 0x87, 0, 0 }, 0 }, { "1G reserved ", { 7, 0x2087, 0, 0 }, 0 }, { "1G nx ", { 7, 0x87 | NX, 0, 0 }, 0 },
-	{ "high bits free ", { 7 | 0x7ffull << 52, 7 | 0x7ffull << 52, 7, 7 | 0x7ffull << 52 }, 0 }, { "page reserved ", { 7, 7, 7, 7 | 1ull << 51 }, 0 },
+	{ "high bits free ", { 7 | 0x7ffull << 52, 7 | 0x7ffull << 52, 7, 7 | 0x7ffull << 52 }, 0 },
+	{ "page reserved ", { 7, 7, 7, 7 | 1ull << 51 }, 0 },
 	{ "pml4 reserved ", { 7 | 1ull << 51, 7, 7, 7 }, 0 }, { "accessed ", { 0x27, 0x27, 0x27, 0x67 }, 0 },
 };
 

@@ -108,7 +108,8 @@ reset_tss(void)
 	tss.cr3 = (uint32_t)page_dir;
 	tss.io_base = 0x68;
 	fill(tss.io_map, 0xff, sizeof(tss.io_map));
-	tss_double = (struct tss){ .cs = SEL_CODE, .eip = (uint32_t)df_entry, .ss = SEL_DATA, .esp = DOUBLE_STACK, .eflags = 2, .ds = SEL_DATA,
+	tss_double = (struct tss){ .cs = SEL_CODE, .eip = (uint32_t)df_entry, .ss = SEL_DATA, .esp = DOUBLE_STACK,
+		.eflags = 2, .ds = SEL_DATA,
 		.es = SEL_DATA, .cr3 = (uint32_t)page_dir, .io_base = 0x68 };
 	tss_other = (struct tss){ .cs = SEL_CODE, .eip = CODE + 0x800, .ss = SEL_DATA, .esp = STACK1, .eflags = 2, .ds = SEL_DATA,
 		.es = SEL_DATA, .cr3 = (uint32_t)page_dir, .io_base = 0x68, .eax = 0xa1, .ecx = 0xa2, .edx = 0xa3, .ebx = 0xa4,

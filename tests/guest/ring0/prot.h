@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * 32-bit guests: `in` is the state that the next RUN starts in; everything is put back after it.  The snippet goes to CS:EIP, by default
- * linear address CODE + 100h.  What a snippet leaves in the first 256 bytes at DATA is printed.
+ * 32-bit guests: `in` is the state that the next RUN starts in; everything is put back after it.  The
+ * snippet goes to CS:EIP, by default linear address CODE + 100h.  What it leaves in the first 256 bytes at
+ * DATA is printed.
  */
 #ifndef PROT_H
 #define PROT_H
@@ -11,9 +12,11 @@
 #include "ring0.h"
 
 enum {
-	SEL_CODE = 0x08, SEL_DATA = 0x10, SEL_TSS = 0x18, SEL_CODE3 = 0x20, SEL_DATA3 = 0x28, SEL_DOUBLE = 0x30, SEL_LDT = 0x38, SEL_OTHER = 0x40,
+	SEL_CODE = 0x08, SEL_DATA = 0x10, SEL_TSS = 0x18, SEL_CODE3 = 0x20, SEL_DATA3 = 0x28, SEL_DOUBLE = 0x30,
+	SEL_LDT = 0x38, SEL_OTHER = 0x40,
 	SEL_A = 0x48, SEL_B = 0x50, SEL_C = 0x58, SEL_D = 0x60, SEL_E = 0x68, SEL_F = 0x70,
-	REAL = 0x8000, CODE = 0x10000, DATA = 0x20000, STACK3_BASE = 0x30000, STACK3 = 0x38000, STACK_BEGIN = 0x30000, STACK1 = 0x48000, STACK0 = 0x4c000,
+	REAL = 0x8000, CODE = 0x10000, DATA = 0x20000, STACK3_BASE = 0x30000, STACK3 = 0x38000, STACK_BEGIN = 0x30000,
+	STACK1 = 0x48000, STACK0 = 0x4c000,
 	STACK_END = 0x50000, HANDLER_STACK = 0x58000, DOUBLE_STACK = 0x5c000,
 };
 
@@ -29,7 +32,8 @@ struct state {
 enum { DI, SI, BP, BX = 4, DX, CX, AX };
 
 struct tss {
-	uint32_t back, esp0, ss0, esp1, ss1, esp2, ss2, cr3, eip, eflags, eax, ecx, edx, ebx, esp, ebp, esi, edi, es, cs, ss, ds, fs, gs, ldt;
+	uint32_t back, esp0, ss0, esp1, ss1, esp2, ss2, cr3, eip, eflags, eax, ecx, edx, ebx, esp, ebp, esi, edi, es,
+	cs, ss, ds, fs, gs, ldt;
 	uint16_t trap, io_base;
 	uint8_t io_map[0x401];
 };

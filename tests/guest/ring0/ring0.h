@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the guests of this folder share.  Each is a multiboot kernel without a library that runs snippets of code in a chosen state and
- * prints a line for each: the exception that ended it, its frame, and what it changed.  A snippet ends with UD2.
+ * What the guests of this folder share.  Each is a multiboot kernel without a library that runs snippets of
+ * code in a chosen state and prints a line for each: the exception that ended it, its frame, and what it
+ * changed.  A snippet ends with UD2.
  */
 #ifndef RING0_H
 #define RING0_H
@@ -90,7 +91,8 @@ extern const uint8_t *volatile snippet_first, *volatile snippet_last;
 
 /* RUN(name, code): the snippet's bytes, in the assembler's MODE, go to run_snippet(). */
 #define RUN_MODE(name, mode, code) do { \
-	__asm__ volatile(".pushsection .snippets, \"a\"\n\t" mode "\n7701:\n\t" code "\n\tud2\n7702:\n\t" HOME_MODE "\n\t.popsection\n\t" \
+	__asm__ volatile(".pushsection .snippets, \"a\"\n\t" mode "\n7701:\n\t" code \
+		"\n\tud2\n7702:\n\t" HOME_MODE "\n\t.popsection\n\t" \
 		HOME_STORE " $7701b, snippet_first\n\t" HOME_STORE " $7702b, snippet_last"); \
 	run_snippet(name, snippet_first, (unsigned long)(snippet_last - snippet_first)); \
 } while (0)

@@ -6,13 +6,17 @@ static const struct { const char *name; uint16_t selector; unsigned flags; } kin
 	{ "null", 0, 0 }, { "null 3", 3, 0 }, { "data ro", SEL_A, D_P | D_S | D_DB | D_G }, { "data rw", SEL_A, D_FLATDATA },
 	{ "data down", SEL_A, D_FLATDATA | 4 }, { "code x", SEL_A, D_FLATCODE & ~2 }, { "code xr", SEL_A, D_FLATCODE },
 	{ "code conforming", SEL_A, D_FLATCODE | 4 }, { "code conforming x", SEL_A, (D_FLATCODE | 4) & ~2 },
-	{ "data absent", SEL_A, D_FLATDATA & ~D_P }, { "data rpl 3", SEL_A | 3, D_FLATDATA }, { "data 3 rpl 0", SEL_A, D_FLATDATA | D_DPL3 },
+	{ "data absent", SEL_A, D_FLATDATA & ~D_P }, { "data rpl 3", SEL_A | 3, D_FLATDATA },
+	{ "data 3 rpl 0", SEL_A, D_FLATDATA | D_DPL3 },
 	{ "data 3 rpl 3", SEL_A | 3, D_FLATDATA | D_DPL3 }, { "code 3 rpl 3", SEL_A | 3, D_FLATCODE | D_DPL3 },
 	{ "conforming rpl 3", SEL_A | 3, D_FLATCODE | 4 }, { "data 1 rpl 1", SEL_A | 1, D_FLATDATA | 0x20 },
 	{ "type 0", SEL_A, D_P }, { "tss16", SEL_A, D_P | 1 }, { "ldt", SEL_A, D_P | 2 }, { "tss16 busy", SEL_A, D_P | 3 },
-	{ "call16", SEL_A, D_P | 4 }, { "task gate", SEL_A, D_P | 5 }, { "int16", SEL_A, D_P | 6 }, { "trap16", SEL_A, D_P | 7 },
-	{ "type 8", SEL_A, D_P | 8 }, { "tss32", SEL_A, D_P | 9 }, { "type 10", SEL_A, D_P | 10 }, { "tss32 busy", SEL_A, D_P | 11 },
-	{ "call32", SEL_A, D_P | 12 }, { "type 13", SEL_A, D_P | 13 }, { "int32", SEL_A, D_P | 14 }, { "trap32", SEL_A, D_P | 15 },
+	{ "call16", SEL_A, D_P | 4 }, { "task gate", SEL_A, D_P | 5 }, { "int16", SEL_A, D_P | 6 },
+	{ "trap16", SEL_A, D_P | 7 },
+	{ "type 8", SEL_A, D_P | 8 }, { "tss32", SEL_A, D_P | 9 }, { "type 10", SEL_A, D_P | 10 },
+	{ "tss32 busy", SEL_A, D_P | 11 },
+	{ "call32", SEL_A, D_P | 12 }, { "type 13", SEL_A, D_P | 13 }, { "int32", SEL_A, D_P | 14 },
+	{ "trap32", SEL_A, D_P | 15 },
 	{ "call32 3", SEL_A | 3, D_P | D_DPL3 | 12 }, { "tss32 absent", SEL_A, 9 }, { "ldt absent", SEL_A, 2 },
 	{ "past gdt", 0xfff8, 0 }, { "ldt without", 0x0c, 0 },
 };
@@ -43,7 +47,8 @@ loads(bool user)
 		begin(k, user);
 		RUN("lar", "lar %ax, %ebx; lahf; mov $0, %esi; lsl %ax, %esi; pushf; and $0xf0ff00, %ebx; popf");
 		begin(k, user);
-		RUN("verr, verw", "mov $1, %ebx; mov $1, %ecx; verr %ax; jz 1f; dec %ebx; 1: verw %ax; jz 1f; dec %ecx; 1: test %eax, %eax");
+		RUN("verr, verw", "mov $1, %ebx; mov $1, %ecx; verr %ax; jz 1f; dec %ebx; 1: verw %ax; jz 1f; dec %ecx; "
+			"1: test %eax, %eax");
 		begin(k, user);
 		RUN("lldt", "lldt %ax; sldt %ebx");
 		begin(k, user);
@@ -55,11 +60,13 @@ static void
 accesses(void)
 {
 	static const struct { const char *name; uint32_t limit; unsigned flags; } segs[] = {
-		{ "rw", 0x7f, D_DATA32 }, { "ro", 0x7f, D_DATA32 & ~2 }, { "down", 0x7f, D_DATA32 | 4 }, { "down 16", 0x7f, D_DATA | 4 },
+		{ "rw", 0x7f, D_DATA32 }, { "ro", 0x7f, D_DATA32 & ~2 }, { "down", 0x7f, D_DATA32 | 4 },
+		{ "down 16", 0x7f, D_DATA | 4 },
 		{ "down pages", 0x0, D_DATA32 | 4 | D_G }, { "code", 0x7f, D_CODE32 },
 		{ "byte", 0, D_DATA32 }, { "4 GiB", 0xfffff, D_FLATDATA }, { "down none", 0xfffff, D_FLATDATA | 4 },
 	};
-	static const uint32_t at[] = { 0, 0x7c, 0x7d, 0x7f, 0x80, 0xfff, 0x1000, 0xfffc, 0xfffd, 0xffff, 0xfffffffc, 0xfffffffd, 0xffffffff };
+	static const uint32_t at[] = { 0, 0x7c, 0x7d, 0x7f, 0x80, 0xfff, 0x1000, 0xfffc, 0xfffd, 0xffff, 0xfffffffc,
+		0xfffffffd, 0xffffffff };
 
 	for (unsigned k = 0; k < sizeof(segs) / sizeof(segs[0]); k++)
 		for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
@@ -88,7 +95,8 @@ static void
 tables(void)
 {
 	ldt[0] = descriptor(DATA, 0xfff, D_DATA32);
-	RUN("ldt", "mov $0x38, %ax; lldt %ax; mov $0x04, %ebx; mov %ebx, %fs; movl $7, %fs:8; lar %bx, %ecx; mov $0x44, %edx; lsl %dx, %edx");
+	RUN("ldt", "mov $0x38, %ax; lldt %ax; mov $0x04, %ebx; mov %ebx, %fs; movl $7, %fs:8; lar %bx, %ecx; "
+		"mov $0x44, %edx; lsl %dx, %edx");
 	ldt[0] = descriptor(DATA, 0xfff, D_DATA32);
 	gdt[SEL_LDT / 8] = descriptor((uint32_t)ldt, 6, D_LDT);
 	RUN("ldt too short", "mov $0x38, %ax; lldt %ax; mov $0x04, %ebx; mov %ebx, %fs");
@@ -109,7 +117,8 @@ tables(void)
 	RUN("lar leaves accessed", "mov $0x48, %eax; lar %eax, %ecx; verr %ax; mov 4(%edx), %ebx");
 	RUN("sgdt", "sgdtl 0x20000; movzwl 0x20000, %eax; movl $0, 0x20000; movl $0, 0x20004");
 	RUN("sgdt 16", "movl $-1, 0x20002; sgdtw 0x20000; movb $0, 0x20002; movw $0, 0x20003; movl $0, 0x20004");
-	RUN("lgdt 16", "sidtl 0x20010; movw $0x123, 0x20000; movl $0xff654321, 0x20002; lidtw 0x20000; sidtl 0x20008; lidtl 0x20010; movl $0, 0x20010; movl $0, 0x20014");
+	RUN("lgdt 16", "sidtl 0x20010; movw $0x123, 0x20000; movl $0xff654321, 0x20002; lidtw 0x20000; sidtl 0x20008; "
+		"lidtl 0x20010; movl $0, 0x20010; movl $0, 0x20014");
 	ring3();
 	RUN("3 sgdt", "sgdt 0x20000; movl $0, 0x20000; movl $0, 0x20004");
 	ring3();
@@ -148,7 +157,8 @@ tables(void)
 	in.gpr[AX] = 0x48, in.gpr[BX] = 0x53;
 	RUN("arpl", "mov %eax, %ecx; mov %ebx, %edx; arpl %bx, %cx; lahf; arpl %bx, %cx; mov %eax, %edi; lahf");
 	RUN("arpl memory", "movw $0x1234, 0x20000; mov $0x47, %bx; arpl %bx, 0x20000");
-	RUN("movs from sreg", "mov $-1, %eax; mov %cs, %eax; mov $-1, %ebx; mov %ss, %bx; push $-1; push %ds; pop %ecx; mov %ds, 0x20000");
+	RUN("movs from sreg", "mov $-1, %eax; mov %cs, %eax; mov $-1, %ebx; mov %ss, %bx; push $-1; push %ds; "
+		"pop %ecx; mov %ds, 0x20000");
 	RUN("lds", "movl $0x1234, 0x20000; movl $0x2b, 0x20004; lds 0x20000, %eax");
 	RUN("les bad", "movl $0x1234, 0x20000; movl $0x7f, 0x20004; les 0x20000, %eax");
 	RUN("lss bad", "movl $0x1234, 0x20000; movl $0x2b, 0x20004; lss 0x20000, %eax");
@@ -162,7 +172,8 @@ static void
 stacks(void)
 {
 	static const struct { const char *name; uint32_t limit, sp; unsigned flags; } cases[] = {
-		{ "limit ok", 0xfff, 0x1000, D_DATA32 }, { "limit one less", 0xfff, 0x1001, D_DATA32 }, { "limit at 2", 0xfff, 0x1002, D_DATA32 },
+		{ "limit ok", 0xfff, 0x1000, D_DATA32 }, { "limit one less", 0xfff, 0x1001, D_DATA32 },
+		{ "limit at 2", 0xfff, 0x1002, D_DATA32 },
 		{ "sp 0", 0xffff, 0, D_DATA32 }, { "sp 2", 0xffff, 2, D_DATA32 }, { "16 sp 0", 0xffff, 0x70000, D_DATA },
 		{ "16 sp 2", 0xffff, 2, D_DATA }, { "16 sp 1", 0xffff, 1, D_DATA }, { "16 sp 4", 0xffff, 0x12340004, D_DATA },
 		{ "down ok", 0x7fff, 0x9000, D_DATA32 | 4 }, { "down at limit", 0x7fff, 0x8004, D_DATA32 | 4 },

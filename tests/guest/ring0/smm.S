@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A BIOS of 64 KiB that enters system management mode in several states: each time the handler prints the save area as far as it isn't 0
- * and changes some of it.
+ * A BIOS of 64 KiB that enters system management mode in several states: each time the handler prints the save
+ * area as far as it isn't 0, and changes some of it.
  */
 	.set	DEBUG, 0xe9
 	.text
