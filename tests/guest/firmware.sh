@@ -9,7 +9,7 @@ calque=$1
 folder=$2
 here=$(dirname "$0")
 media=$folder/media
-limit=${GUEST_TIMEOUT:-60}
+limit=${GUEST_TIMEOUT:-180}
 
 # A monitor that is gone shows in what is seen, not in this script's end.
 trap : PIPE
