@@ -278,7 +278,7 @@ segments(void)
 		gdt[SEL_A / 8] = descriptor(DATA, 0xfff, D_P | i);
 		gdt[SEL_A / 8 + 1] = 0;
 		print_field("type", i);
-		RUN(" lar, lsl", "mov $0x50, %edx; lar %rdx, %rax; setz %bl; lsl %rdx, %rcx; setz %bh");
+		RUN(" lar, lsl", "mov $0x50, %edx; .byte 0x48, 0x0f, 0x02, 0xc2; setz %bl; .byte 0x48, 0x0f, 0x03, 0xca; setz %bh");
 		gdt[SEL_A / 8] = descriptor(DATA, 0xfff, D_P | i);
 		gdt[SEL_A / 8 + 1] = 0;
 		print_field("type", i);
