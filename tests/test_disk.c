@@ -178,6 +178,9 @@ START_TEST(requests_end)
 	ck_assert_int_eq(disk_write_sync(d, 0, buf, 512), 0);
 	disk_close(d);
 	ck_assert_uint_eq(r.count, 2);
+	/* The wake-ups that were posted let go of the mailbox. */
+	loop_turn(loop, 0);
+	loop_turn(loop, 0);
 }
 END_TEST
 
