@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 noinst_LIBRARIES += %D%/libnet.a
 %C%_libnet_a_SOURCES =
+%C%_libnet_a_SOURCES += %D%/net.h
