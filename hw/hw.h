@@ -69,7 +69,8 @@ unsigned i8237_transfer(struct dev *dma, unsigned ch, void *buf, unsigned len, b
 
 /* i8042 with keyboard (IRQ 1) and PS/2 mouse (IRQ 12); RESET and A20 as it drives them. */
 struct dev *i8042_new(const struct dev_env *env, struct irq kbd, struct irq aux, struct irq reset, struct irq a20);
-void i8042_get_input(struct dev *kbc, struct input *in);
+/* Its keyboard and mouse join IN, which must outlive them. */
+void i8042_add_input(struct dev *kbc, struct input *in);
 /* Port 92h: fast A20 and reset. */
 struct dev *port92_new(const struct dev_env *env, struct irq reset, struct irq a20);
 /* Both A20 sources are ORed by the board. */

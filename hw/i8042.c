@@ -70,6 +70,7 @@ struct i8042 {
 	struct irq kbd_irq, aux_irq, reset, a20;
 	struct clock *clock;
 	struct dev *kbd, *mouse;
+	struct input_sink keys, pointer;
 	struct {
 		struct timer next;   /* armed while the wire carries the next byte */
 		uint8_t ram[32];     /* byte 0: the mode */
@@ -446,9 +447,12 @@ i8042_new(const struct dev_env *env, struct irq kbd, struct irq aux, struct irq 
 }
 
 void
-i8042_get_input(struct dev *d, struct input *in)
+i8042_add_input(struct dev *d, struct input *in)
 {
 	struct i8042 *c = (struct i8042 *)d;
 
-	*in = (struct input){ c->kbd, ps2_kbd_key, c->mouse, ps2_mouse_move };
+	c->keys = (struct input_sink){ .name = "PS/2 keyboard", .opaque = c->kbd, .key = ps2_kbd_key };
+	c->pointer = (struct input_sink){ .name = "PS/2 mouse", .opaque = c->mouse, .move = ps2_mouse_move };
+	input_add(in, &c->keys);
+	input_add(in, &c->pointer);
 }

@@ -30,8 +30,8 @@ struct dev *ps2_mouse_new(const struct dev_env *env, struct ps2_port port);
 void ps2_mouse_write(struct dev *mouse, uint8_t byte);
 bool ps2_mouse_pending(const struct dev *mouse);
 uint8_t ps2_mouse_take(struct dev *mouse);
-/* DX to the right, DY and DZ downwards; BUTTONS: left 1, right 2, middle 4, side 8 and 16. */
-void ps2_mouse_move(void *mouse, int dx, int dy, int dz, unsigned buttons);
+/* As an input sink's; DW goes nowhere. */
+void ps2_mouse_move(void *mouse, int dx, int dy, int dz, int dw, unsigned buttons);
 
 /* Bytes on their way to the 8042; plain data, part of a device's state. */
 enum { PS2_QUEUE_SIZE = 64 };

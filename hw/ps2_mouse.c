@@ -138,10 +138,11 @@ tell(struct ps2_mouse *m)
 }
 
 void
-ps2_mouse_move(void *mouse, int dx, int dy, int dz, unsigned buttons)
+ps2_mouse_move(void *mouse, int dx, int dy, int dz, int dw, unsigned buttons)
 {
 	struct ps2_mouse *m = mouse;
 
+	(void)dw;
 	m->state.dx = clamp(m->state.dx + clamp(dx, -DELTA_MAX, DELTA_MAX), -DELTA_MAX, DELTA_MAX);
 	m->state.dy = clamp(m->state.dy + clamp(dy, -DELTA_MAX, DELTA_MAX), -DELTA_MAX, DELTA_MAX);
 	m->state.dz = clamp(m->state.dz + clamp(dz, -DELTA_MAX, DELTA_MAX), -DELTA_MAX, DELTA_MAX);

@@ -249,10 +249,8 @@ struct damage {
 static void
 damage_flush(struct damage *d)
 {
-	struct display *display = &d->v->display;
-
-	if (d->end > d->first && display->damage != NULL)
-		display->damage(display->ui, 0, d->first, d->v->surface.width, d->end - d->first);
+	if (d->end > d->first)
+		display_damage(&d->v->display, 0, d->first, d->v->surface.width, d->end - d->first);
 	d->first = d->end = 0;
 }
 
@@ -291,6 +289,7 @@ resize(struct vga *v, unsigned width, unsigned height)
 	v->surface.height = height;
 	v->surface.stride = 4 * width;
 	v->redraw = true;
+	display_resized(&v->display, &v->surface);
 }
 
 static uint32_t *

@@ -20,7 +20,7 @@ TESTS += tests/test_hw_irq
 endif
 tests_test_hw_irq_SOURCES = tests/test_hw_irq.c
 tests_test_hw_irq_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
-tests_test_hw_irq_LDADD = hw/libhw.a base/libbase.a $(CHECK_LIBS)
+tests_test_hw_irq_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
 dist_check_SCRIPTS += tests/cli.sh
 TESTS += tests/cli.sh
@@ -66,7 +66,7 @@ TESTS += tests/test_hw_vga tests/test_ui tests/test_monitor
 endif
 tests_test_hw_vga_SOURCES = tests/test_hw_vga.c
 tests_test_hw_vga_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
-tests_test_hw_vga_LDADD = hw/libhw.a base/libbase.a $(CHECK_LIBS)
+tests_test_hw_vga_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 tests_test_ui_SOURCES = tests/test_ui.c
 tests_test_ui_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_ui_LDADD = $(UI_LIBS) $(CHECK_LIBS)
@@ -80,13 +80,13 @@ TESTS += tests/test_hw_isa tests/test_hw_fwcfg tests/test_hw_floppy
 endif
 tests_test_hw_isa_SOURCES = tests/test_hw_isa.c
 tests_test_hw_isa_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
-tests_test_hw_isa_LDADD = hw/libhw.a base/libbase.a $(CHECK_LIBS)
+tests_test_hw_isa_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 tests_test_hw_fwcfg_SOURCES = tests/test_hw_fwcfg.c
 tests_test_hw_fwcfg_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
-tests_test_hw_fwcfg_LDADD = hw/libhw.a base/libbase.a $(CHECK_LIBS)
+tests_test_hw_fwcfg_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 tests_test_hw_floppy_SOURCES = tests/test_hw_floppy.c
 tests_test_hw_floppy_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
-tests_test_hw_floppy_LDADD = hw/libhw.a base/libbase.a $(CHECK_LIBS)
+tests_test_hw_floppy_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
 check_PROGRAMS += tests/test_cpu_exec

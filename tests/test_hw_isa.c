@@ -108,7 +108,7 @@ setup(void)
 	b->uart = ns16550_new(&env, "serial0", 0x3f8, to_probe(&b->irq4), &b->serial);
 	parallel_new(&env, "parallel0", 0x378, to_probe(&b->irq7), &b->printer);
 	b->kbc = i8042_new(&env, to_probe(&b->irq1), to_probe(&b->irq12), to_probe(&b->reset), to_probe(&b->a20));
-	i8042_get_input(b->kbc, &b->input);
+	i8042_add_input(b->kbc, &b->input);
 	debugcon_new(&env, NULL, 0xe9, 0xe9, &b->console);
 	debug_exit_new(&env, 0x501, 4, note_exit, &b->exit_status);
 	pc_testdev_new(&env, lines);
@@ -382,7 +382,7 @@ END_TEST
 static void
 key(unsigned scancode, bool down)
 {
-	b->input.key(b->input.keyboard, scancode, down);
+	input_key(&b->input, scancode, down);
 }
 
 START_TEST(keys_translated)
@@ -484,7 +484,7 @@ END_TEST
 static void
 move(int dx, int dy, int dz, unsigned buttons)
 {
-	b->input.move(b->input.mouse, dx, dy, dz, buttons);
+	input_move(&b->input, dx, dy, dz, 0, buttons);
 }
 
 START_TEST(mouse_reports)

@@ -531,8 +531,10 @@ count_damage(void *ui, unsigned x, unsigned y, unsigned w, unsigned h)
 
 START_TEST(test_damage)
 {
+	struct display_viewer viewer = { .damage = count_damage };
+
 	set_mode(&linear_320x200);
-	display->damage = count_damage;
+	display_add_viewer(display, &viewer);
 	damaged = 0;
 	display->update(display->opaque);
 	ck_assert_uint_eq(damaged, 400);
@@ -544,6 +546,7 @@ START_TEST(test_damage)
 	display->invalidate(display->opaque);
 	display->update(display->opaque);
 	ck_assert_uint_eq(damaged, 802);
+	display_remove_viewer(display, &viewer);
 }
 END_TEST
 

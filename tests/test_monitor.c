@@ -194,7 +194,8 @@ port_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 }
 
 static const struct region_ops port_ops = { port_read, port_write, 1, 4 };
-static const struct input input = { .key = see_key };
+static struct input_sink keyboard = { .key = see_key };
+static struct input input;
 static struct clock *clk;
 static struct region port;
 static struct machine_view view;
@@ -212,6 +213,7 @@ setup(void)
 	view.loop = loop_new(clk);
 	view.mem = space_new("memory", false);
 	view.io = space_new("ports", true);
+	input_add(&input, &keyboard);
 	view.keys = key_queue_new(clk, &input);
 	region_init_io(&port, "a port", &port_ops, NULL, 8);
 	space_add(view.io, &port, 0x70, 0);

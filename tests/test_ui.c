@@ -419,9 +419,11 @@ see_key(void *opaque, unsigned code, bool down)
 
 START_TEST(test_keys)
 {
-	struct input in = { .key = see_key };
+	struct input_sink keyboard = { .key = see_key };
+	struct input in = { 0 };
 	struct key_queue *q = key_queue_new(clk, &in);
 
+	input_add(&in, &keyboard);
 	ck_assert_uint_eq(key_from_name("a"), 0x1e);
 	ck_assert_uint_eq(key_from_name("ret"), 0x1c);
 	ck_assert_uint_eq(key_from_name("delete"), 0xe053);
@@ -438,6 +440,60 @@ START_TEST(test_keys)
 		ck_assert(key_queue_push(q, (uint16_t[]){ 1 }, 1, 1));
 	ck_assert(!key_queue_push(q, (uint16_t[]){ 1 }, 1, 1));
 	key_queue_free(q);
+}
+END_TEST
+
+static void
+see_point(void *opaque, unsigned x, unsigned y, int dz, int dw, unsigned buttons)
+{
+	size_t n = strlen(keys_seen);
+
+	(void)opaque;
+	snprintf(keys_seen + n, sizeof(keys_seen) - n, "@%u,%u,%d,%d,%x ", x, y, dz, dw, buttons);
+}
+
+static void
+see_move(void *opaque, int dx, int dy, int dz, int dw, unsigned buttons)
+{
+	size_t n = strlen(keys_seen);
+
+	(void)opaque;
+	snprintf(keys_seen + n, sizeof(keys_seen) - n, ">%d,%d,%d,%d,%x ", dx, dy, dz, dw, buttons);
+}
+
+static void
+see_absolute(void *opaque, bool absolute)
+{
+	*(bool *)opaque = absolute;
+}
+
+START_TEST(test_input)
+{
+	struct input_sink keyboard = { .key = see_key }, mouse = { .move = see_move }, tablet = { .point = see_point };
+	bool absolute = false;
+	struct input in = { .absolute_changed = see_absolute, .opaque = &absolute };
+
+	keys_seen[0] = '\0';
+	input_key(&in, 0x1e, true);
+	input_release(&in);
+	input_add(&in, &keyboard);
+	input_add(&in, &mouse);
+	input_add(&in, &tablet);
+	ck_assert(!absolute);
+	input_point(&in, 1, 2, 0, 0, 0);
+	input_move(&in, 1, -2, 3, 0, BUTTON_LEFT);
+	input_key(&in, 0x1d, true);
+	input_key(&in, 0xe01d, true);
+	input_key(&in, 0xe11d, true);
+	ck_assert_str_eq(keys_seen, ">1,-2,3,0,1 +1d +e01d +e11d ");
+	keys_seen[0] = '\0';
+	input_activate(&in, &tablet); /* what the mouse was told is down goes up first */
+	ck_assert(absolute);
+	input_point(&in, 5, 99999, 0, 1, BUTTON_SIDE);
+	input_release(&in);
+	ck_assert_str_eq(keys_seen, "-1d -e01d -e11d >0,0,0,0,0 @5,32767,0,1,8 @5,32767,0,0,0 ");
+	input_remove(&in, &tablet);
+	ck_assert(!absolute);
 }
 END_TEST
 
@@ -504,6 +560,7 @@ main(void)
 	tcase_add_test(t, test_pty_and_pipe);
 	tcase_add_test(t, test_mux);
 	tcase_add_test(t, test_keys);
+	tcase_add_test(t, test_input);
 	tcase_add_test(t, test_pictures);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

@@ -43,7 +43,7 @@ struct key_set {
 
 struct key_queue {
 	struct clock *clock;
-	const struct input *to;
+	struct input *to;
 	struct timer timer;
 	bool held;              /* the first set is down */
 	unsigned first, count;
@@ -56,7 +56,7 @@ press(struct key_queue *q)
 	const struct key_set *s = &q->sets[q->first];
 
 	for (unsigned i = 0; i < s->count; i++)
-		q->to->key(q->to->keyboard, s->codes[i], true);
+		input_key(q->to, s->codes[i], true);
 	q->held = true;
 	timer_set(&q->timer, clock_now(q->clock) + s->hold_ms * 1000000ull);
 }
@@ -67,7 +67,7 @@ release(struct key_queue *q)
 	const struct key_set *s = &q->sets[q->first];
 
 	for (unsigned i = s->count; i-- > 0;)
-		q->to->key(q->to->keyboard, s->codes[i], false);
+		input_key(q->to, s->codes[i], false);
 	q->held = false;
 	q->first = (q->first + 1) % QUEUE_LEN;
 	q->count--;
@@ -87,7 +87,7 @@ queue_step(void *opaque)
 }
 
 struct key_queue *
-key_queue_new(struct clock *c, const struct input *to)
+key_queue_new(struct clock *c, struct input *to)
 {
 	struct key_queue *q = xcalloc(1, sizeof(*q));
 

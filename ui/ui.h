@@ -81,31 +81,85 @@ struct surface {
 	unsigned width, height, stride;
 };
 
-/* A card offers this; a window, VNC server or screendump asks it. */
+/* Who looks at a screen: a window, a VNC server. */
+struct display_viewer {
+	void *opaque;
+	/* These pixels changed.  They are drawn by the time update() returns.  May be NULL, as all of these. */
+	void (*damage)(void *opaque, unsigned x, unsigned y, unsigned w, unsigned h);
+	/* The surface has another size or other memory from now on. */
+	void (*resized)(void *opaque, const struct surface *s);
+	/* The card's own pointer: IMAGE is W x H of AARRGGBB, NULL for none; it is not part of the surface. */
+	void (*pointer)(void *opaque, const uint32_t *image, unsigned w, unsigned h, unsigned hot_x, unsigned hot_y);
+	struct display_viewer *next;
+};
+
+/* A card offers this; viewers and screendump ask it. */
 struct display {
 	void *opaque;
-	/* Brings the surface up to date and returns it; what changed is reported through damage(), if that is set. */
+	/* Brings the surface up to date and returns it; what changed is told to the viewers. */
 	const struct surface *(*update)(void *opaque);
 	/* Draw all of it at the next update. */
 	void (*invalidate)(void *opaque);
 	/* Text mode: cells as character | attribute << 8, or NULL in graphics modes. */
 	const uint16_t *(*text)(void *opaque, unsigned *columns, unsigned *rows, unsigned *cursor);
-	void (*damage)(void *ui, unsigned x, unsigned y, unsigned w, unsigned h);
-	void *ui;
+	/* The size that a viewer would like (a window was resized), for the guest to read from the EDID.  May be NULL. */
+	void (*wish)(void *opaque, unsigned width, unsigned height);
+	struct display_viewer *viewers;
 };
+
+void display_add_viewer(struct display *d, struct display_viewer *v);
+void display_remove_viewer(struct display *d, struct display_viewer *v);
+/* For cards: tells all viewers. */
+void display_damage(struct display *d, unsigned x, unsigned y, unsigned w, unsigned h);
+void display_resized(struct display *d, const struct surface *s);
+void display_pointer(struct display *d, const uint32_t *image, unsigned w, unsigned h, unsigned hot_x, unsigned hot_y);
 
 /* By the name's end: .png or .ppm. */
 bool surface_save(const struct surface *s, const char *path, struct err *e);
 
 /* ---- keys and pointer ---- */
 
-/* Keys are QEMU's qcodes by name ("a", "ctrl", "f1", "ret"); a keyboard takes AT set 1 scan codes from here. */
-struct input {
-	void *keyboard;
-	void (*key)(void *keyboard, unsigned scancode, bool down); /* set 1; 0xE0xx extended; 0xE11D pause */
-	void *mouse;
-	void (*move)(void *mouse, int dx, int dy, int dz, unsigned buttons);
+enum pointer_button { BUTTON_LEFT = 1, BUTTON_RIGHT = 2, BUTTON_MIDDLE = 4, BUTTON_SIDE = 8, BUTTON_EXTRA = 16 };
+
+/* An absolute position goes from 0 to POINTER_MAX over the width and height of the screen. */
+enum { POINTER_MAX = 32767 };
+
+/* What takes keys or movements: a keyboard, a mouse, a tablet.  Functions that don't apply are NULL. */
+struct input_sink {
+	const char *name;
+	void *opaque;
+	/* AT set 1 scan codes; 0xE0xx extended; 0xE11D pause. */
+	void (*key)(void *opaque, unsigned scancode, bool down);
+	/* DZ: wheel steps, positive towards the user; DW: to the right.  BUTTONS: those that are down. */
+	void (*move)(void *opaque, int dx, int dy, int dz, int dw, unsigned buttons);
+	void (*point)(void *opaque, unsigned x, unsigned y, int dz, int dw, unsigned buttons);
+	struct input_sink *next;
 };
+
+/*
+ * The way of keys and movements from viewers to the guest.  Keys go to the keyboard that was made active last, movements to
+ * the pointing device that was; viewers ask whether that is absolute, as the host's pointer then needs no grab.
+ */
+struct input {
+	struct input_sink *sinks;    /* most recently active first */
+	uint32_t down[8];            /* keys that are down, by 8 bits of scan code; extended ones in the upper half */
+	unsigned buttons;
+	unsigned x, y;               /* where it pointed last */
+	void (*absolute_changed)(void *opaque, bool absolute); /* for the viewer; may be NULL */
+	void *opaque;
+};
+
+void input_add(struct input *in, struct input_sink *s);
+void input_remove(struct input *in, struct input_sink *s);
+/* The guest uses it: it takes what it can from now on. */
+void input_activate(struct input *in, struct input_sink *s);
+bool input_is_absolute(const struct input *in);
+
+void input_key(struct input *in, unsigned scancode, bool down);
+void input_move(struct input *in, int dx, int dy, int dz, int dw, unsigned buttons);
+void input_point(struct input *in, unsigned x, unsigned y, int dz, int dw, unsigned buttons);
+/* Whatever is down goes up: focus was lost, a client left. */
+void input_release(struct input *in);
 
 /* Set-1 scan code of a key name as sendkey takes it, 0 if there is none. */
 unsigned key_from_name(const char *name);
@@ -114,7 +168,7 @@ unsigned key_from_name(const char *name);
  * HOLD_MS of virtual time and go up in reverse; the next set waits for that.  False: 256 sets wait already.
  */
 struct key_queue;
-struct key_queue *key_queue_new(struct clock *c, const struct input *to);
+struct key_queue *key_queue_new(struct clock *c, struct input *to);
 void key_queue_free(struct key_queue *q);
 bool key_queue_push(struct key_queue *q, const uint16_t *scancodes, unsigned count, unsigned hold_ms);
 

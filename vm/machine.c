@@ -244,7 +244,7 @@ make_isa(struct machine *m)
 
 	m->dma = i8237_new(&m->env);
 	m->kbc = i8042_new(&m->env, m->isa[1], m->isa[12], reset, irq_to(wired_or_set, &m->a20, 0));
-	i8042_get_input(m->kbc, &m->input);
+	i8042_add_input(m->kbc, &m->input);
 	m->view.keys = m->keys = key_queue_new(m->clock, &m->input);
 	m->port92 = port92_new(&m->env, reset, irq_to(wired_or_set, &m->a20, 1));
 	if (m->floppy_controller)
