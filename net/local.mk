@@ -2,3 +2,7 @@
 noinst_LIBRARIES += %D%/libnet.a
 %C%_libnet_a_SOURCES =
 %C%_libnet_a_SOURCES += %D%/net.h
+%C%_libnet_a_SOURCES += %D%/backend.h
+%C%_libnet_a_SOURCES += %D%/kinds.c
+%C%_libnet_a_SOURCES += %D%/net.c
+%C%_libnet_a_SOURCES += %D%/sum.c

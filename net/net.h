@@ -42,7 +42,10 @@ struct net_frame {
 struct net_end_ops {
 	const char *kind; /* "e1000", "user", "hub" ... */
 	bool takes_segments;
-	/* False: not now; net_ready() will be called when it can. */
+	/*
+	 * False: not now; net_ready() will be called when it can.  May be called while the end itself is in net_send(): the
+	 * answer to what it sends, at once.
+	 */
 	bool (*receive)(void *opaque, const struct net_frame *f);
 	/* The cable was plugged in or pulled out.  May be NULL. */
 	void (*link)(void *opaque, bool up);
@@ -78,6 +81,12 @@ struct net_tap {
 	struct net_tap *next;
 };
 void net_add_tap(struct net_end *end, struct net_tap *t);
+
+/*
+ * The sum of RFC 1071 over BYTES, added to SUM (of what stands before, an even number of bytes), folded to 16 bits, not
+ * inverted; in the host's order of bytes, so that it is stored as it is.
+ */
+uint16_t net_sum(const void *bytes, size_t len, uint32_t sum);
 
 /* Sends to the other end; true: taken or dropped, false: it waits in the queue and no more fits, stop until writable(). */
 bool net_send(struct net_end *from, const struct net_frame *f);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The command line: what is taken, and what is refused with which words. */
 #include "base/err.h"
+#include "base/keyval.h"
 #include "base/util.h"
-#include "vm/keyval.h"
 #include "vm/settings.h"
 
 #include <check.h>

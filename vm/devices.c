@@ -3,8 +3,8 @@
 #include "vm/machine.h"
 
 #include "base/err.h"
+#include "base/keyval.h"
 #include "base/util.h"
-#include "vm/keyval.h"
 
 #include <stdlib.h>
 

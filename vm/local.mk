@@ -13,7 +13,6 @@ noinst_LIBRARIES += %D%/libvm.a
 %C%_libvm_a_SOURCES += %D%/drives.c
 %C%_libvm_a_SOURCES += %D%/elf.c
 %C%_libvm_a_SOURCES += %D%/firmware.c %D%/linuxboot_rom.h
-%C%_libvm_a_SOURCES += %D%/keyval.c %D%/keyval.h
 %C%_libvm_a_SOURCES += %D%/lines.c
 %C%_libvm_a_SOURCES += %D%/linux_boot.c
 %C%_libvm_a_SOURCES += %D%/machine.c %D%/machine.h

@@ -9,6 +9,7 @@
 #include "cpu/cpu.h"
 #include "disk/disk.h"
 #include "hw/pci.h"
+#include "net/net.h"
 #include "vm/vcpu.h"
 
 #include <stdlib.h>
@@ -353,6 +354,7 @@ machine_new(struct settings *settings, struct err *e)
 	m->loop = loop_new(m->clock);
 	m->mem = space_new("memory", false);
 	m->io = space_new("io", true);
+	m->net = net_new(m->loop);
 	m->env = (struct dev_env){ m->clock, m->loop, m->mem, m->io, &m->devices };
 	loop_lock(m->loop);
 	machine_fill_view(m);
@@ -381,6 +383,7 @@ machine_free(struct machine *m)
 	space_free(m->mem);
 	space_free(m->io);
 	dev_free_all(m->devices);
+	net_free(m->net);
 	machine_close_drives(m);
 	machine_close_lines(m);
 	loop_unlock(m->loop);

@@ -27,6 +27,7 @@ struct disk;
 struct err;
 struct loop;
 struct monitor;
+struct net;
 struct pci_bus;
 struct vcpu;
 
@@ -82,6 +83,7 @@ struct machine {
 	struct display *display;
 	struct input input;
 	struct key_queue *keys;
+	struct net *net;
 
 	struct irq isa[16];          /* ISA line: to the PIC and the I/O APIC */
 	struct irq gsi[24];          /* inputs of the I/O APIC; those below 16 reach the PIC too */

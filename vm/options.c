@@ -5,10 +5,10 @@
 #include "vm/settings.h"
 
 #include "base/err.h"
+#include "base/keyval.h"
 #include "base/trace.h"
 #include "base/util.h"
 #include "tcg/tcg.h"
-#include "vm/keyval.h"
 #include "vm/vcpu.h"
 
 #include <ctype.h>

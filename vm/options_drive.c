@@ -4,8 +4,8 @@
 #include "vm/settings.h"
 
 #include "base/err.h"
+#include "base/keyval.h"
 #include "base/util.h"
-#include "vm/keyval.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
  * The "key=value,key=value" syntax of options.  A doubled comma is one comma of the value; a bare word is a switch that
  * is on ("server"), or off with "no" before it, or the value of the implied key when it stands first.
  */
-#ifndef VM_KEYVAL_H
-#define VM_KEYVAL_H
+#ifndef BASE_KEYVAL_H
+#define BASE_KEYVAL_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "vm/keyval.h"
+#include "base/keyval.h"
 
 #include "base/err.h"
 #include "base/util.h"
