@@ -15,6 +15,9 @@
 /* The most timers that one clock_run() fires: what is due after a long pause can't keep other events waiting. */
 enum { MAX_FIRED = 256 };
 
+/* What the loop's thread may need to wake up. */
+enum { LATE_NS = 300000 };
+
 struct clock {
 	bool manual;
 	_Atomic bool running;
@@ -22,6 +25,7 @@ struct clock {
 	_Atomic uint64_t base_ns;      /* virtual time at the last start or stop */
 	_Atomic uint64_t host_base_ns; /* the host's time then */
 	struct timer *first;
+	_Atomic uint64_t first_ns;     /* its deadline; UINT64_MAX: none */
 	void (*wake)(void *opaque);
 	void *wake_opaque;
 };
@@ -51,6 +55,7 @@ clock_new(bool manual)
 	struct clock *c = xcalloc(1, sizeof(*c));
 
 	c->manual = manual;
+	c->first_ns = UINT64_MAX;
 	return c;
 }
 
@@ -110,6 +115,12 @@ clock_is_running(const struct clock *c)
 }
 
 static void
+note_first(struct clock *c)
+{
+	atomic_store_explicit(&c->first_ns, c->first != NULL ? c->first->deadline_ns : UINT64_MAX, memory_order_relaxed);
+}
+
+static void
 fire_first(struct clock *c)
 {
 	struct timer *t = c->first;
@@ -142,6 +153,25 @@ clock_run(struct clock *c)
 	for (unsigned i = 0; i < MAX_FIRED && c->first != NULL && c->first->deadline_ns <= now; i++)
 		fire_first(c);
 	return c->first != NULL ? c->first->deadline_ns : UINT64_MAX;
+}
+
+bool
+clock_is_late(const struct clock *c, uint64_t now)
+{
+	uint64_t first = atomic_load_explicit(&((struct clock *)c)->first_ns, memory_order_relaxed);
+
+	return first < now && now - first > LATE_NS;
+}
+
+void
+clock_catch_up(struct clock *c)
+{
+	uint64_t now = clock_now(c);
+
+	if (!c->manual && !clock_is_running(c))
+		return;
+	for (unsigned i = 0; i < MAX_FIRED && c->first != NULL && c->first->deadline_ns <= now && c->first->any_thread; i++)
+		fire_first(c);
 }
 
 void
@@ -186,6 +216,7 @@ timer_set(struct timer *t, uint64_t deadline_ns)
 		if (deadline_ns < first_ns)
 			wake_waiter(c);
 	}
+	note_first(c);
 }
 
 void
@@ -201,4 +232,5 @@ timer_cancel(struct timer *t)
 		t->next->prev = t->prev;
 	t->next = t->prev = NULL;
 	t->armed = false;
+	note_first(t->clock);
 }

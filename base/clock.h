@@ -21,6 +21,7 @@ struct timer {
 	void *opaque;
 	uint64_t deadline_ns;
 	bool armed;
+	bool any_thread; /* FIRE may run in a vCPU's thread too: see clock_catch_up() */
 	struct timer *next, *prev;
 };
 
@@ -33,6 +34,13 @@ bool clock_is_running(const struct clock *c);
 
 /* Manual clocks: moves time on by NS, firing what falls due in order, each at its own deadline. */
 void clock_advance(struct clock *c, uint64_t ns);
+
+/*
+ * Late timers of kind ANY_THREAD are fired: a guest that reads the time sees no interrupt of it much later.  The caller is a
+ * vCPU's thread; clock_is_late() needs no lock and says whether it is worth while.
+ */
+bool clock_is_late(const struct clock *c, uint64_t now);
+void clock_catch_up(struct clock *c);
 
 /* Fires what is due.  UINT64_MAX if no timer is armed, else the earliest deadline still to come. */
 uint64_t clock_run(struct clock *c);

@@ -46,9 +46,10 @@ struct loop {
 	int wake_fd;
 	struct loop_fd *fds;
 	bool any_removed;
+	struct loop_source *sources;
 	struct pollfd *polled;
-	struct loop_fd **polled_owner;
-	size_t polled_size;
+	struct loop_fd **polled_owner; /* NULL: a source's, or wake_fd */
+	size_t polled_size, polled_count;
 	pthread_mutex_t post_lock;
 	struct work *first_work, **last_work;
 };
@@ -120,12 +121,29 @@ loop_free(struct loop *l)
 	free(l);
 }
 
+struct clock *
+loop_clock(const struct loop *l)
+{
+	return l->clock;
+}
+
 void
 loop_lock(struct loop *l)
 {
 	pthread_mutex_lock(&l->lock);
 	while (atomic_load(&l->wanted))
 		pthread_cond_wait(&l->handed_over, &l->lock);
+}
+
+bool
+loop_try_lock(struct loop *l)
+{
+	if (atomic_load(&l->wanted) || pthread_mutex_trylock(&l->lock) != 0)
+		return false;
+	if (!atomic_load(&l->wanted))
+		return true;
+	loop_unlock(l);
+	return false;
 }
 
 void
@@ -221,49 +239,96 @@ run_posted(struct loop *l)
 	}
 }
 
-/* What ppoll is to watch.  A descriptor on stand-by is left out: its hang-up would wake the loop without end. */
-static size_t
-collect(struct loop *l)
+static unsigned
+want(struct loop *l, int fd, short events, struct loop_fd *owner)
 {
-	size_t count = 1, n = 1;
-
-	for (struct loop_fd *f = l->fds; f != NULL; f = f->next)
-		count++;
-	if (count > l->polled_size) {
-		l->polled_size = count + 8;
+	if (l->polled_count == l->polled_size) {
+		l->polled_size = l->polled_size * 2 + 8;
 		l->polled = xrealloc(l->polled, l->polled_size * sizeof(*l->polled));
 		l->polled_owner = xrealloc(l->polled_owner, l->polled_size * sizeof(struct loop_fd *));
 	}
-	l->polled[0] = (struct pollfd){ .fd = l->wake_fd, .events = POLLIN };
-	l->polled_owner[0] = NULL;
+	l->polled[l->polled_count] = (struct pollfd){ .fd = fd, .events = events };
+	l->polled_owner[l->polled_count] = owner;
+	return l->polled_count++;
+}
+
+unsigned
+loop_want(struct loop *l, int fd, short events)
+{
+	return want(l, fd, events, NULL);
+}
+
+short
+loop_got(const struct loop *l, unsigned index)
+{
+	return index < l->polled_count ? l->polled[index].revents : 0;
+}
+
+void
+loop_ask_again(struct loop *l)
+{
+	on_earlier(l);
+}
+
+void
+loop_add_source(struct loop *l, struct loop_source *s)
+{
+	s->prepared = false;
+	s->next = l->sources;
+	l->sources = s;
+	loop_ask_again(l);
+}
+
+void
+loop_remove_source(struct loop *l, struct loop_source *s)
+{
+	struct loop_source **p = &l->sources;
+
+	while (*p != NULL && *p != s)
+		p = &(*p)->next;
+	if (*p != NULL)
+		*p = s->next;
+}
+
+/* What ppoll is to watch.  A descriptor on stand-by is left out: its hang-up would wake the loop without end. */
+static void
+collect(struct loop *l, uint64_t *wait_ns)
+{
+	l->polled_count = 0;
+	want(l, l->wake_fd, POLLIN, NULL);
 	for (struct loop_fd *f = l->fds; f != NULL; f = f->next) {
-		if (f->removed || f->events == 0)
-			continue;
-		l->polled[n] = (struct pollfd){ .fd = f->fd, .events = f->events };
-		l->polled_owner[n] = f;
-		n++;
+		if (!f->removed && f->events != 0)
+			want(l, f->fd, f->events, f);
 	}
-	return n;
+	for (struct loop_source *s = l->sources; s != NULL; s = s->next) {
+		s->prepared = true;
+		s->prepare(s->opaque, l, wait_ns);
+	}
 }
 
 static void
-dispatch(struct loop *l, size_t n)
+dispatch(struct loop *l)
 {
 	uint64_t count;
 
 	if (l->polled[0].revents != 0 && read(l->wake_fd, &count, sizeof(count)) < 0)
 		count = 0;
-	for (size_t i = 1; i < n; i++) {
+	for (size_t i = 1; i < l->polled_count; i++) {
 		struct loop_fd *f = l->polled_owner[i];
 
-		if (l->polled[i].revents != 0 && !f->removed && f->events != 0)
+		if (f != NULL && l->polled[i].revents != 0 && !f->removed && f->events != 0)
 			f->ready(f->opaque, l->polled[i].revents);
+	}
+	for (struct loop_source *s = l->sources; s != NULL; s = s->next) {
+		if (s->prepared)
+			s->ready(s->opaque, l);
+		s->prepared = false;
 	}
 }
 
-/* How long to wait: until the first timer, or TIMEOUT_MS.  False: as long as it takes. */
-static bool
-wait_time(struct loop *l, int timeout_ms, struct timespec *ts)
+/* How long to wait: until the first timer, or TIMEOUT_MS.  UINT64_MAX: as long as it takes. */
+static uint64_t
+wait_time(struct loop *l, int timeout_ms)
 {
 	uint64_t deadline = l->clock != NULL ? clock_run(l->clock) : UINT64_MAX;
 	uint64_t ns = timeout_ms >= 0 ? (uint64_t)timeout_ms * 1000000 : UINT64_MAX;
@@ -273,34 +338,33 @@ wait_time(struct loop *l, int timeout_ms, struct timespec *ts)
 
 		ns = MIN(ns, deadline > now ? deadline - now : 0);
 	}
-	if (ns == UINT64_MAX)
-		return false;
-	/* A day at the most: no kernel objects to that. */
-	ns = MIN(ns, 86400 * NS_PER_SEC);
-	*ts = (struct timespec){ .tv_sec = (time_t)(ns / NS_PER_SEC), .tv_nsec = (long)(ns % NS_PER_SEC) };
-	return true;
+	return ns;
 }
 
 static void
 turn(struct loop *l, int timeout_ms)
 {
 	struct timespec ts;
-	bool limited;
-	size_t n;
 
 	if (l->any_removed)
 		free_list(l, false);
-	limited = wait_time(l, timeout_ms, &ts);
-	n = collect(l);
+	uint64_t ns = wait_time(l, timeout_ms);
+	bool limited;
+
+	collect(l, &ns);
+	limited = ns != UINT64_MAX;
+	/* A day at the most: no kernel objects to that. */
+	ns = MIN(ns, 86400 * NS_PER_SEC);
+	ts = (struct timespec){ .tv_sec = (time_t)(ns / NS_PER_SEC), .tv_nsec = (long)(ns % NS_PER_SEC) };
 	atomic_store(&l->waiting, true);
 	loop_unlock(l);
-	if (ppoll(l->polled, n, limited ? &ts : NULL, NULL) < 0) {
-		for (size_t i = 0; i < n; i++)
+	if (ppoll(l->polled, l->polled_count, limited ? &ts : NULL, NULL) < 0) {
+		for (size_t i = 0; i < l->polled_count; i++)
 			l->polled[i].revents = 0;
 	}
 	lock_first(l);
 	atomic_store(&l->waiting, false);
-	dispatch(l, n);
+	dispatch(l);
 	run_posted(l);
 	if (l->clock != NULL)
 		clock_run(l->clock);

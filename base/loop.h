@@ -20,12 +20,35 @@ void loop_free(struct loop *l);
 
 void loop_lock(struct loop *l);
 void loop_unlock(struct loop *l);
+/* A vCPU's thread, without waiting: false if another holds the lock or the loop's thread wants it. */
+bool loop_try_lock(struct loop *l);
 
 /* EVENTS: POLLIN, POLLOUT of poll(2), 0 to stand by.  Callable under the lock from any thread. */
 struct loop_fd *loop_add_fd(struct loop *l, int fd, short events, void (*ready)(void *opaque, short revents), void *opaque);
 void loop_set_events(struct loop_fd *f, short events);
 /* Safe inside its own callback.  Does not close the descriptor. */
 void loop_remove_fd(struct loop_fd *f);
+
+/*
+ * What waits for descriptors that it knows anew each time.  Before each wait PREPARE names them by loop_want() and may
+ * lower *WAIT_NS; after it READY asks loop_got() for each.  Neither may remove a source.
+ */
+struct loop_source {
+	void (*prepare)(void *opaque, struct loop *l, uint64_t *wait_ns);
+	void (*ready)(void *opaque, struct loop *l);
+	void *opaque;
+	bool prepared;
+	struct loop_source *next;
+};
+void loop_add_source(struct loop *l, struct loop_source *s);
+void loop_remove_source(struct loop *l, struct loop_source *s);
+unsigned loop_want(struct loop *l, int fd, short events);
+short loop_got(const struct loop *l, unsigned index);
+/* What sources wait for has changed: a waiting loop asks them again. */
+void loop_ask_again(struct loop *l);
+
+/* The clock whose timers it runs, or NULL. */
+struct clock *loop_clock(const struct loop *l);
 
 /* Any thread, with or without the lock: WORK(OPAQUE) runs in the loop's thread under the lock, in the order of posting. */
 void loop_post(struct loop *l, void (*work)(void *opaque), void *opaque);

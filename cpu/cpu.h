@@ -32,7 +32,8 @@ struct cpu_config {
 	/* Nanoseconds of the virtual clock; the TSC is derived from it. */
 	void *clock_opaque;
 	uint64_t (*now_ns)(void *opaque);
-	/* Waits, without the lock, until something is pending for this vCPU (cpu_pins or cpu_kick) or NS have passed. */
+	/* The guest has read the time, NOW_NS: what is late by then may be made up for.  Without the lock.  May be NULL. */
+	void (*time_read)(void *opaque, uint64_t now_ns);
 	struct tcg_options tcg;
 	struct tcg *shared;        /* an earlier vCPU's, or NULL to make one */
 };

@@ -428,6 +428,8 @@ return_tsc(struct cpu *c)
 	if (c->cpl && c->cr4 & CR4_TSD)
 		cpu_raise_error(c, EXC_GP, 0);
 	tsc = cpu_tsc(c);
+	if (c->config.time_read)
+		c->config.time_read(c->config.clock_opaque, tsc - c->tsc_offset);
 	c->f.gpr[0] = (uint32_t)tsc;
 	c->f.gpr[2] = tsc >> 32;
 }

@@ -480,6 +480,7 @@ hpet_new(const struct dev_env *env, const struct irq lines[24], struct dev *pit,
 	h->apic = any_apic;
 	h->clock = env->clock;
 	timer_init(&h->timer, env->clock, timer_fired, h);
+	h->timer.any_thread = true;
 	region_init_io(&h->page, "hpet", &page_ops, h, 1024);
 	space_add(env->mem, &h->page, BASE, 10);
 	hpet_reset(d);

@@ -6,7 +6,7 @@
  * By the data sheet "8254 Programmable Interval Timer".  Nothing ticks: each counter knows when its count was loaded and
  * computes OUT and the count from the time since.  A new count in modes 2 and 3 is taken over at the end of the period;
  * the data sheet's end of the half period in mode 3 is left out.  Interrupts of counter 0 are made from its events, one
- * for each rise of OUT; those that come too late are made once.
+ * for each rise of OUT.  Of those that a busy host made late, some follow at four times the rate: guests count time by them.
  */
 #include <stdio.h>
 
@@ -18,6 +18,7 @@
 #define PIT_HZ 1193182ull
 #define REFRESH_TICKS 18 /* what every BIOS loads counter 1 with */
 #define MIN_PERIOD_NS 50000u
+#define OWED_MAX 32 /* late interrupts that are made up for */
 
 /* The control word. */
 #define CONTROL_BCD 0x01
@@ -58,9 +59,12 @@ struct i8254 {
 	struct dev dev;
 	struct {
 		uint64_t event_ns;    /* when counter 0 interrupts next; UINT64_MAX: never */
+		uint64_t extra_ns;    /* when one of those that are owed is made; UINT64_MAX: never */
 		struct counter counter[3];
 		uint32_t port61;      /* what was written there */
 		uint32_t irq_enabled;
+		uint32_t owed;        /* interrupts of counter 0 that were due and have not been made */
+		uint32_t reserved;
 	} state;
 	struct irq out;
 	struct clock *clock;
@@ -240,6 +244,20 @@ next_event(const struct i8254 *p)
 	return c->start_ns + mul_div(at - c->held, NS_PER_SEC, PIT_HZ) + 1;
 }
 
+/* An interrupt that was due LATE ns ago is made now: how many more should have been? */
+static unsigned
+missed(const struct counter *c, uint64_t late)
+{
+	return is_periodic(c) && c->count != 0 ? MIN(mul_div(late, PIT_HZ, NS_PER_SEC) / c->count, OWED_MAX) : 0;
+}
+
+/* When the next of those that are owed is made. */
+static uint64_t
+next_extra(const struct i8254 *p, uint64_t now)
+{
+	return now + MAX(mul_div(p->state.counter[0].count, NS_PER_SEC, PIT_HZ) / 4, MIN_PERIOD_NS);
+}
+
 /*
  * Ends each access, and also begins each write, so that what was due before the change has happened.  The timer does
  * nothing else.
@@ -248,20 +266,27 @@ static void
 i8254_update(struct i8254 *p)
 {
 	uint64_t now = clock_now(p->clock), earliest = 0;
+	bool rises = p->state.event_ns <= now, extra = !rises && p->state.owed != 0 && p->state.extra_ns <= now;
 
 	for (unsigned i = 0; i < 3; i++)
 		take_next_count(p, &p->state.counter[i]);
-	if (p->state.event_ns <= now) {
+	if (rises) {
 		earliest = now + MIN_PERIOD_NS;
-		if (mode_of(&p->state.counter[0]) >= 2) {
-			irq_set(&p->out, 0);
-			irq_set(&p->out, p->state.irq_enabled);
-		}
+		p->state.owed = MIN(p->state.owed + missed(&p->state.counter[0], now - p->state.event_ns), OWED_MAX);
+	}
+	if ((rises || extra) && mode_of(&p->state.counter[0]) >= 2) {
+		irq_set(&p->out, 0);
+		irq_set(&p->out, p->state.irq_enabled);
 	}
 	irq_set(&p->out, p->state.irq_enabled && out_of(p, &p->state.counter[0]));
 	p->state.event_ns = MAX(next_event(p), earliest);
+	p->state.owed = p->state.event_ns == UINT64_MAX ? 0 : p->state.owed - extra;
+	if (p->state.owed == 0)
+		p->state.extra_ns = UINT64_MAX;
+	else if (rises || extra)
+		p->state.extra_ns = next_extra(p, now);
 	if (p->state.event_ns != UINT64_MAX)
-		timer_set(&p->timer, p->state.event_ns);
+		timer_set(&p->timer, MIN(p->state.event_ns, p->state.extra_ns));
 	else
 		timer_cancel(&p->timer);
 }
@@ -445,7 +470,7 @@ i8254_reset(struct dev *d)
 		p->state.counter[i].held = -1;
 		p->state.counter[i].control = ACCESS_BOTH << 4;
 	}
-	p->state.event_ns = UINT64_MAX;
+	p->state.event_ns = p->state.extra_ns = UINT64_MAX;
 	p->state.irq_enabled = 1;
 	i8254_update(p);
 }
@@ -509,11 +534,14 @@ i8254_destroy(struct dev *d)
 
 static const struct field fields[] = {
 	FIELD_OF(struct i8254, state.event_ns),
+	FIELD_OF(struct i8254, state.extra_ns),
 	COUNTER_FIELDS(0),
 	COUNTER_FIELDS(1),
 	COUNTER_FIELDS(2),
 	FIELD_MAX(struct i8254, state.port61, SPEAKER_WRITABLE),
 	FIELD_MAX(struct i8254, state.irq_enabled, 1),
+	FIELD_MAX(struct i8254, state.owed, OWED_MAX),
+	FIELD_MAX(struct i8254, state.reserved, 0),
 	FIELD_END,
 };
 
@@ -536,6 +564,7 @@ i8254_new(const struct dev_env *env, struct irq out)
 	p->out = out;
 	p->clock = env->clock;
 	timer_init(&p->timer, env->clock, timer_fired, p);
+	p->timer.any_thread = true;
 	region_init_io(&p->ports, "pit", &port_ops, p, 4);
 	region_init_io(&p->port61, "port61", &port61_ops, p, 1);
 	space_add(env->io, &p->ports, 0x40, 0);

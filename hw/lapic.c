@@ -965,6 +965,7 @@ lapic_new(const struct dev_env *env, unsigned id, struct cpu_pins pins)
 	a->pins = pins;
 	a->clock = env->clock;
 	timer_init(&a->timer, env->clock, lapic_timer_fired, a);
+	a->timer.any_thread = true;
 	join_bus(a, find_bus(env));
 	region_init_io(&a->region, "lapic", &page_ops, a, 4096);
 	space_add(env->mem, &a->region, MSI_BASE, 11);

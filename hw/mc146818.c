@@ -510,6 +510,7 @@ mc146818_new(const struct dev_env *env, struct irq out, int64_t unix_ns)
 	r->state.cmos[REG_B] = B_24H;
 	r->state.cmos[REG_D] = D_VALID;
 	timer_init(&r->timer, env->clock, timer_fired, r);
+	r->timer.any_thread = true;
 	region_init_io(&r->ports, "rtc", &port_ops, r, 2);
 	space_add(env->io, &r->ports, 0x70, 0);
 	mc146818_reset(d);

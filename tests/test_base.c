@@ -148,6 +148,31 @@ START_TEST(only_an_earlier_timer_wakes)
 }
 END_TEST
 
+START_TEST(late_timers_are_caught_up)
+{
+	struct clock *c = clock_new(false);
+	struct ticks any = { .clock = c }, loops = { .clock = c };
+
+	timer_init(&any.timer, c, tick, &any);
+	timer_init(&loops.timer, c, tick, &loops);
+	any.timer.any_thread = true;
+	timer_set(&any.timer, 1000000);
+	timer_set(&loops.timer, 1000001);
+	ck_assert(!clock_is_late(c, 1000100));
+	ck_assert(clock_is_late(c, 2000000));
+	clock_catch_up(c);
+	ck_assert_uint_eq(any.count, 0); /* the clock stands still */
+	clock_start(c);
+	usleep(3000);
+	clock_catch_up(c);
+	ck_assert_uint_eq(any.count, 1);
+	ck_assert_uint_eq(loops.count, 0);
+	clock_run(c);
+	ck_assert_uint_eq(loops.count, 1);
+	clock_free(c);
+}
+END_TEST
+
 START_TEST(stopped_clock_stands_still)
 {
 	struct clock *c = clock_new(false);
@@ -618,6 +643,7 @@ main(void)
 	tcase_add_test(c, bytes_are_little_endian);
 	tcase_add_test(c, timers_fire_in_order_at_their_time);
 	tcase_add_test(c, only_an_earlier_timer_wakes);
+	tcase_add_test(c, late_timers_are_caught_up);
 	tcase_add_test(c, stopped_clock_stands_still);
 	tcase_add_test(c, loop_serves_descriptors_timers_and_work);
 	tcase_add_test(c, higher_priority_covers);

@@ -13,6 +13,7 @@
 struct vcpu {
 	struct cpu *cpu;
 	struct loop *loop;
+	struct clock *clock;
 	pthread_t thread;
 	bool has_thread;
 	/* Under LOCK. */
@@ -44,7 +45,21 @@ unlock_machine(void *opaque)
 static uint64_t
 now_ns(void *opaque)
 {
-	return clock_now(opaque);
+	const struct vcpu *v = opaque;
+
+	return clock_now(v->clock);
+}
+
+/* On a busy host the loop's thread may be late: a guest that counts the time sees its interrupts in step with it. */
+static void
+time_read(void *opaque, uint64_t now)
+{
+	struct vcpu *v = opaque;
+
+	if (!clock_is_late(v->clock, now) || !loop_try_lock(v->loop))
+		return;
+	clock_catch_up(v->clock);
+	loop_unlock(v->loop);
 }
 
 struct vcpu *
@@ -61,8 +76,9 @@ vcpu_new(const struct vcpu_config *config, struct err *e)
 		.lock_opaque = config->loop,
 		.lock = lock_machine,
 		.unlock = unlock_machine,
-		.clock_opaque = config->clock,
+		.clock_opaque = v,
 		.now_ns = now_ns,
+		.time_read = time_read,
 		.tcg = {
 			.accel = config->interpreter || !tcg_has_back_end() ? ACCEL_INTERP : ACCEL_NATIVE,
 			.one_insn = config->one_insn_per_tb,
@@ -71,6 +87,7 @@ vcpu_new(const struct vcpu_config *config, struct err *e)
 	};
 
 	v->loop = config->loop;
+	v->clock = config->clock;
 	v->resting = true;
 	pthread_mutex_init(&v->lock, NULL);
 	pthread_cond_init(&v->changed, NULL);
