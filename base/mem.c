@@ -711,6 +711,17 @@ dma_write(struct space *s, gpa addr, const void *from, uint64_t len)
 	return ok;
 }
 
+uint64_t
+dma_span(struct space *s, gpa addr, const uint8_t **host, uint64_t len)
+{
+	struct mem_range r = space_find(s, addr, false);
+
+	if (len == 0 || r.region == NULL || r.region->kind == REGION_IO)
+		return 0;
+	*host = r.region->host + r.offset + (addr - r.first);
+	return part_in(&r, addr, len);
+}
+
 /* ---- dirty pages ---- */
 
 void
@@ -762,6 +773,50 @@ space_test_clear_dirty(struct space *s, gpa addr, uint64_t len)
 		len -= n;
 	}
 	return any;
+}
+
+static void
+tell_clean(struct region *r, uint64_t first, uint64_t end)
+{
+	if (r->space == NULL)
+		return;
+	for (struct space_listener *l = r->space->listeners; l != NULL; l = l->next) {
+		if (l->clean != NULL)
+			l->clean(l->opaque, r->base + (first << PAGE_BITS), (end - first) << PAGE_BITS);
+	}
+}
+
+/* Listeners hear of runs: neighbouring pages are written together most often. */
+bool
+region_take_dirty(struct region *r, uint64_t first, uint64_t end, uint64_t *bits)
+{
+	uint64_t run = 0, run_end = 0;
+
+	if (r->dirty == NULL)
+		return false;
+	for (uint64_t page = first; page < end; page = (page | 63) + 1) {
+		uint64_t mask = ~0ull << page % 64, taken;
+
+		if (end - (page & ~63ull) < 64)
+			mask &= (1ull << end % 64) - 1;
+		if ((atomic_load_explicit(&r->dirty[page / 64], memory_order_relaxed) & mask) == 0)
+			continue;
+		taken = atomic_fetch_and(&r->dirty[page / 64], ~mask) & mask;
+		bits[page / 64] |= taken;
+		for (; taken != 0; taken &= taken - 1) {
+			uint64_t n = (page & ~63ull) + (unsigned)__builtin_ctzll(taken);
+
+			if (n != run_end && run_end != 0) {
+				tell_clean(r, run, run_end);
+				run_end = 0;
+			}
+			run = run_end == 0 ? n : run;
+			run_end = n + 1;
+		}
+	}
+	if (run_end != 0)
+		tell_clean(r, run, run_end);
+	return run_end != 0;
 }
 
 void

@@ -98,11 +98,21 @@ void space_write(struct space *s, gpa addr, uint64_t value, unsigned size, bool 
  */
 bool dma_read(struct space *s, gpa addr, void *to, uint64_t len);
 bool dma_write(struct space *s, gpa addr, const void *from, uint64_t len);
+/*
+ * The host's bytes behind ADDR, for reading without a copy: as many as lie together in RAM or ROM, LEN at the most; 0: none.
+ * They are the guest's, who may change them meanwhile, and good until the lock is let go.
+ */
+uint64_t dma_span(struct space *s, gpa addr, const uint8_t **host, uint64_t len);
 
 /* Dirty bits of RAM pages, by guest-physical page of 4 KiB; set by processors' slow paths and by DMA. */
 void space_set_dirty(struct space *s, gpa addr, uint64_t len);
 /* Reads and clears: was any page of the range written since the last call?  Listeners are told to catch the next write. */
 bool space_test_clear_dirty(struct space *s, gpa addr, uint64_t len);
+/*
+ * The same by a region's own pages, mapped or not: bit N of BITS becomes set if page N was written since the last call, for N
+ * from FIRST to before END; other bits stay.  Costs a look per 64 pages, and what was written.  True: any.
+ */
+bool region_take_dirty(struct region *r, uint64_t first, uint64_t end, uint64_t *bits);
 
 struct space_listener {
 	void *opaque;

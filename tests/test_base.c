@@ -447,6 +447,7 @@ START_TEST(dma_writes_mark_and_tell)
 	struct space_listener l = { .opaque = &told, .written = on_written, .clean = on_clean };
 	struct region r;
 	uint8_t back[8];
+	const uint8_t *host;
 
 	space_listen(s, &l);
 	region_init_ram(&r, "ram", ram, sizeof(ram));
@@ -465,6 +466,43 @@ START_TEST(dma_writes_mark_and_tell)
 	space_write(s, 0x12000, 0x1234, 2, false);
 	ck_assert_uint_eq(space_read(s, 0x12000, 4, false), 0x1234);
 	ck_assert(space_test_clear_dirty(s, 0x12000, 1));
+	ck_assert_uint_eq(dma_span(s, 0x13ff0, &host, 0x100), 0x10);
+	ck_assert_ptr_eq(host, ram + 0x3ff0);
+	ck_assert_uint_eq(dma_span(s, 0x10ffe, &host, 4), 4);
+	ck_assert_uint_eq(dma_span(s, 0x14000, &host, 4), 0);
+	space_free(s);
+}
+END_TEST
+
+/* Dirty pages by region: what was written, told as runs to the listeners, mapped or not. */
+START_TEST(region_dirty_pages)
+{
+	static uint8_t ram[200 * 4096];
+	struct space *s = space_new("test", false);
+	struct told told = { 0 };
+	struct space_listener l = { .opaque = &told, .clean = on_clean };
+	uint64_t bits[4] = { 0 };
+	struct region r;
+
+	space_listen(s, &l);
+	region_init_ram(&r, "ram", ram, sizeof(ram));
+	ck_assert(!region_take_dirty(&r, 0, 200, bits));
+	space_add(s, &r, 0x100000, 0);
+	ck_assert(region_take_dirty(&r, 0, 200, bits));
+	ck_assert_uint_eq(told.clean, 1);
+	ck_assert(bits[0] == ~0ull && bits[1] == ~0ull && bits[2] == ~0ull && bits[3] == 0xff);
+	ck_assert(!region_take_dirty(&r, 0, 200, bits));
+	memset(bits, 0, sizeof(bits));
+	space_set_dirty(s, 0x100000 + 62 * 4096, 4 * 4096);
+	space_set_dirty(s, 0x100000 + 130 * 4096, 1);
+	space_set_dirty(s, 0x100000 + 199 * 4096, 1);
+	ck_assert(region_take_dirty(&r, 63, 199, bits));
+	ck_assert_uint_eq(told.clean, 3);
+	ck_assert(bits[0] == 1ull << 63 && bits[1] == 3 && bits[2] == 4 && bits[3] == 0);
+	space_remove(&r);
+	ck_assert(region_take_dirty(&r, 0, 200, bits));
+	ck_assert_uint_eq(told.clean, 3);
+	ck_assert(bits[0] == 3ull << 62 && bits[3] == 0x80);
 	space_free(s);
 }
 END_TEST
@@ -650,6 +688,7 @@ main(void)
 	tcase_add_test(c, regions_end_with_the_space);
 	tcase_add_loop_test(c, accesses_are_cut_to_measure, 0, (int)ARRAY_SIZE(split));
 	tcase_add_test(c, dma_writes_mark_and_tell);
+	tcase_add_test(c, region_dirty_pages);
 	tcase_add_test(c, device_is_not_entered_by_its_own_dma);
 	tcase_add_test(c, look_ups_need_no_lock);
 	tcase_add_test(c, field_tables_are_walked);
