@@ -89,6 +89,20 @@ keyval_str(struct keyval *k, const char *key)
 	return value;
 }
 
+const char *
+keyval_next(struct keyval *k, const char *key, unsigned *at)
+{
+	while (*at < k->count) {
+		struct keyval_item *item = &k->items[(*at)++];
+
+		if (strcmp(item->key, key) == 0) {
+			item->used = true;
+			return item->value;
+		}
+	}
+	return NULL;
+}
+
 bool
 keyval_bool(struct keyval *k, const char *key, bool *out, struct err *e)
 {

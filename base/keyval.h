@@ -29,6 +29,8 @@ void keyval_free(struct keyval *k);
 
 /* The last value of KEY, or NULL.  Each look-up marks the key as known. */
 const char *keyval_str(struct keyval *k, const char *key);
+/* For keys that may be repeated: the value of the next KEY from *AT on, which begins as 0; NULL: no more. */
+const char *keyval_next(struct keyval *k, const char *key, unsigned *at);
 /* These leave *OUT alone when the key is not there; false: there is a value, and it is a wrong one. */
 bool keyval_bool(struct keyval *k, const char *key, bool *out, struct err *e);
 bool keyval_uint(struct keyval *k, const char *key, uint64_t most, uint64_t *out, struct err *e);

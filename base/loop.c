@@ -59,7 +59,8 @@ on_earlier(void *opaque)
 {
 	struct loop *l = opaque;
 
-	if (atomic_load(&l->waiting))
+	/* Once woken, it looks at everything. */
+	if (atomic_load(&l->waiting) && atomic_exchange(&l->waiting, false))
 		loop_wake(l);
 }
 

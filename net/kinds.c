@@ -3,5 +3,7 @@
 #include "net/backend.h"
 
 const struct net_kind net_kinds[] = {
+	{ "hubport", hubport_open },
+	{ "user", user_open },
 	{ NULL, NULL },
 };

@@ -3,6 +3,14 @@ noinst_LIBRARIES += %D%/libnet.a
 %C%_libnet_a_SOURCES =
 %C%_libnet_a_SOURCES += %D%/net.h
 %C%_libnet_a_SOURCES += %D%/backend.h
+%C%_libnet_a_SOURCES += %D%/hub.c
 %C%_libnet_a_SOURCES += %D%/kinds.c
 %C%_libnet_a_SOURCES += %D%/net.c
 %C%_libnet_a_SOURCES += %D%/sum.c
+if HAVE_SLIRP
+%C%_libnet_a_SOURCES += %D%/user.c %D%/user.h
+%C%_libnet_a_SOURCES += %D%/user_config.c
+%C%_libnet_a_SOURCES += %D%/user_forward.c
+else
+%C%_libnet_a_SOURCES += %D%/user_none.c
+endif

@@ -47,6 +47,7 @@ struct net_end {
 struct net {
 	struct loop *loop;
 	struct net_end *ends;   /* in the order of creation */
+	struct port *ports;     /* of hubs */
 	bool posted;
 };
 
@@ -67,6 +68,12 @@ net_loop(struct net *n)
 	return n->loop;
 }
 
+struct port **
+net_ports(struct net *n)
+{
+	return &n->ports;
+}
+
 static void
 drop_queue(struct net_end *end)
 {
@@ -80,8 +87,8 @@ drop_queue(struct net_end *end)
 	end->queued = end->queued_bytes = 0;
 }
 
-static void
-close_end(struct net_end *end)
+void
+net_end_close(struct net_end *end)
 {
 	if (end->ops->close != NULL)
 		end->ops->close(end->opaque);
@@ -94,7 +101,7 @@ net_free(struct net *n)
 	if (n == NULL)
 		return;
 	while (n->ends != NULL)
-		close_end(n->ends);
+		net_end_close(n->ends);
 	free(n);
 }
 
@@ -387,6 +394,15 @@ find_kind(const char *name)
 	return NULL;
 }
 
+void
+net_kind_names(void (*each)(void *opaque, const char *name), void *opaque)
+{
+	for (const struct net_kind *k = net_kinds; k->name != NULL; k++) {
+		if (k->open != user_open || net_has_user())
+			each(opaque, k->name);
+	}
+}
+
 static struct net_end *
 open_backend(struct net *n, struct keyval *k, struct err *e)
 {
@@ -404,7 +420,7 @@ open_backend(struct net *n, struct keyval *k, struct err *e)
 	struct net_end *end = kind->open(n, id, k, e);
 
 	if (end != NULL && !keyval_end(k, e)) {
-		close_end(end);
+		net_end_close(end);
 		return NULL;
 	}
 	return end;
@@ -427,9 +443,7 @@ net_remove_backend(struct net *n, const char *id, struct err *e)
 
 	if (end == NULL || end->ops->close == NULL)
 		return err_set(e, "there is no back end '%s'", id);
-	if (end->peer != NULL && end->peer->ops->close == NULL)
-		return err_set(e, "'%s' is used by '%s'", id, end->peer->id);
-	close_end(end);
+	net_end_close(end);
 	return true;
 }
 

@@ -60,7 +60,11 @@ void net_free(struct net *n); /* closes the back ends; cards have gone before */
 
 /* A back end by QEMU's -netdev syntax without the option: "user,id=n,hostfwd=...".  It exists until net_free().  NULL with E set. */
 struct net_end *net_add_backend(struct net *n, const char *spec, struct err *e);
-/* `netdev_del`; false with E set if there is none or a card holds it. */
+/* The kinds that -netdev takes here. */
+void net_kind_names(void (*each)(void *opaque, const char *name), void *opaque);
+/* Is -netdev user one of them? */
+bool net_has_user(void);
+/* `netdev_del`; its card finds the cable pulled out.  False with E set if there is none. */
 bool net_remove_backend(struct net *n, const char *id, struct err *e);
 struct net_end *net_find(struct net *n, const char *id);
 

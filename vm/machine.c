@@ -306,7 +306,8 @@ build_board(struct machine *m, struct err *e)
 	make_timers(m);
 	make_pci(m);
 	make_isa(m);
-	if (!make_flash(m, e) || !machine_add_serials(m, e) || !machine_add_devices(m, DEVICE_LATE, e))
+	if (!make_flash(m, e) || !machine_add_serials(m, e) || !machine_add_networks(m, e) ||
+	    !machine_add_devices(m, DEVICE_LATE, e))
 		return false;
 	note_facts(m);
 	return true;

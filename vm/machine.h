@@ -26,8 +26,10 @@ struct clock;
 struct disk;
 struct err;
 struct loop;
+struct keyval;
 struct monitor;
 struct net;
+struct net_end;
 struct pci_bus;
 struct vcpu;
 
@@ -84,6 +86,7 @@ struct machine {
 	struct input input;
 	struct key_queue *keys;
 	struct net *net;
+	unsigned nic_count;          /* cards that have got an address */
 
 	struct irq isa[16];          /* ISA line: to the PIC and the I/O APIC */
 	struct irq gsi[24];          /* inputs of the I/O APIC; those below 16 reach the PIC too */
@@ -158,6 +161,12 @@ void machine_end_requests(struct machine *m);
 struct drive_config *machine_find_drive(struct machine *m, const char *id, struct err *e);
 bool drive_occupy(struct drive *d, struct drive_config *config, bool cdrom, struct err *e);
 void drives_fill_view(struct machine_view *v);
+
+/* ---- netdevs.c ---- */
+bool machine_add_networks(struct machine *m, struct err *e);
+/* For a card: the address that mac= gives it, or the next of the machine's; the back end of netdev=, NULL without one. */
+bool machine_take_nic(struct machine *m, struct keyval *k, uint8_t mac[6], struct net_end **backend, struct err *e);
+void networks_fill_view(struct machine_view *v);
 
 /* ---- firmware.c ---- */
 bool firmware_load_rom(struct machine *m, struct err *e);

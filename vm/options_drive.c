@@ -454,7 +454,7 @@ opt_chardev(struct settings *c, const char *arg, struct err *e)
 	return ok;
 }
 
-/* ---- screen and network ---- */
+/* ---- screen ---- */
 
 bool
 opt_display(struct settings *c, const char *arg, struct err *e)
@@ -489,24 +489,4 @@ opt_vnc(struct settings *c, const char *arg, struct err *e)
 {
 	(void)c;
 	return strcmp(arg, "none") == 0 || err_set(e, "the VNC server is not there yet; leave the option out");
-}
-
-static bool
-no_network(const char *arg, struct err *e)
-{
-	return strcmp(arg, "none") == 0 || err_set(e, "networking is not there yet; use none");
-}
-
-bool
-opt_nic(struct settings *c, const char *arg, struct err *e)
-{
-	(void)c;
-	return no_network(arg, e);
-}
-
-bool
-opt_net(struct settings *c, const char *arg, struct err *e)
-{
-	(void)c;
-	return no_network(arg, e);
 }

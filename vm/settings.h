@@ -40,6 +40,15 @@ struct device_config {
 	struct device_config *next;
 };
 
+/* A -netdev, -nic or -net, as it was written. */
+enum net_option { NET_NETDEV, NET_NIC, NET_LEGACY };
+
+struct net_config {
+	enum net_option option;
+	const char *spec;
+	struct net_config *next;
+};
+
 struct monitor_config {
 	const char *spec;
 	struct monitor_config *next;
@@ -97,6 +106,8 @@ struct settings {
 	bool monitor_none;              /* -monitor none */
 	const char *debugcon;
 	struct device_config *devices;
+	struct net_config *nets;
+	bool net_given;                 /* no network of its own accord */
 
 	bool paused, no_reboot, no_shutdown;
 	const char *pidfile;

@@ -299,4 +299,5 @@ machine_fill_view(struct machine *m)
 		.tb_flush = tb_flush,
 	};
 	drives_fill_view(&m->view);
+	networks_fill_view(&m->view);
 }
