@@ -25,7 +25,7 @@ for folder in base disk net ui hw tcg cpu vm; do
 			failed=1 ;;
 		esac
 		case "$folder $header" in
-		"$to "*|*" base/"*|*" tcg/"*|*" cpu/"*|*" hw/"*|*" disk/disk.h"|*" disk/tool.h"|*" net/net.h"|*" ui/ui.h"|*"/trace.h") ;;
+		"$to "*|*" base/"*|*" tcg/"*|*" cpu/"*|*" hw/"*|*" disk/disk.h"|*" disk/tool.h"|*" net/net.h"|*" ui/ui.h"|*" ui/sound.h"|*"/trace.h") ;;
 		*" disk/"*|*" net/"*|*" ui/"*|*" vm/"*)
 			echo "$folder: \"$header\" is not a public header of $to"
 			failed=1 ;;

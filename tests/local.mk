@@ -190,3 +190,11 @@ tests_test_terminal_LDADD = base/libbase.a $(CHECK_LIBS)
 
 dist_check_SCRIPTS += tests/ring0.sh
 TESTS += tests/ring0.sh
+
+if HAVE_CHECK
+check_PROGRAMS += tests/test_sound
+TESTS += tests/test_sound
+endif
+tests_test_sound_SOURCES = tests/test_sound.c
+tests_test_sound_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_sound_LDADD = $(UI_LIBS) $(CHECK_LIBS)

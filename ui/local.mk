@@ -11,3 +11,13 @@ noinst_LIBRARIES += %D%/libui.a
 %C%_libui_a_SOURCES += %D%/keys.c
 %C%_libui_a_SOURCES += %D%/surface.c
 %C%_libui_a_SOURCES += %D%/term.c
+%C%_libui_a_SOURCES += %D%/resample.c
+%C%_libui_a_SOURCES += %D%/sound.c %D%/sound.h %D%/sound_int.h
+%C%_libui_a_SOURCES += %D%/sound_frames.c
+%C%_libui_a_SOURCES += %D%/sound_voice.c
+%C%_libui_a_SOURCES += %D%/sound_wav.c
+if HAVE_SDL
+%C%_libui_a_SOURCES += %D%/sound_sdl.c
+else
+%C%_libui_a_SOURCES += %D%/sound_no_sdl.c
+endif
