@@ -23,7 +23,8 @@ enum field_kind {
 	FIELD_BYTES,     /* SIZE bytes as they are */
 	FIELD_TIMER,     /* a struct timer: armed, deadline */
 	FIELD_TRANSIENT, /* rebuilt by loaded() */
-	FIELD_REMOTE,    /* the member, outside of the state, points to SIZE bytes that are saved: video memory */
+	FIELD_REMOTE,    /* the member, outside of the state, points to SIZE bytes that are saved */
+	FIELD_EXTENT,    /* the same, with the size in the uint64_t at offset MAX of the struct: video memory */
 };
 
 struct field {
@@ -51,6 +52,8 @@ struct field {
 	{ #member, FIELD_TRANSIENT, offsetof(type, member), sizeof(((type *)0)->member), 1, 0 }
 #define FIELD_REMOTE_OF(type, member, bytes) \
 	{ #member, FIELD_REMOTE, offsetof(type, member), bytes, 1, 0 }
+#define FIELD_EXTENT_OF(type, member, bytes_member) \
+	{ #member, FIELD_EXTENT, offsetof(type, member), 0, 1, offsetof(type, bytes_member) }
 #define FIELD_END { NULL, FIELD_TRANSIENT, 0, 0, 0, 0 }
 
 struct dev;

@@ -160,8 +160,20 @@ void pci_info(struct pci_bus *bus, void (*print)(void *opaque, const char *text)
 
 /* ---- screen ---- */
 
-/* VGA with the Bochs VBE registers; as PCI device 1234:1111 with its ROM (may be NULL) and 16 MiB of VRAM. */
-struct dev *vga_new(const struct dev_env *env, struct pci_bus *bus, const void *rom, size_t rom_size, struct display **display);
+/* VRAM_MIB is a power of two, 1 to 256.  WIDTH and HEIGHT are what the EDID prefers, MAX_WIDTH and MAX_HEIGHT bound it (0: no). */
+struct vga_config {
+	const char *id;
+	unsigned vram_mib;
+	bool edid;
+	unsigned width, height, max_width, max_height;
+};
+
+/* VGA with the Bochs VBE registers; as PCI device 1234:1111 with its ROM, which may be NULL.  DISPLAY may be NULL too. */
+struct dev *vga_new(const struct dev_env *env, struct pci_bus *bus, const struct vga_config *config, const void *rom, size_t rom_size,
+	struct display **display);
+/* The same without a VGA: Bochs VBE alone. */
+struct dev *bochs_display_new(const struct dev_env *env, struct pci_bus *bus, const struct vga_config *config, const void *rom,
+	size_t rom_size, struct display **display);
 
 /* ---- flash ---- */
 

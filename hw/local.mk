@@ -2,10 +2,14 @@
 noinst_LIBRARIES += %D%/libhw.a
 %C%_libhw_a_SOURCES =
 %C%_libhw_a_SOURCES += %D%/trace.c
-%C%_libhw_a_SOURCES += %D%/vga.c
+%C%_libhw_a_SOURCES += %D%/vga.c %D%/vga.h
 %C%_libhw_a_SOURCES += %D%/vga_draw.c
 %C%_libhw_a_SOURCES += %D%/vga_mem.c
+%C%_libhw_a_SOURCES += %D%/vga_picture.c
+%C%_libhw_a_SOURCES += %D%/vga_text.c
+%C%_libhw_a_SOURCES += %D%/vga_std.c
 %C%_libhw_a_SOURCES += %D%/vga_vbe.c
+%C%_libhw_a_SOURCES += %D%/vga_edid.c
 %C%_libhw_a_SOURCES += %D%/pci.c %D%/pci.h
 %C%_libhw_a_SOURCES += %D%/i440fx.c
 %C%_libhw_a_SOURCES += %D%/piix3.c

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * VGA: the registers of IBM's "PS/2 Hardware Interface Technical Reference, Video Subsystem", as a PCI display
- * controller 1234:1111 with 16 MiB and the registers of Bochs VBE (vga_vbe.c).
+ * VGA: the registers of IBM's "PS/2 Hardware Interface Technical Reference, Video Subsystem", for the cards that are made
+ * of it.
  *
- * Left out: the vertical interrupt, the light pen, and the display's blanking by skew and by the end registers, which
- * no picture depends on.
+ * Left out: the vertical interrupt, the light pen, the border, and the display's blanking by skew and by the end registers,
+ * which no picture depends on.
  */
 #include "hw/vga.h"
 
@@ -16,24 +16,13 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* Ports, by their address of the colour set; the monochrome set has the CRTC and status 1 at 3Bxh. */
-enum {
-	PORT_ATTR = 0x3c0, PORT_ATTR_READ = 0x3c1, PORT_MISC = 0x3c2, PORT_SEQ_INDEX = 0x3c4, PORT_SEQ = 0x3c5,
-	PORT_DAC_MASK = 0x3c6, PORT_DAC_READ = 0x3c7, PORT_DAC_WRITE = 0x3c8, PORT_DAC = 0x3c9, PORT_FEATURE_READ = 0x3ca,
-	PORT_MISC_READ = 0x3cc, PORT_GFX_INDEX = 0x3ce, PORT_GFX = 0x3cf, PORT_CRT_INDEX = 0x3d4, PORT_CRT = 0x3d5,
-	PORT_STATUS = 0x3da,
-};
-
-enum { MISC_COLOR_PORTS = 0x01 };
-
 /* Bits that exist; the others read as zero. */
-static const uint8_t seq_bits[8] = { 0x03, 0x3d, 0x0f, 0x3f, 0x0e, 0, 0, 0xff };
-static const uint8_t gfx_bits[16] = { 0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff };
+static const uint8_t seq_bits[SEQ_COUNT] = { 0x03, 0x3d, 0x0f, 0x3f, 0x0e, 0, 0, 0xff };
+static const uint8_t gfx_bits[GFX_COUNT] = { 0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff };
 static const uint8_t attr_bits[32] = {
 	0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f,
 	0xef, 0xff, 0x3f, 0x0f, 0x0f,
 };
-enum { CRT_COUNT = 0x19 };
 
 /* ---- the beam ---- */
 
@@ -107,6 +96,7 @@ vga_beam(const struct vga *v)
 	b.frame = now / frame_ns;
 	b.in_display = line < t.shown && in_frame % t.line_ns < t.shown_ns;
 	b.in_retrace = line >= t.retrace && line < t.retrace_end;
+	b.retraces = b.frame + (line >= t.retrace);
 	return b;
 }
 
@@ -134,12 +124,6 @@ write_attr(struct vga *v, uint8_t value)
 }
 
 static uint8_t
-dac_width(const struct vga *v)
-{
-	return (v->state.vbe[VBE_ENABLE] & VBE_8BIT_DAC) != 0 ? 0xff : 0x3f;
-}
-
-static uint8_t
 read_dac(struct vga *v)
 {
 	uint8_t value = v->state.dac[v->state.dac_read * 3 + v->state.dac_component];
@@ -155,7 +139,7 @@ read_dac(struct vga *v)
 static void
 write_dac(struct vga *v, uint8_t value)
 {
-	v->state.dac_latch[v->state.dac_component++] = value & dac_width(v);
+	v->state.dac_latch[v->state.dac_component++] = value & (v->state.dac_wide ? 0xff : 0x3f);
 	if (v->state.dac_component < 3)
 		return;
 	memcpy(&v->state.dac[v->state.dac_write * 3], v->state.dac_latch, 3);
@@ -173,6 +157,18 @@ set_dac_index(struct vga *v, uint8_t value, bool reading)
 
 /* ---- CRTC ---- */
 
+/* The start address is taken over with the vertical retrace: what is shown until then is kept. */
+static void
+hold_start(struct vga *v)
+{
+	uint64_t retraces = vga_beam(v).retraces;
+
+	if (retraces == v->state.start_frame)
+		return;
+	v->state.start_frame = retraces;
+	v->state.start_shown = v->state.crt[CRT_START_HIGH] << 8 | v->state.crt[CRT_START_LOW];
+}
+
 /* Bit 7 of the retrace end register protects 0 to 7, but for the line compare's bit 8. */
 static void
 write_crt(struct vga *v, uint8_t value)
@@ -182,6 +178,8 @@ write_crt(struct vga *v, uint8_t value)
 
 	if (n >= CRT_COUNT)
 		return;
+	if (n == CRT_START_HIGH || n == CRT_START_LOW)
+		hold_start(v);
 	if (n > CRT_OVERFLOW || (crt[CRT_V_RETRACE_END] & 0x80) == 0)
 		crt[n] = value;
 	else if (n == CRT_OVERFLOW)
@@ -203,10 +201,17 @@ colour_port(const struct vga *v, unsigned port)
 	return (port & 0x0f) | 0x3d0;
 }
 
-uint64_t
-vga_read_port(struct vga *v, unsigned port)
+/* Where N is past the COUNT registers of the standard, there is none. */
+static uint8_t
+read_register(const uint8_t *registers, unsigned n, unsigned count)
 {
-	switch (colour_port(v, port)) {
+	return n < count ? registers[n] : 0;
+}
+
+static uint8_t
+read_standard(struct vga *v, unsigned port)
+{
+	switch (port) {
 	case PORT_ATTR:
 		return v->state.attr_is_data ? 0 : v->state.attr_index;
 	case PORT_ATTR_READ:
@@ -216,7 +221,7 @@ vga_read_port(struct vga *v, unsigned port)
 	case PORT_SEQ_INDEX:
 		return v->state.seq_index;
 	case PORT_SEQ:
-		return v->state.seq[v->state.seq_index];
+		return read_register(v->state.seq, v->state.seq_index, SEQ_COUNT);
 	case PORT_DAC_MASK:
 		return v->state.dac_mask;
 	case PORT_DAC_READ:
@@ -232,64 +237,91 @@ vga_read_port(struct vga *v, unsigned port)
 	case PORT_GFX_INDEX:
 		return v->state.gfx_index;
 	case PORT_GFX:
-		return v->state.gfx[v->state.gfx_index];
+		return read_register(v->state.gfx, v->state.gfx_index, GFX_COUNT);
 	case PORT_CRT_INDEX:
 		return v->state.crt_index;
 	case PORT_CRT:
-		return v->state.crt[v->state.crt_index];
+		return read_register(v->state.crt, v->state.crt_index, CRT_COUNT);
 	case PORT_STATUS:
 		return read_status(v);
 	}
 	return 0xff;
 }
 
+uint64_t
+vga_read_port(struct vga *v, unsigned port)
+{
+	unsigned colour = colour_port(v, port);
+	uint8_t value;
+
+	if (v->ops->read != NULL && colour != 0 && v->ops->read(v, colour, &value))
+		return value;
+	return read_standard(v, colour);
+}
+
+/* True: the window may be another one now. */
+static bool
+write_standard(struct vga *v, unsigned port, uint8_t value)
+{
+	unsigned n;
+
+	switch (port) {
+	case PORT_ATTR:
+		write_attr(v, value);
+		return false;
+	case PORT_MISC:
+		v->state.misc = value & 0xef;
+		return true;
+	case PORT_SEQ_INDEX:
+		v->state.seq_index = value & v->ops->seq_mask;
+		return false;
+	case PORT_SEQ:
+		n = v->state.seq_index;
+		if (n < SEQ_COUNT)
+			v->state.seq[n] = value & seq_bits[n];
+		return n == SEQ_MAP_MASK || n == SEQ_MEMORY_MODE;
+	case PORT_DAC_MASK:
+		v->state.dac_mask = value;
+		return false;
+	case PORT_DAC_READ:
+		set_dac_index(v, value, true);
+		return false;
+	case PORT_DAC_WRITE:
+		set_dac_index(v, value, false);
+		return false;
+	case PORT_DAC:
+		write_dac(v, value);
+		return false;
+	case PORT_GFX_INDEX:
+		v->state.gfx_index = value & v->ops->gfx_mask;
+		return false;
+	case PORT_GFX:
+		n = v->state.gfx_index;
+		if (n < GFX_COUNT)
+			v->state.gfx[n] = value & gfx_bits[n];
+		return n < GFX_COUNT && n != GFX_COMPARE && n != GFX_READ_MAP && n != GFX_DONT_CARE;
+	case PORT_CRT_INDEX:
+		v->state.crt_index = value & v->ops->crt_mask;
+		return false;
+	case PORT_CRT:
+		write_crt(v, value);
+		return false;
+	case PORT_STATUS:
+		v->state.feature = value & 0x0b;
+		return false;
+	}
+	return false;
+}
+
 void
 vga_write_port(struct vga *v, unsigned port, uint8_t value)
 {
-	switch (colour_port(v, port)) {
-	case PORT_ATTR:
-		write_attr(v, value);
+	unsigned colour = colour_port(v, port);
+
+	if (v->ops->write != NULL && colour != 0 && v->ops->write(v, colour, value))
 		return;
-	case PORT_MISC:
-		v->state.misc = value & 0xef;
-		break;
-	case PORT_SEQ_INDEX:
-		v->state.seq_index = value & 7;
-		return;
-	case PORT_SEQ:
-		v->state.seq[v->state.seq_index] = value & seq_bits[v->state.seq_index];
-		break;
-	case PORT_DAC_MASK:
-		v->state.dac_mask = value;
-		return;
-	case PORT_DAC_READ:
-		set_dac_index(v, value, true);
-		return;
-	case PORT_DAC_WRITE:
-		set_dac_index(v, value, false);
-		return;
-	case PORT_DAC:
-		write_dac(v, value);
-		return;
-	case PORT_GFX_INDEX:
-		v->state.gfx_index = value & 15;
-		return;
-	case PORT_GFX:
-		v->state.gfx[v->state.gfx_index] = value & gfx_bits[v->state.gfx_index];
-		break;
-	case PORT_CRT_INDEX:
-		v->state.crt_index = value & 31;
-		return;
-	case PORT_CRT:
-		write_crt(v, value);
-		return;
-	case PORT_STATUS:
-		v->state.feature = value & 0x0b;
-		return;
-	default:
-		return;
-	}
-	vga_map_window(v);
+	if (write_standard(v, colour, value))
+		vga_map_window(v);
 }
 
 static uint64_t
@@ -312,105 +344,51 @@ ports_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 
 static const struct region_ops port_ops = { ports_read, ports_write, 1, 1 };
 
-/* ---- the class ---- */
+/* ---- what cards are made of ---- */
 
-static void
-vga_reset(struct dev *d)
+void
+vga_power_on(struct vga *v)
 {
-	struct vga *v = (struct vga *)d;
-	struct pci_state pci = v->state.pci;
+	struct vga_state *s = &v->state;
+	struct vga_state old = *s;
 
-	memset(&v->state, 0, sizeof(v->state));
-	v->state.pci = pci;
-	v->state.misc = MISC_COLOR_PORTS;
-	v->state.dac_mask = 0xff;
+	memset(s, 0, sizeof(*s));
+	s->pci = old.pci;
+	s->wish_width = old.wish_width;
+	s->wish_height = old.wish_height;
+	s->misc = MISC_COLOR_PORTS;
+	s->dac_mask = 0xff;
+	v->draw_all = true;
 	pci_reset(&v->pci);
-	vga_vbe_reset(v);
-	vga_map_window(v);
-	v->redraw = true;
 }
 
-static bool
-vga_loaded(struct dev *d, struct err *e)
+void
+vga_restore(struct vga *v)
 {
-	struct vga *v = (struct vga *)d;
-
-	if (!vga_vbe_valid(v))
-		return err_set(e, "the VGA's VBE registers don't describe a picture that fits its memory");
+	v->state.seq_index &= v->ops->seq_mask;
+	v->state.crt_index &= v->ops->crt_mask;
+	v->state.gfx_index &= v->ops->gfx_mask;
+	v->draw_all = true;
 	pci_loaded(&v->pci);
 	vga_map_window(v);
-	v->redraw = true;
-	return true;
 }
 
-static void
-vga_info(struct dev *d, void (*print)(void *opaque, const char *text), void *opaque)
+void
+vga_free(struct vga *v)
 {
-	struct vga *v = (struct vga *)d;
-	const uint16_t *vbe = v->state.vbe;
-	char text[160];
-
-	if (vga_vbe_on(v))
-		snprintf(text, sizeof(text), "mode VBE %ux%ux%u, %u bytes a line, offset %u,%u, bank %u\n", vbe[VBE_XRES],
-			vbe[VBE_YRES], vbe[VBE_BPP], v->state.vbe_line, vbe[VBE_X_OFFSET], vbe[VBE_Y_OFFSET], vbe[VBE_BANK]);
-	else
-		snprintf(text, sizeof(text), "mode %s, %u characters a line, %u lines, window %s\n",
-			(v->state.gfx[GFX_MISC] & 1) != 0 ? "graphics" : "text", v->state.crt[CRT_H_DISPLAY] + 1, vga_lines(v),
-			v->direct_size != 0 ? "linear" : "by planes");
-	print(opaque, text);
-}
-
-static void
-vga_destroy(struct dev *d)
-{
-	struct vga *v = (struct vga *)d;
-
-	space_remove(&v->direct);
+	for (unsigned i = 0; i < ARRAY_SIZE(v->direct); i++)
+		space_remove(&v->direct[i]);
 	space_remove(&v->window);
-	space_remove(&v->vbe_ports);
 	for (unsigned i = 0; i < ARRAY_SIZE(v->ports); i++)
 		space_remove(&v->ports[i].region);
 	pci_detach(&v->pci);
-	munmap(v->vram, VGA_VRAM_BYTES);
+	munmap(v->vram, v->vram_bytes);
+	free(v->touched);
 	free(v->surface.pixels);
 	free(v->line);
 	free(v->cells);
+	free(v->shown);
 }
-
-static const struct field fields[] = {
-	PCI_FIELDS(struct vga),
-	FIELD_OF(struct vga, state.latch),
-	FIELD_ARRAY(struct vga, state.vbe),
-	FIELD_OF(struct vga, state.vbe_index),
-	FIELD_OF(struct vga, state.vbe_line),
-	FIELD_SKIP(struct vga, state.padding),
-	FIELD_MAX(struct vga, state.big_endian, 1),
-	FIELD_OF(struct vga, state.misc),
-	FIELD_OF(struct vga, state.feature),
-	FIELD_MAX(struct vga, state.seq_index, 7),
-	FIELD_MAX(struct vga, state.crt_index, 31),
-	FIELD_MAX(struct vga, state.gfx_index, 15),
-	FIELD_MAX(struct vga, state.attr_index, 63),
-	FIELD_MAX(struct vga, state.attr_is_data, 1),
-	FIELD_BUFFER(struct vga, state.seq),
-	FIELD_BUFFER(struct vga, state.crt),
-	FIELD_BUFFER(struct vga, state.gfx),
-	FIELD_BUFFER(struct vga, state.attr),
-	FIELD_OF(struct vga, state.dac_mask),
-	FIELD_OF(struct vga, state.dac_read),
-	FIELD_OF(struct vga, state.dac_write),
-	FIELD_MAX(struct vga, state.dac_component, 2),
-	FIELD_MAX(struct vga, state.dac_reading, 1),
-	FIELD_BUFFER(struct vga, state.dac_latch),
-	FIELD_BUFFER(struct vga, state.dac),
-	FIELD_REMOTE_OF(struct vga, vram, VGA_VRAM_BYTES),
-	FIELD_END
-};
-
-const struct dev_class vga_class = {
-	DEV_OF(vga), .description = "VGA with Bochs VBE", .fields = fields, .reset = vga_reset, .loaded = vga_loaded,
-	.info = vga_info, .destroy = vga_destroy,
-};
 
 static void
 add_ports(struct vga *v, struct space *io)
@@ -427,18 +405,16 @@ add_ports(struct vga *v, struct space *io)
 		region_init_io(&p->region, "vga", &port_ops, p, stretch[i].count);
 		space_add(io, &p->region, p->base, 0);
 	}
-	region_init_io(&v->vbe_ports, "vbe", &vga_vbe_port_ops, v, 4);
-	space_add(io, &v->vbe_ports, 0x1ce, 0);
 }
 
 /* In whole pages, as the processor's shadow entries like it. */
 static uint8_t *
-map_vram(void)
+map_vram(uint64_t bytes)
 {
-	void *p = mmap(NULL, VGA_VRAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED) {
-		fprintf(stderr, "vga: the host has no memory for 16 MiB of video memory\n");
+		fprintf(stderr, "vga: the host has no memory for %llu MiB of video memory\n", (unsigned long long)(bytes / MiB));
 		exit(1);
 	}
 	return p;
@@ -447,30 +423,25 @@ map_vram(void)
 /* RAM is at 0 and the system management RAM above the window, so that 1 shows it to all other code. */
 enum { WINDOW_PRIORITY = 1 };
 
-struct dev *
-vga_new(const struct dev_env *env, struct pci_bus *bus, const void *rom, size_t rom_size, struct display **display)
+void
+vga_init(struct vga *v, const struct vga_ops *ops, const struct dev_env *env, unsigned mib, bool ports)
 {
-	static const struct pci_id id = { .vendor = 0x1234, .device = 0x1111, .class = 0x030000, .revision = 2 };
-	struct vga *v = (struct vga *)dev_new(env, &vga_class, "vga");
-
+	v->ops = ops;
 	v->clock = env->clock;
 	v->mem = env->mem;
-	v->vram = map_vram();
-	vga_make_edid(v->edid);
-	pci_attach(&v->pci, bus, PCI_ANY_SLOT, &v->state.pci, &id);
-	region_init_ram(&v->lfb, "vga.vram", v->vram, VGA_VRAM_BYTES);
-	pci_add_bar(&v->pci, 0, PCI_BAR_MEM | PCI_BAR_PREFETCH, &v->lfb);
-	region_init_io(&v->mmio, "vga.mmio", &vga_mmio_ops, v, 4096);
-	pci_add_bar(&v->pci, 2, PCI_BAR_MEM, &v->mmio);
-	if (rom != NULL)
-		pci_set_rom(&v->pci, rom, rom_size);
-	add_ports(v, env->io);
+	v->vram_bytes = mib * MiB;
+	v->vram = map_vram(v->vram_bytes);
+	v->touched = xcalloc(v->vram_bytes >> 18, sizeof(*v->touched));
+	region_init_ram(&v->lfb, "vga.vram", v->vram, v->vram_bytes);
+	v->lfb.log_dirty = true;
 	region_init_io(&v->window, "vga.window", &vga_window_ops, v, 128 * KiB);
-	space_add(env->mem, &v->window, 0xa0000, WINDOW_PRIORITY);
-	region_init_ram(&v->direct, "vga.linear", v->vram, 128 * KiB);
+	for (unsigned i = 0; i < ARRAY_SIZE(v->direct); i++) {
+		region_init_ram(&v->direct[i], "vga.linear", v->vram, 128 * KiB);
+		v->direct[i].log_dirty = true;
+	}
+	if (ports) {
+		add_ports(v, env->io);
+		space_add(env->mem, &v->window, 0xa0000, WINDOW_PRIORITY);
+	}
 	v->display = (struct display){ .opaque = v, .update = vga_update, .invalidate = vga_invalidate, .text = vga_text };
-	if (display != NULL)
-		*display = &v->display;
-	vga_reset(&v->pci.dev);
-	return &v->pci.dev;
 }

@@ -4,14 +4,12 @@
  * Technical Reference", sections "Graphics Controller" and "Display Memory".
  *
  * Planes have 64 KiB in the hardware.  Here plane P's byte N is vram[4 * N + P], and planes go on as far as there is
- * memory, for the bank register of Bochs VBE.  In chain-4 the window is the same as vram itself, where IBM's has gaps: three
+ * memory, for cards with bank registers.  In chain-4 the window is the same as vram itself, where IBM's has gaps: three
  * of four bytes of each plane are never shown there.  Thus such a window can be plain memory for the processor.
  */
 #include "hw/vga.h"
 
 #include "base/util.h"
-
-enum { MEMORY_ODD_EVEN_OFF = 0x04, MEMORY_CHAIN4 = 0x08, MODE_ODD_EVEN = 0x10, MODE_READ_COMPARE = 0x08, MISC_RAM_ENABLE = 0x02 };
 
 /* Where the graphics controller's memory map field puts the window, relative to A0000h. */
 struct map {
@@ -61,16 +59,16 @@ find(const struct vga *v, uint32_t offset, bool odd_even)
 		return p;
 	addr = offset - map.base;
 	if ((v->state.seq[SEQ_MEMORY_MODE] & MEMORY_CHAIN4) != 0) {
-		addr += v->state.vbe[VBE_BANK] << 16;
+		addr += v->bank;
 		p.planes = 1u << (addr & 3);
 		p.at = addr >> 2;
 	} else if (odd_even) {
 		p.planes = (addr & 1) != 0 ? 0x0a : 0x05;
 		p.at = addr & ~1u & 0xffff;
 	} else {
-		p.at = addr + (v->state.vbe[VBE_BANK] << 16);
+		p.at = addr + v->bank;
 	}
-	p.valid = p.at < VGA_VRAM_BYTES / 4;
+	p.valid = p.at < v->vram_bytes / 4;
 	return p;
 }
 
@@ -83,15 +81,13 @@ read_compare(const struct vga *v)
 	return ~(differ | differ >> 8 | differ >> 16 | differ >> 24);
 }
 
-static uint64_t
-window_read(void *opaque, uint64_t offset, unsigned size)
+static uint8_t
+read_byte(struct vga *v, uint32_t offset)
 {
-	struct vga *v = opaque;
 	const uint8_t *gfx = v->state.gfx;
 	struct place p = find(v, offset, (gfx[GFX_MODE] & MODE_ODD_EVEN) != 0);
 	unsigned plane = gfx[GFX_READ_MAP] & 3;
 
-	(void)size;
 	if (!p.valid)
 		return 0xff;
 	v->state.latch = load_planes(v, p.at);
@@ -145,20 +141,49 @@ written(const struct vga *v, uint8_t value)
 }
 
 static void
+write_byte(struct vga *v, uint32_t offset, uint8_t value)
+{
+	struct place p = find(v, offset, (v->state.seq[SEQ_MEMORY_MODE] & MEMORY_ODD_EVEN_OFF) == 0);
+	unsigned planes = p.planes & v->state.seq[SEQ_MAP_MASK];
+	uint32_t mask = spread(planes), word;
+
+	if (!p.valid)
+		return;
+	word = (load_planes(v, p.at) & ~mask) | (written(v, value) & mask);
+	memcpy(v->vram + 4 * (size_t)p.at, &word, 4);
+	v->touched[p.at >> 16] |= 1ull << (p.at >> 10 & 63);
+	v->touched_any = true;
+	v->font_touched |= (planes & 4) != 0;
+}
+
+static uint64_t
+window_read(void *opaque, uint64_t offset, unsigned size)
+{
+	struct vga *v = opaque;
+	uint64_t value = 0;
+
+	for (unsigned i = 0; i < size; i++) {
+		uint8_t byte;
+
+		if (v->ops->window_read == NULL || !v->ops->window_read(v, offset + i, &byte))
+			byte = read_byte(v, offset + i);
+		value |= (uint64_t)byte << 8 * i;
+	}
+	return value;
+}
+
+static void
 window_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
 	struct vga *v = opaque;
-	struct place p = find(v, offset, (v->state.seq[SEQ_MEMORY_MODE] & MEMORY_ODD_EVEN_OFF) == 0);
-	uint32_t planes = spread(p.planes & v->state.seq[SEQ_MAP_MASK]), word;
 
-	(void)size;
-	if (!p.valid)
-		return;
-	word = (load_planes(v, p.at) & ~planes) | (written(v, value) & planes);
-	memcpy(v->vram + 4 * (size_t)p.at, &word, 4);
+	for (unsigned i = 0; i < size; i++, value >>= 8) {
+		if (v->ops->window_write == NULL || !v->ops->window_write(v, offset + i, value))
+			write_byte(v, offset + i, value);
+	}
 }
 
-const struct region_ops vga_window_ops = { window_read, window_write, 1, 1 };
+const struct region_ops vga_window_ops = { window_read, window_write, 1, 8 };
 
 /* Does the window behave as plain memory? */
 static bool
@@ -166,32 +191,64 @@ is_linear(const struct vga *v)
 {
 	const uint8_t *gfx = v->state.gfx;
 
-	if ((v->state.misc & MISC_RAM_ENABLE) == 0 || (v->state.seq[SEQ_MEMORY_MODE] & MEMORY_CHAIN4) == 0 ||
-		(v->state.seq[SEQ_MAP_MASK] & 15) != 15)
-		return false;
-	if (vga_vbe_on(v))
-		return v->state.vbe[VBE_BPP] != 4;
-	return (gfx[GFX_MODE] & (3 | MODE_READ_COMPARE)) == 0 && (gfx[GFX_ENABLE_SET] & 15) == 0 && gfx[GFX_ROTATE] == 0 &&
-		gfx[GFX_BIT_MASK] == 0xff;
+	return (v->state.misc & MISC_RAM_ENABLE) != 0 && (v->state.seq[SEQ_MEMORY_MODE] & MEMORY_CHAIN4) != 0 &&
+		(v->state.seq[SEQ_MAP_MASK] & 15) == 15 && (gfx[GFX_MODE] & (3 | MODE_READ_COMPARE)) == 0 &&
+		(gfx[GFX_ENABLE_SET] & 15) == 0 && gfx[GFX_ROTATE] == 0 && gfx[GFX_BIT_MASK] == 0xff;
+}
+
+static void
+take_direct(struct vga *v, unsigned n)
+{
+	struct region *r = &v->direct[n];
+	uint64_t pages = 0;
+
+	if (r->space == NULL || !region_take_dirty(r, 0, r->size >> 12, &pages))
+		return;
+	for (; pages != 0; pages &= pages - 1)
+		vga_touch(v, v->direct_at[n] + ((uint64_t)__builtin_ctzll(pages) << 12), 1);
+}
+
+void
+vga_take_direct(struct vga *v)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(v->direct); i++)
+		take_direct(v, i);
+}
+
+/* Pages that were written so far belong to the old place. */
+static void
+map_direct(struct vga *v, unsigned n, const struct vga_direct *to)
+{
+	struct region *r = &v->direct[n];
+	uint64_t size = (uint64_t)to->at + to->size <= v->vram_bytes ? to->size : 0;
+
+	if (size == 0 && r->space == NULL)
+		return;
+	if (r->space != NULL && r->size == size && v->direct_at[n] == to->at && r->base == to->base)
+		return;
+	take_direct(v, n);
+	/* Two changes on purpose: as one, another bank at the same place would look like none. */
+	space_remove(r);
+	if (size == 0)
+		return;
+	v->direct_at[n] = to->at;
+	r->host = v->vram + to->at;
+	r->size = size;
+	space_add(v->mem, r, to->base, v->window.priority);
 }
 
 void
 vga_map_window(struct vga *v)
 {
-	struct map map = map_now(v);
-	uint32_t at = v->state.vbe[VBE_BANK] << 16;
-	uint32_t size = is_linear(v) && at + map.size <= VGA_VRAM_BYTES ? map.size : 0;
-	gpa base = 0xa0000 + map.base;
+	struct vga_direct direct[2] = { { 0 } };
 
-	if (size == v->direct_size && (size == 0 || (at == v->direct_at && v->direct.base == base)))
+	if (v->window.space == NULL)
 		return;
-	/* Two changes on purpose: as one, another bank at the same place would look like none. */
-	space_remove(&v->direct);
-	if (size != 0) {
-		v->direct.host = v->vram + at;
-		v->direct.size = size;
-		space_add(v->mem, &v->direct, base, v->window.priority);
+	if ((v->ops->map == NULL || !v->ops->map(v, direct)) && is_linear(v)) {
+		struct map map = map_now(v);
+
+		direct[0] = (struct vga_direct){ 0xa0000 + map.base, v->bank, map.size };
 	}
-	v->direct_at = at;
-	v->direct_size = size;
+	for (unsigned i = 0; i < ARRAY_SIZE(direct); i++)
+		map_direct(v, i, &direct[i]);
 }

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Bochs VBE: index and data at 1CEh and 1CFh (also 1D0h), as "VBE DISPI interface" of the Bochs documentation describes
- * version B0C5h, and the same registers in BAR 2 of the PCI device:
- *
- *     000h EDID   400h ports 3C0h-3DFh   500h VBE registers, 16 bits each   600h size of what follows, byte order
+ * version B0C5h.
  */
 #include "hw/vga.h"
 
 #include "base/util.h"
 
-enum {
-	VBE_NEWEST = 0xb0c5, VBE_OLDEST = 0xb0c0,
-	MMIO_PORTS = 0x400, MMIO_VBE = 0x500, MMIO_EXTENDED = 0x600,
-	BANKS = VGA_VRAM_BYTES >> 16,
-};
+enum { VBE_NEWEST = 0xb0c5, VBE_OLDEST = 0xb0c0 };
 
 static unsigned
 line_bytes(unsigned bpp, unsigned width)
@@ -25,7 +19,7 @@ line_bytes(unsigned bpp, unsigned width)
 static uint32_t
 memory_bytes(const struct vga *v)
 {
-	return v->state.vbe[VBE_BPP] == 4 ? VGA_VRAM_BYTES / 4 : VGA_VRAM_BYTES;
+	return v->state.vbe[VBE_BPP] == 4 ? v->vram_bytes / 4 : v->vram_bytes;
 }
 
 /* Brings all dimensions into what is possible; the virtual width follows the smaller of the two. */
@@ -77,12 +71,22 @@ follow(struct vga *v)
 }
 
 static void
+clear_memory(struct vga *v)
+{
+	size_t bytes = (size_t)v->state.vbe_line * v->state.vbe[VBE_YRES] * (v->state.vbe[VBE_BPP] == 4 ? 4 : 1);
+
+	memset(v->vram, 0, bytes);
+	vga_touch(v, 0, bytes);
+}
+
+static void
 write_enable(struct vga *v, uint16_t value)
 {
 	uint16_t *r = v->state.vbe, old = r[VBE_ENABLE];
 	bool on = (value & VBE_ENABLED) != 0, was_on = (old & VBE_ENABLED) != 0;
 
 	r[VBE_ENABLE] = value & (VBE_ENABLED | VBE_GET_CAPABILITIES | VBE_8BIT_DAC | VBE_LFB | VBE_KEEP_MEMORY);
+	v->state.dac_wide = (value & VBE_8BIT_DAC) != 0;
 	if (((old ^ value) & VBE_8BIT_DAC) != 0) {
 		for (unsigned i = 0; i < sizeof(v->state.dac); i++)
 			v->state.dac[i] = (value & VBE_8BIT_DAC) != 0 ? v->state.dac[i] << 2 : v->state.dac[i] >> 2;
@@ -93,15 +97,15 @@ write_enable(struct vga *v, uint16_t value)
 		settle(v);
 		follow(v);
 		if ((value & VBE_KEEP_MEMORY) == 0)
-			memset(v->vram, 0, (size_t)v->state.vbe_line * r[VBE_YRES] * (r[VBE_BPP] == 4 ? 4 : 1));
+			clear_memory(v);
 	}
 	if (!on)
 		r[VBE_BANK] = 0;
-	v->redraw = true;
+	v->draw_all = true;
 }
 
-static void
-write_vbe(struct vga *v, unsigned index, uint16_t value)
+void
+vga_vbe_write(struct vga *v, unsigned index, uint16_t value)
 {
 	uint16_t *r = v->state.vbe;
 
@@ -122,7 +126,7 @@ write_vbe(struct vga *v, unsigned index, uint16_t value)
 		vga_map_window(v);
 		return;
 	case VBE_BANK:
-		r[VBE_BANK] = value % BANKS;
+		r[VBE_BANK] = value % (v->vram_bytes >> 16);
 		vga_map_window(v);
 		return;
 	case VBE_XRES:
@@ -140,8 +144,8 @@ write_vbe(struct vga *v, unsigned index, uint16_t value)
 	vga_map_window(v);
 }
 
-static uint16_t
-read_vbe(const struct vga *v, unsigned index)
+uint16_t
+vga_vbe_read(const struct vga *v, unsigned index)
 {
 	static const uint16_t most[] = { [VBE_XRES] = VBE_MAX_WIDTH, [VBE_YRES] = VBE_MAX_HEIGHT, [VBE_BPP] = VBE_MAX_BPP };
 
@@ -158,7 +162,7 @@ vbe_port_read(void *opaque, uint64_t offset, unsigned size)
 	struct vga *v = opaque;
 
 	(void)size;
-	return offset == 0 ? v->state.vbe_index : read_vbe(v, v->state.vbe_index);
+	return offset == 0 ? v->state.vbe_index : vga_vbe_read(v, v->state.vbe_index);
 }
 
 static void
@@ -170,7 +174,7 @@ vbe_port_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 	if (offset == 0)
 		v->state.vbe_index = value;
 	else
-		write_vbe(v, v->state.vbe_index, value);
+		vga_vbe_write(v, v->state.vbe_index, value);
 }
 
 const struct region_ops vga_vbe_port_ops = { vbe_port_read, vbe_port_write, 1, 2 };
@@ -181,7 +185,7 @@ vga_vbe_reset(struct vga *v)
 	memset(v->state.vbe, 0, sizeof(v->state.vbe));
 	v->state.vbe[VBE_ID] = VBE_NEWEST;
 	v->state.vbe[VBE_BPP] = 8;
-	v->state.vbe[VBE_MEMORY_64K] = BANKS;
+	v->state.vbe[VBE_MEMORY_64K] = v->vram_bytes >> 16;
 }
 
 bool
@@ -190,7 +194,7 @@ vga_vbe_valid(const struct vga *v)
 	const uint16_t *r = v->state.vbe;
 	uint64_t end;
 
-	if (!is_depth(r[VBE_BPP]) || r[VBE_BANK] >= BANKS)
+	if (!is_depth(r[VBE_BPP]) || r[VBE_BANK] >= v->vram_bytes >> 16)
 		return false;
 	if (!vga_vbe_on(v))
 		return true;
@@ -201,91 +205,58 @@ vga_vbe_valid(const struct vga *v)
 	return v->state.vbe_line == line_bytes(r[VBE_BPP], r[VBE_VIRT_WIDTH]) && end <= memory_bytes(v);
 }
 
-/* ---- BAR 2 ---- */
+/* ---- the picture, the window ---- */
 
-enum { ORDER_LITTLE = 0x1e1e1e1e, ORDER_BIG = 0xbebebebe };
-
-static uint8_t
-extended_byte(const struct vga *v, unsigned offset)
-{
-	uint32_t word = offset < 4 ? 8 : v->state.big_endian ? ORDER_BIG : ORDER_LITTLE;
-
-	return offset < 8 ? word >> 8 * (offset & 3) : 0xff;
-}
-
-static uint64_t
-mmio_read(void *opaque, uint64_t offset, unsigned size)
-{
-	struct vga *v = opaque;
-	uint64_t value = 0;
-
-	if (offset >= MMIO_VBE && offset < MMIO_VBE + 2 * VBE_REGS)
-		return read_vbe(v, (offset - MMIO_VBE) / 2) >> 8 * (offset & 1);
-	for (unsigned i = 0; i < size; i++) {
-		unsigned at = offset + i;
-		uint8_t byte = 0xff;
-
-		if (at < sizeof(v->edid))
-			byte = v->edid[at];
-		else if (at >= MMIO_PORTS && at < MMIO_PORTS + 0x20)
-			byte = vga_read_port(v, 0x3c0 + at - MMIO_PORTS);
-		else if (at >= MMIO_EXTENDED && at < MMIO_EXTENDED + 8)
-			byte = extended_byte(v, at - MMIO_EXTENDED);
-		value |= (uint64_t)byte << 8 * i;
-	}
-	return value;
-}
-
-static void
-mmio_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
-{
-	struct vga *v = opaque;
-
-	if (offset >= MMIO_VBE && offset < MMIO_VBE + 2 * VBE_REGS && (offset & 1) == 0)
-		write_vbe(v, (offset - MMIO_VBE) / 2, value);
-	else if (offset == MMIO_EXTENDED + 4 && size == 4 && (value == ORDER_LITTLE || value == ORDER_BIG))
-		v->state.big_endian = value == ORDER_BIG;
-	for (unsigned i = 0; i < size; i++) {
-		unsigned at = offset + i;
-
-		if (at >= MMIO_PORTS && at < MMIO_PORTS + 0x20)
-			vga_write_port(v, 0x3c0 + at - MMIO_PORTS, value >> 8 * i);
-	}
-}
-
-const struct region_ops vga_mmio_ops = { mmio_read, mmio_write, 1, 4 };
-
-/* ---- EDID 1.4, "VESA Enhanced EDID Standard" ---- */
-
-/* 1280x800 at 60 Hz by VESA's CVT: 83.5 MHz, 1280+72+128+200, 800+3+6+22, 300 mm by 190 mm. */
-static const uint8_t edid_timing[18] = {
-	0x9e, 0x20, 0x00, 0x90, 0x51, 0x20, 0x1f, 0x30, 0x48, 0x80, 0x36, 0x00, 0x2c, 0xbe, 0x10, 0x00, 0x00, 0x1a,
-};
-
+/* The picture is packed pixels, or planes that go on past 64 KiB. */
 void
-vga_make_edid(uint8_t edid[256])
+vga_vbe_picture(const struct vga *v, struct vga_picture *p)
 {
-	static const uint8_t head[] = {
-		0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00,
-		0x0c, 0x2c, 0x01, 0x00, 0x01, 0x00, 0x00, 0x00, /* "CAL", product 1, serial 1 */
-		0x01, 0x22, 0x01, 0x04,                         /* week 1 of 2024, EDID 1.4 */
-		0xa5, 0x1e, 0x13, 0x78, 0x06,                   /* digital, 30 cm by 19 cm, gamma 2.2, sRGB and preferred mode */
-		0xee, 0x91, 0xa3, 0x54, 0x4c, 0x99, 0x26, 0x0f, 0x50, 0x54, /* sRGB's primaries */
-		0x21, 0x08, 0x00,                               /* 640x480, 800x600, 1024x768, all at 60 Hz */
-		0x61, 0x40, 0x81, 0x80, 0x95, 0x00, 0xa9, 0x40, 0xd1, 0xc0, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01,
-	};
-	static const uint8_t name[18] = { 0, 0, 0, 0xfc, 0, 'c', 'a', 'l', 'q', 'u', 'e', '\n', ' ', ' ', ' ', ' ', ' ', ' ' };
-	static const uint8_t ranges[18] = { 0, 0, 0, 0xfd, 0, 50, 125, 30, 160, 60, 0x01, '\n', ' ', ' ', ' ', ' ', ' ', ' ' };
-	static const uint8_t nothing[18] = { 0, 0, 0, 0x10 };
-	uint8_t sum = 0;
+	const uint16_t *r = v->state.vbe;
+	struct vga_look *l = &p->look;
 
-	memset(edid, 0, 256);
-	memcpy(edid, head, sizeof(head));
-	memcpy(edid + 54, edid_timing, 18);
-	memcpy(edid + 72, name, 18);
-	memcpy(edid + 90, ranges, 18);
-	memcpy(edid + 108, nothing, 18);
-	for (unsigned i = 0; i < 127; i++)
-		sum += edid[i];
-	edid[127] = -sum;
+	if (!vga_vbe_on(v))
+		return;
+	if ((v->state.attr_index & 0x20) == 0) {
+		l->kind = VGA_BLANK;
+		return;
+	}
+	l->width = r[VBE_XRES];
+	l->height = r[VBE_YRES];
+	l->pitch = v->state.vbe_line;
+	p->start = (uint32_t)r[VBE_Y_OFFSET] * v->state.vbe_line;
+	if (r[VBE_BPP] != 4) {
+		l->kind = VGA_PACKED;
+		l->bpp = r[VBE_BPP];
+		l->big_endian = v->state.big_endian;
+		p->start += line_bytes(r[VBE_BPP], r[VBE_X_OFFSET]);
+		return;
+	}
+	l->kind = VGA_PLANAR;
+	l->straight = 1;
+	l->chars = l->width / 8;
+	l->doubled = l->underline = l->preset_row = l->byte_pan = l->gfx_mode = l->attr_mode = 0;
+	l->crt_mode = 3;
+	l->rows = l->repeat = 1;
+	l->split = UINT32_MAX;
+	l->pan = r[VBE_X_OFFSET] & 7;
+	p->start += r[VBE_X_OFFSET] / 8;
+}
+
+/* In packed modes the window is memory, whatever the planes' registers say. */
+bool
+vga_vbe_map(struct vga *v, struct vga_direct direct[2])
+{
+	static const struct vga_direct maps[4] = {
+		{ 0xa0000, 0, 0x20000 }, { 0xa0000, 0, 0x10000 }, { 0xb0000, 0, 0x8000 }, { 0xb8000, 0, 0x8000 },
+	};
+
+	v->bank = v->state.vbe[VBE_BANK] << 16;
+	if (!vga_vbe_on(v) || v->state.vbe[VBE_BPP] == 4)
+		return false;
+	if ((v->state.misc & MISC_RAM_ENABLE) != 0 && (v->state.seq[SEQ_MEMORY_MODE] & MEMORY_CHAIN4) != 0 &&
+		(v->state.seq[SEQ_MAP_MASK] & 15) == 15) {
+		direct[0] = maps[v->state.gfx[GFX_MISC] >> 2 & 3];
+		direct[0].at = v->bank;
+	}
+	return true;
 }

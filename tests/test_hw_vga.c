@@ -23,6 +23,7 @@ static void
 setup(void)
 {
 	static const uint8_t rom[512] = { 0x55, 0xaa, 1 };
+	static const struct vga_config config = { .id = "vga", .vram_mib = 16, .edid = true, .width = 1280, .height = 800 };
 	struct dev_env env;
 
 	devices = NULL;
@@ -31,7 +32,7 @@ setup(void)
 	io = space_new("ports", true);
 	bus = pci_bus_new(mem, io);
 	env = (struct dev_env){ .clock = clk, .mem = mem, .io = io, .devices = &devices };
-	vga = vga_new(&env, bus, rom, sizeof(rom), &display);
+	vga = vga_new(&env, bus, &config, rom, sizeof(rom), &display);
 	dev_reset_all(devices);
 }
 
@@ -364,7 +365,10 @@ START_TEST(test_mode_13h)
 	out_at(0x3c4, 2, 2);
 	poke(80, 40);
 	ck_assert_uint_eq(pixel(2, 2), entry(40));
+	/* The start address is taken over with the next retrace. */
 	out_at(0x3d4, 0x0d, 80);
+	ck_assert_uint_eq(pixel(2, 0), entry(0));
+	clock_advance(clk, 20000000);
 	ck_assert_uint_eq(pixel(2, 0), entry(40));
 	/* Two halves of a dot to the left. */
 	attr(0x33, 2);

@@ -89,15 +89,6 @@ device_floppy(struct machine *m, struct keyval *k, struct err *e)
 	return drive_occupy(&m->floppies[unit], config, false, e);
 }
 
-static bool
-device_vga(struct machine *m, struct keyval *k, struct err *e)
-{
-	(void)e;
-	keyval_str(k, "id");
-	m->settings->vga = true;
-	return true;
-}
-
 /* ---- what is plugged into the board ---- */
 
 /* The character device that chardev= names. */

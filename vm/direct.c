@@ -208,7 +208,7 @@ set_up_text_mode(struct machine *m)
 	static const uint8_t unlocked = 0x0e;
 	const uint8_t *font = find_font(&m->vga_rom);
 
-	if (m->vga == NULL || font == NULL)
+	if (!screen_is_vga(m) || font == NULL)
 		return;
 	out(m, 0x3c2, 0x67, 1);
 	out_indexed(m, 0x3d4, 0x11, &unlocked, 1);

@@ -155,10 +155,10 @@ firmware_load_rom(struct machine *m, struct err *e)
 bool
 firmware_load_vga(struct machine *m, struct err *e)
 {
-	if (!m->settings->vga)
-		return true;
-	return load(m->settings, "vgabios-stdvga.bin", VGA_ROM_MOST, &m->vga_rom,
-		"install the package seabios, or give its directory with -L", e) || err_prefix(e, "-vga std: ");
+	const char *name = screen_rom(m);
+
+	return name == NULL || load(m->settings, name, VGA_ROM_MOST, &m->vga_rom,
+		"install the package seabios, or give its directory with -L", e) || err_prefix(e, "the display adapter's ROM: ");
 }
 
 /* ---- CMOS ---- */

@@ -22,6 +22,7 @@ noinst_LIBRARIES += %D%/libvm.a
 %C%_libvm_a_SOURCES += %D%/pvh.c
 %C%_libvm_a_SOURCES += %D%/ram.c %D%/ram.h
 %C%_libvm_a_SOURCES += %D%/run.c
+%C%_libvm_a_SOURCES += %D%/screen.c
 %C%_libvm_a_SOURCES += %D%/settings.c %D%/settings.h
 %C%_libvm_a_SOURCES += %D%/vcpu.c %D%/vcpu.h
 %C%_libvm_a_SOURCES += %D%/view.c

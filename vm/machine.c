@@ -233,8 +233,7 @@ make_pci(struct machine *m)
 	m->ide = piix3_ide_new(&m->env, m->pci, m->isa[14], m->isa[15], disks, cdrom, serials);
 	m->pm = piix4_pm_new(&m->env, m->pci, m->isa[SCI_IRQ], &pm);
 	mc146818_set_event(m->rtc, piix4_pm_rtc(m->pm));
-	if (m->settings->vga)
-		m->vga = vga_new(&m->env, m->pci, m->vga_rom.data, m->vga_rom.size, &m->display);
+	screen_make(m);
 }
 
 static void

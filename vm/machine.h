@@ -107,6 +107,7 @@ struct machine {
 
 	struct boot_plan plan;       /* of -kernel */
 	struct blob vga_rom;
+	struct vga_config screen;
 	struct pc_facts facts;       /* what the firmware tables say */
 	bool booted_once;            /* -boot once= is used up */
 
@@ -173,6 +174,13 @@ bool firmware_load_rom(struct machine *m, struct err *e);
 bool firmware_load_vga(struct machine *m, struct err *e);
 bool firmware_publish(struct machine *m, struct err *e);
 void firmware_set_cmos(struct machine *m);
+
+/* ---- screen.c ---- */
+const char *screen_rom(const struct machine *m); /* the file's name; NULL: no adapter */
+bool screen_is_vga(const struct machine *m);
+void screen_make(struct machine *m);
+bool device_vga(struct machine *m, struct keyval *k, struct err *e);
+bool device_bochs_display(struct machine *m, struct keyval *k, struct err *e);
 
 /* ---- direct.c ---- */
 /* Does for the board what firmware would have done, and starts the kernel. */

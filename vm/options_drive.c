@@ -471,20 +471,6 @@ opt_display(struct settings *c, const char *arg, struct err *e)
 }
 
 bool
-opt_vga(struct settings *c, const char *arg, struct err *e)
-{
-	if (strcmp(arg, "help") == 0) {
-		printf("none                 no graphic card\nstd                  standard VGA (default)\n");
-		c->exit = true;
-		return true;
-	}
-	c->vga = strcmp(arg, "std") == 0;
-	if (c->vga || strcmp(arg, "none") == 0)
-		return true;
-	return err_set(e, "not supported yet; use std or none");
-}
-
-bool
 opt_vnc(struct settings *c, const char *arg, struct err *e)
 {
 	(void)c;

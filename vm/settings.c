@@ -20,7 +20,7 @@ settings_init(struct settings *c)
 		.boot_menu_ms = UINT64_MAX,
 		.reboot_timeout_ms = UINT64_MAX,
 		.append = "",
-		.vga = true,
+		.adapter = ADAPTER_STD,
 		.defaults = true,
 		.hpet = true,
 	};

@@ -26,6 +26,8 @@ struct drive_config {
 	struct drive_config *next;
 };
 
+enum adapter_kind { ADAPTER_NONE, ADAPTER_STD, ADAPTER_BOCHS };
+
 /* A -chardev (or what stands for one): SPEC is as -serial has it. */
 struct chardev_config {
 	const char *id, *spec;
@@ -93,7 +95,9 @@ struct settings {
 	const char *kernel, *initrd, *append;
 	enum kernel_through kernel_through;
 
-	bool nographic, display_given, vga;
+	bool nographic, display_given;
+	enum adapter_kind adapter;
+	bool adapter_given;
 	bool defaults;                  /* -nodefaults clears it */
 	bool hpet;
 
