@@ -42,9 +42,15 @@ a20_masked(const struct cpu *c, uint64_t phys)
 static uint8_t *
 phys_host(struct cpu *c, uint64_t phys, struct mem_range *r)
 {
-	*r = space_find(c->config.mem, phys, c->smm);
-	if (!r->region || r->region->kind == REGION_IO)
-		return NULL;
+	if (c->near.region && c->near_smm == c->smm && phys >= c->near.first && phys <= c->near.last) {
+		*r = c->near;
+	} else {
+		*r = space_find(c->config.mem, phys, c->smm);
+		if (!r->region || r->region->kind == REGION_IO)
+			return NULL;
+		c->near = *r;
+		c->near_smm = c->smm;
+	}
 	return r->region->host + r->offset + (phys - r->first);
 }
 
@@ -676,6 +682,7 @@ void
 tlb_flush_all(struct cpu *c)
 {
 	shadow_flush_all(c->shadow);
+	c->near.region = NULL;
 }
 
 void

@@ -130,6 +130,8 @@ struct cpu {
 	struct { uint32_t mode, cs_limit; struct tcg_jump *jumps; } mode_jumps[32]; /* a jump cache for each mode seen lately */
 	unsigned mode_jumps_next;
 	struct tcg_jump *no_jumps;  /* stays empty: for modes in which RIP alone does not name a block */
+	struct mem_range near;      /* the memory that was looked up last; no region: none */
+	bool near_smm;
 	struct space_listener listener;
 	struct cpu *_Atomic sharing; /* the next vCPU with the same struct tcg */
 	struct cpu *first;          /* head of that list */

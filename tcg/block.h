@@ -24,6 +24,7 @@ struct tcg_site {
 struct tcg_slot {
 	uint8_t *patch;      /* the rel32, in the writable view */
 	const uint8_t *stub; /* where it goes while not chained */
+	uint64_t rip;        /* where it goes in the guest */
 	struct tcg_block *owner, *to;
 	struct tcg_slot *next, **prev; /* among those that go to TO */
 	bool same_page;      /* the target needs no guard */
@@ -52,9 +53,11 @@ struct tcg_page {
 	uint64_t page;
 	_Atomic uint64_t granules;
 	struct tcg_block *blocks;
+	unsigned hits;           /* writes that hit code since the last block was made here */
 	struct tcg_page *_Atomic next;
 };
 
+enum { RECYCLED_HITS = 8 }; /* so many hits, and the page is taken to hold something else from now on */
 enum { GUESS_HASH = 1 << 16 }; /* of the addresses of instructions whose accesses go to ever other pages */
 enum { BLOCK_HASH = 1 << 17, PAGE_HASH = 1 << 13, SEGMENTS = 16, JUMP_CACHES = 64 };
 
@@ -67,7 +70,7 @@ struct tcg_segment {
 };
 
 struct x64_thunks {
-	const uint8_t *enter, *leave, *leave_indirect, *leave_pending, *unwind, *slow, *vec_load, *x87_load, *stack_fill;
+	const uint8_t *enter, *leave, *leave_slot, *leave_indirect, *leave_pending, *unwind, *slow, *guess_s1, *guess_s2, *vec_load, *x87_load, *stack_fill;
 };
 
 struct tcg {
@@ -111,7 +114,7 @@ struct back_end {
 	enum tcg_exit (*enter)(struct tcg_frame *f, struct tcg_block *b, struct tcg_from *from);
 	void (*unwind)(struct tcg_frame *f);
 	void (*x87_sync)(struct tcg_frame *f); /* called while x87_resident */
-	void (*disassemble)(const struct tcg_block *b);
+	void (*disassemble)(const struct tcg *t, const struct tcg_block *b);
 };
 
 /* The host's; NULL: it has none, and there is the interpreter. */

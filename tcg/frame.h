@@ -39,25 +39,27 @@ struct tcg_jump {
 	uint64_t rip;
 	const void *code; /* the block's guarded entry */
 };
-enum { TCG_JUMPS = 4096 }; /* lines of a jump cache; index: (rip ^ rip >> 12) & (TCG_JUMPS - 1) */
+/* Lines of a jump cache; index: (rip ^ rip >> TCG_JUMP_BITS) & (TCG_JUMPS - 1). */
+enum { TCG_JUMP_BITS = 14, TCG_JUMPS = 1 << TCG_JUMP_BITS };
 
 struct tcg_frame {
-	uint64_t gpr[16];
-	uint64_t temp[16][2];
-	/* Arithmetic flags: SF ZF AF PF CF in bits 15:8 as LAHF gives them, OF in bit 0. */
-	uint64_t flags;
+	/* What most blocks address stands where a short displacement reaches it. */
 	uint64_t rip;             /* exact in every C function: that of the current guest instruction */
-	int64_t df;               /* 1 or -1: direction of string instructions */
-	uint32_t pending;         /* atomic; not 0: leave translated code at the next check */
-	uint8_t vec_resident;
-	uint8_t x87_resident;
-	uint16_t pad;
-	uint64_t *shadow;         /* read table of the current view */
 	uint32_t *exec;           /* exec table of the current view */
 	uint64_t stack_page;      /* a page of the guest's stack that may be read and written in this view ... */
 	uint64_t stack_delta;     /* ... and its host - guest */
 	uint64_t direct_delta;    /* the host - guest that most accesses of a kernel will have: a guess, never that of no page */
 	struct tcg_jump *jumps;   /* jump cache of the current mode */
+	uint32_t pending;         /* atomic; not 0: leave translated code at the next check */
+	uint8_t vec_resident;
+	uint8_t x87_resident;
+	uint16_t pad;
+	uint64_t gpr[16];
+	uint64_t temp[16][2];
+	/* Arithmetic flags: SF ZF AF PF CF in bits 15:8 as LAHF gives them, OF in bit 0. */
+	uint64_t flags;
+	int64_t df;               /* 1 or -1: direction of string instructions */
+	uint64_t *shadow;         /* read table of the current view */
 	struct tcg_seg seg[6];
 	uint32_t mxcsr, host_mxcsr;
 	uint64_t host_sp;         /* of the entry into generated code; 0 outside of it */

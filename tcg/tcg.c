@@ -113,7 +113,7 @@ tcg_hits_current(const struct tcg_frame *f, uint64_t phys, uint64_t len)
 static unsigned
 jump_index(uint64_t rip)
 {
-	return (rip ^ rip >> 12) & (TCG_JUMPS - 1);
+	return (rip ^ rip >> TCG_JUMP_BITS) & (TCG_JUMPS - 1);
 }
 
 /* The key of an empty line: an address that belongs to another line. */
@@ -277,6 +277,7 @@ add_to_page(struct tcg *t, struct tcg_block *b, unsigned which)
 	if (p->blocks != NULL)
 		p->blocks->page_prev[which_page(p->blocks, p->page)] = &b->page_next[which];
 	p->blocks = b;
+	p->hits = 0;
 	p->granules |= granules_of(b, p->page);
 	if (first)
 		t->guest->protect(t->guest->opaque, p->page << 12);
@@ -338,11 +339,12 @@ static void
 invalidate_page(struct tcg *t, struct tcg_page *p, uint64_t phys, uint64_t len)
 {
 	struct tcg_block *b = p->blocks;
+	bool recycled = ++p->hits >= RECYCLED_HITS;
 
 	while (b != NULL) {
 		struct tcg_block *next = b->page_next[which_page(b, p->page)];
 
-		if (block_overlaps(b, phys, len))
+		if (recycled || block_overlaps(b, phys, len))
 			drop(t, b);
 		b = next;
 	}
@@ -584,7 +586,7 @@ tcg_translate(struct tcg *t, struct tcg_frame *f, const struct tcg_key *key, uns
 		make_steps(t, b);
 	note_order(&t->segment[t->current], b);
 	if (log_on(LOG_BIT_out_asm) && log_filter(key->rip) && t->host != NULL)
-		t->host->disassemble(b);
+		t->host->disassemble(t, b);
 	if (keep)
 		publish(t, b);
 	t->stats.blocks++;

@@ -419,6 +419,37 @@ START_TEST(many_blocks_of_a_page)
 }
 END_TEST
 
+/* A page that is written all over holds no code any more: the rest goes at once.  One that code is made in between is left alone. */
+START_TEST(recycled_page)
+{
+	struct guest *g = guest_new(ACCEL_NATIVE);
+	struct ir *ir = xcalloc(1, sizeof(*ir));
+	char why[200] = "";
+
+	ck_assert_msg(ir_parse(ir, program[4].text, NULL, why, sizeof(why)), "%s", why);
+	g->prepared = ir;
+	for (uint64_t n = 0; n < 64; n++) {
+		struct tcg_key key = { .phys = 0x4000 + n * 64, .rip = key.phys };
+
+		tcg_translate(g->tcg, &g->f, &key, 0, true);
+	}
+	for (unsigned n = 0; n < 20; n++) {
+		struct tcg_key key = { .phys = 0x4000, .rip = 0x4000 };
+
+		tcg_invalidate(g->tcg, 0x4000, 8);
+		ck_assert(tcg_hits_code(g->tcg, 0x4fc0, 64));
+		tcg_translate(g->tcg, &g->f, &key, 0, true);
+	}
+	for (unsigned n = 0; n < 7; n++)
+		tcg_invalidate(g->tcg, 0x4000 + 64 * n, 64);
+	ck_assert(tcg_hits_code(g->tcg, 0x4fc0, 64));
+	tcg_invalidate(g->tcg, 0x4000 + 64 * 7, 64);
+	ck_assert(!tcg_page_has_code(g->tcg, 0x4000));
+	free(ir);
+	guest_free(g);
+}
+END_TEST
+
 /* Any address may be the target of an indirect jump, what marks an empty line of the jump cache too. */
 START_TEST(odd_targets)
 {
@@ -460,6 +491,7 @@ suite(void)
 	tcase_add_test(blocks, another_frame_is_noticed);
 	tcase_add_loop_test(blocks, one_frame_twice, 0, ARRAY_SIZE(accels));
 	tcase_add_test(blocks, many_blocks_of_a_page);
+	tcase_add_test(blocks, recycled_page);
 	tcase_add_test(blocks, odd_targets);
 	suite_add_tcase(s, blocks);
 	return s;

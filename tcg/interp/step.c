@@ -277,7 +277,7 @@ ALU_OPS(ALU_STEPS)
 static inline const struct tcg_block *
 remembered(const struct tcg_frame *f, uint64_t rip)
 {
-	const struct tcg_jump *j = &f->jumps[(rip ^ rip >> 12) & (TCG_JUMPS - 1)];
+	const struct tcg_jump *j = &f->jumps[(rip ^ rip >> TCG_JUMP_BITS) & (TCG_JUMPS - 1)];
 	const struct tcg_block *b;
 
 	if (__atomic_load_n(&j->rip, __ATOMIC_ACQUIRE) != rip)

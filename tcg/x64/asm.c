@@ -17,6 +17,12 @@ put32(struct assembler *a, uint32_t v)
 }
 
 void
+put_place(struct assembler *a, const void *what)
+{
+	put32(a, (uint32_t)((const uint8_t *)what - (a->p + a->to_rx)));
+}
+
+void
 put64(struct assembler *a, uint64_t v)
 {
 	memcpy(a->p, &v, 8);

@@ -51,6 +51,8 @@ struct assembler {
 void put8(struct assembler *a, unsigned v);
 void put32(struct assembler *a, uint32_t v);
 void put64(struct assembler *a, uint64_t v);
+/* Where WHAT is, as seen from here: within 2 GiB. */
+void put_place(struct assembler *a, const void *what);
 
 /*
  * One instruction with modrm.  PREFIX: 0, 66h, F2h, F3h; WIDTH 8 sets REX.W, 2 adds 66h, 1 asks REX for byte registers 4-7

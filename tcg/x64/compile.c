@@ -31,6 +31,7 @@ x64_compile(struct tcg *t, struct tcg_block *b, struct ir *ir)
 	g.ir = ir;
 	g.flags = IN_AX;
 	g.stubs = g.pendings = g.misses = 0;
+	g.target_in_s1 = false;
 	g.vec_load = g.vec_back = g.x87_load = g.x87_back = g.stack_miss = NULL;
 	memset(g.on_stack, 0, sizeof(g.on_stack));
 	emit_entry(&g);

@@ -49,11 +49,11 @@ slot_stub(struct gen *g, unsigned n, uint64_t rip)
 {
 	struct tcg_slot *s = &g->b->slot[n];
 
+	s->rip = rip;
 	s->stub = g->a.p + g->a.to_rx;
 	here(&g->a, s->patch);
-	set_rip(g, rip);
-	mov_imm(&g->a, S1, (uintptr_t)s);
-	jump_to(&g->a, CC_JMP, g->t->thunk.leave);
+	jump_to(&g->a, CC_CALL, g->t->thunk.leave_slot);
+	put_place(&g->a, s);
 }
 
 /* The condition as a host's one: from the host's flags, or by a test of rax. */
@@ -122,6 +122,8 @@ indirect_stub(struct gen *g, const struct ir_insn *i, uint8_t *pending, uint8_t 
 	shift_imm(&g->a, 8, 7, S2, 16);
 	op_rm(&g->a, 0, 8, 0x3b, S2, rm_reg(S1)); /* cmp */
 	jump_to(&g->a, 4, g->t->thunk.leave_indirect);
+	if (g->target_in_s1)
+		mov_store(&g->a, 8, operand_rm(i->dst), S1);
 	emit_slow(g, i);
 }
 
@@ -132,11 +134,12 @@ indirect(struct gen *g, const struct ir_insn *i)
 	uint8_t *pending, *miss;
 
 	flags_clobber(g);
-	mov_load(&g->a, 8, S1, operand_rm(i->dst));
+	if (!g->target_in_s1)
+		mov_load(&g->a, 8, S1, operand_rm(i->dst));
 	alu_imm(&g->a, 4, 7, FRAME(pending), 0);
 	pending = jump(&g->a, 5);
 	mov_rr(&g->a, 8, S2, S1);
-	shift_imm(&g->a, 8, 5, S2, 12);
+	shift_imm(&g->a, 8, 5, S2, TCG_JUMP_BITS);
 	op_rm(&g->a, 0, 4, 0x33, S2, rm_reg(S1));
 	alu_imm(&g->a, 4, 4, rm_reg(S2), TCG_JUMPS - 1);
 	shift_imm(&g->a, 4, 4, S2, 4);

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #ifdef HAVE_CAPSTONE
 #include <capstone/capstone.h>
 #endif
@@ -11,7 +12,7 @@
 #include "base/trace.h"
 #include "base/util.h"
 
-enum { ROW = 16, CALL = 0xe8 };
+enum { ROW = 16, CALL = 0xe8, CALL_BYTES = 5, WORD_BYTES = 4 };
 
 static void
 log_bytes(const uint8_t *p, const uint8_t *end)
@@ -27,20 +28,34 @@ log_bytes(const uint8_t *p, const uint8_t *end)
 	}
 }
 
+/* Does the call at P take a word of data behind it? */
+static bool
+takes_word(const struct x64_thunks *k, const uint8_t *p)
+{
+	int32_t rel;
+
+	memcpy(&rel, p + 1, 4);
+	const uint8_t *to = p + CALL_BYTES + rel;
+
+	return *p == CALL && (to == k->slow || to == k->leave_slot || to == k->guess_s1 || to == k->guess_s2);
+}
+
 #ifdef HAVE_CAPSTONE
-/* From P on, up to what Capstone doesn't know. */
+/* From P on, up to what Capstone doesn't know or the first call that takes a word. */
 static const uint8_t *
-log_code(const uint8_t *p, const uint8_t *end)
+log_code(const struct x64_thunks *k, const uint8_t *p, const uint8_t *end)
 {
 	csh cs;
 	cs_insn *insn;
 	size_t count;
+	bool data = false;
 
 	if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK)
 		return p;
 	count = cs_disasm(cs, p, (size_t)(end - p), (uintptr_t)p, 0, &insn);
-	for (size_t n = 0; n < count; n++) {
+	for (size_t n = 0; n < count && !data; n++) {
 		log_printf("0x%08" PRIx64 ":  %s %s\n", insn[n].address, insn[n].mnemonic, insn[n].op_str);
+		data = insn[n].size == CALL_BYTES && takes_word(k, p);
 		p += insn[n].size;
 	}
 	if (count != 0)
@@ -50,46 +65,26 @@ log_code(const uint8_t *p, const uint8_t *end)
 }
 #else
 static const uint8_t *
-log_code(const uint8_t *p, const uint8_t *end)
+log_code(const struct x64_thunks *k, const uint8_t *p, const uint8_t *end)
 {
-	(void)end;
+	(void)k, (void)end;
 	return p;
 }
 #endif
 
-/* Behind the call of a site's stub: a word of data. */
-static const uint8_t *
-word_of(const struct tcg_site *s)
-{
-	const uint8_t *p = s->stub;
-
-	/* Flags may be loaded into rax first. */
-	while (*p != CALL)
-		p++;
-	return p + 5;
-}
-
-/* Decoding goes on behind each word of data. */
+/* Where decoding stops it goes on behind a word of data, as long as that makes progress. */
 void
-x64_disassemble(const struct tcg_block *b)
+x64_disassemble(const struct tcg *t, const struct tcg_block *b)
 {
 	const uint8_t *p = b->guarded;
 
 	log_printf("OUT: %zu bytes\n", (size_t)(b->end - b->guarded));
-	for (;;) {
-		const uint8_t *end = b->end;
+	while (p < b->end) {
+		const uint8_t *stop = log_code(&t->thunk, p, b->end);
+		bool data = stop - p >= CALL_BYTES && takes_word(&t->thunk, stop - CALL_BYTES);
 
-		for (unsigned n = 0; n < b->sites; n++) {
-			const uint8_t *word = b->site[n].stub != NULL ? word_of(&b->site[n]) : p;
-
-			if (word > p && word < end)
-				end = word;
-		}
-		log_bytes(log_code(p, end), end);
-		if (end == b->end)
-			break;
-		log_bytes(end, end + 4);
-		p = end + 4;
+		p = data ? MIN(stop + WORD_BYTES, b->end) : b->end;
+		log_bytes(stop, p);
 	}
 	log_printf("\n");
 }

@@ -53,6 +53,7 @@ struct gen {
 	uint8_t *stack_miss, *stack_back;      /* the check of the predicted stack, if there is one */
 	int32_t stack_low;
 	uint32_t stack_length;
+	bool target_in_s1;                     /* of the indirect jump that ends the block */
 	uint8_t on_stack[IR_MAX_INSNS / 8];    /* the accesses that rely on it */
 };
 
@@ -116,6 +117,6 @@ struct rm stack_operand(struct gen *g, const struct ir_insn *i);
 
 /* Of struct back_end. */
 void x64_compile(struct tcg *t, struct tcg_block *b, struct ir *ir);
-void x64_disassemble(const struct tcg_block *b);
+void x64_disassemble(const struct tcg *t, const struct tcg_block *b);
 
 #endif

@@ -189,14 +189,14 @@ wrong_guess(struct gen *g, struct stub *s)
 	unsigned delta = s->s1_free ? S1 : S2;
 
 	here(&g->a, s->wrong_guess);
-	if (s->s1_free)
-		mov_load(&g->a, 8, S1, rm_sib(TABLE, S2, 3, 0));
-	op_rm(&g->a, 0, 8, 0x85, delta, rm_reg(delta));
-	s->from[s->count++] = jump(&g->a, 4);
 	if (!g->ir->direct) {
-		alu_imm(&g->a, 4, 5, rm_rip(&s->site->credit, 1), 1);
-		s->from[s->count++] = jump(&g->a, 8); /* js */
-		mov_store(&g->a, 8, rm_rip(&s->site->delta, 0), delta);
+		jump_to(&g->a, CC_CALL, s->s1_free ? g->t->thunk.guess_s1 : g->t->thunk.guess_s2);
+		put_place(&g->a, s->site);
+	} else {
+		if (s->s1_free)
+			mov_load(&g->a, 8, S1, rm_sib(TABLE, S2, 3, 0));
+		op_rm(&g->a, 0, 8, 0x85, delta, rm_reg(delta));
+		s->from[s->count++] = jump(&g->a, 4);
 	}
 	jump_to(&g->a, CC_JMP, s->guessed + g->a.to_rx);
 }
@@ -258,7 +258,7 @@ static void
 call_slow(struct gen *g, struct tcg_site *site)
 {
 	jump_to(&g->a, CC_CALL, g->t->thunk.slow);
-	put32(&g->a, (uint32_t)((uint8_t *)site - g->t->meta));
+	put_place(&g->a, site);
 }
 
 void

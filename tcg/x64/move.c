@@ -51,6 +51,21 @@ immediate(struct gen *g, const struct ir_insn *i)
 	}
 }
 
+/*
+ * I pops what the block's end jumps to: RET.  Then the target goes no way through the frame; the slow path, which has it in t0,
+ * brings it into S1.
+ */
+static bool
+is_return(const struct gen *g, const struct ir_insn *i)
+{
+	const struct ir_insn *end = &g->ir->insn[g->ir->count - 1];
+
+	return i == end - 2 && end->op == IR_jind && end->dst.kind == IR_TEMP && end->dst.reg == 0 && i->width == 8 &&
+		i->dst.kind == IR_TEMP && i->dst.reg == 0 && end[-1].op == IR_lea && is_pinned(end[-1].dst) &&
+		end[-1].mem.base == end[-1].dst.reg && end[-1].mem.index == IR_NO_REG && end[-1].width == 8 &&
+		end[-1].mem.addr_width == 8;
+}
+
 static void
 move(struct gen *g, const struct ir_insn *i)
 {
@@ -82,6 +97,9 @@ move(struct gen *g, const struct ir_insn *i)
 			mov_load(&g->a, i->width, S2, src);
 			store_operand(g, i->dst, i->width, S2);
 		}
+	} else if (memory && is_return(g, i)) {
+		mov_load(&g->a, 8, S1, src);
+		g->target_in_s1 = true;
 	} else {
 		mov_load(&g->a, i->width, S2, src);
 		store_operand(g, i->dst, i->width, S2);

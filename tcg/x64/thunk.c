@@ -114,9 +114,8 @@ sync_x87(struct tcg_frame *f)
 
 /* Called by the slow thunk: executes the operation of the site, returns where to go on. */
 static const void *
-run_slow(struct tcg_frame *f, uint32_t offset)
+run_slow(struct tcg_frame *f, struct tcg_site *s)
 {
-	struct tcg_site *s = (struct tcg_site *)(f->tcg->meta + offset);
 	bool x87 = f->x87_resident;
 
 	f->site = s;
@@ -131,7 +130,10 @@ run_slow(struct tcg_frame *f, uint32_t offset)
 	return s->resume;
 }
 
-/* In: [rsp] points behind the call, at the site's offset; flags in rax.  Out: at the site's resume, flags in rax and the host's. */
+/*
+ * In: [rsp] points behind the call, at the site's place; flags in rax.  Out: at the site's resume, flags in rax and the host's, t0 in
+ * S1.
+ */
 static const uint8_t *
 make_slow(struct assembler *a)
 {
@@ -141,7 +143,8 @@ make_slow(struct assembler *a)
 	push_pop(a, 0x58, S1);
 	mov_store(a, 8, FRAME(flags), H_RAX);
 	move_pinned(a, true);
-	mov_load(a, 4, H_RSI, rm_at(S1, 0));
+	op_rm(a, 0, 8, 0x63, H_RSI, rm_at(S1, 0)); /* movsxd */
+	op_rm(a, 0, 8, 0x03, H_RSI, rm_reg(S1));
 	mov_rr(a, 8, H_RDI, H_RSP);
 	alu_imm(a, 1, 7, FRAME(vec_resident), 0);
 	vectors = jump(a, 5);
@@ -151,6 +154,7 @@ make_slow(struct assembler *a)
 	move_pinned(a, false);
 	mov_load(a, 8, TABLE, FRAME(shadow));
 	mov_load(a, 8, H_RAX, FRAME(flags));
+	mov_load(a, 8, S1, FRAME(temp));
 	put8(a, 0x3c);
 	put8(a, 0x81);
 	put8(a, 0x9e);
@@ -161,6 +165,40 @@ make_slow(struct assembler *a)
 	mov_rr(a, 8, S2, H_RAX);
 	load_vectors(a, 0);
 	jump_to(a, CC_JMP, restore + a->to_rx);
+	return start;
+}
+
+/*
+ * A guess was wrong.  In: [rsp] points behind the call, at the site's place; S2 is the index of the page's entry, or the entry itself
+ * if TO is S2.  Out: TO is the page's delta, and the site's guess; or the slow path, which comes back to the site's resume.
+ */
+static const uint8_t *
+make_guess(struct assembler *a, unsigned to)
+{
+	const uint8_t *start = begin(a);
+	struct rm back = rm_at(H_RSP, 8);
+	uint8_t *none, *poor;
+
+	push_pop(a, 0x50, H_RBX);
+	mov_load(a, 8, H_RBX, back);
+	op_rm(a, 0, 8, 0x63, H_RBX, rm_at(H_RBX, 0)); /* movsxd */
+	op_rm(a, 0, 8, 0x03, H_RBX, back);
+	alu_imm(a, 8, 0, back, 4);
+	if (to == S1)
+		mov_load(a, 8, S1, rm_sib(TABLE, S2, 3, 0));
+	op_rm(a, 0, 8, 0x85, to, rm_reg(to));
+	none = jump(a, 4);
+	alu_imm(a, 4, 5, rm_at(H_RBX, offsetof(struct tcg_site, credit)), 1);
+	poor = jump(a, 8); /* js */
+	mov_store(a, 8, rm_at(H_RBX, offsetof(struct tcg_site, delta)), to);
+	push_pop(a, 0x58, H_RBX);
+	put8(a, 0xc3);
+	here(a, none);
+	here(a, poor);
+	mov_load(a, 8, S1, rm_at(H_RBX, offsetof(struct tcg_site, stub)));
+	push_pop(a, 0x58, H_RBX);
+	push_pop(a, 0x58, S2);
+	op_rm(a, 0, 4, 0xff, 4 | ASM_EXT, rm_reg(S1));
 	return start;
 }
 
@@ -214,6 +252,21 @@ make_leave_with(struct assembler *a, unsigned code, const uint8_t *leave)
 
 	mov_store(a, 8, FRAME(rip), S1);
 	mov_imm(a, S1, code);
+	jump_to(a, CC_JMP, leave);
+	return start;
+}
+
+/* A direct jump that isn't chained: [rsp] points behind the call, at the slot's place. */
+static const uint8_t *
+make_leave_slot(struct assembler *a, const uint8_t *leave)
+{
+	const uint8_t *start = begin(a);
+
+	push_pop(a, 0x58, S2);
+	op_rm(a, 0, 8, 0x63, S1, rm_at(S2, 0)); /* movsxd */
+	op_rm(a, 0, 8, 0x03, S1, rm_reg(S2));
+	mov_load(a, 8, S2, rm_at(S1, offsetof(struct tcg_slot, rip)));
+	mov_store(a, 8, FRAME(rip), S2);
 	jump_to(a, CC_JMP, leave);
 	return start;
 }
@@ -360,7 +413,10 @@ init(struct tcg *t, struct err *e)
 	k->leave = make_leave(&a, &k->unwind);
 	k->leave_indirect = make_leave_with(&a, LEFT_INDIRECT, k->leave);
 	k->leave_pending = make_leave_with(&a, LEFT_PENDING, k->leave);
+	k->leave_slot = make_leave_slot(&a, k->leave);
 	k->slow = make_slow(&a);
+	k->guess_s1 = make_guess(&a, S1);
+	k->guess_s2 = make_guess(&a, S2);
 	k->vec_load = make_vec_load(&a);
 	k->x87_load = make_x87_load(&a);
 	k->stack_fill = make_stack_fill(&a);
