@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { QUEUE_STOP = 256 * 1024, QUEUE_MOST = 4 * 1024 * 1024, QUEUE_FRAMES = 4096, FLUSH_MOST = 64 };
+enum { FRAME_LEAST = 14, QUEUE_STOP = 256 * 1024, QUEUE_MOST = 4 * 1024 * 1024, QUEUE_FRAMES = 4096, FLUSH_MOST = 64 };
 
 struct waiting {
 	struct waiting *next;
@@ -85,6 +85,27 @@ drop_queue(struct net_end *end)
 	}
 	end->last = &end->first;
 	end->queued = end->queued_bytes = 0;
+}
+
+static void
+tell_link(struct net_end *end, bool up)
+{
+	if (end->ops->link != NULL)
+		end->ops->link(end->opaque, up);
+}
+
+/* To the sender, if there is room in the queue of END again. */
+static void
+tell_writable(struct net_end *end)
+{
+	struct net_end *from = end->peer;
+
+	if (from != NULL && from->writable != NULL && end->queued_bytes < QUEUE_STOP / 2) {
+		void (*writable)(void *) = from->writable;
+
+		from->writable = NULL;
+		writable(from->writable_opaque);
+	}
 }
 
 void
@@ -156,10 +177,11 @@ net_end_free(struct net_end *end)
 	*p = end->next;
 	drop_queue(end);
 	if (peer != NULL) {
+		tell_writable(end);
 		peer->peer = NULL;
 		drop_queue(peer);
-		if (was_up && peer->ops->link != NULL)
-			peer->ops->link(peer->opaque, false);
+		if (was_up)
+			tell_link(peer, false);
 	}
 	free(end->id);
 	free(end);
@@ -169,13 +191,6 @@ const char *
 net_end_id(const struct net_end *end)
 {
 	return end->id;
-}
-
-static void
-tell_link(struct net_end *end, bool up)
-{
-	if (end->ops->link != NULL)
-		end->ops->link(end->opaque, up);
 }
 
 bool
@@ -314,14 +329,7 @@ flush(struct net_end *to)
 	}
 	if (n > FLUSH_MOST)
 		flush_later(to);
-	struct net_end *from = to->peer;
-
-	if (from != NULL && from->writable != NULL && to->queued_bytes < QUEUE_STOP / 2) {
-		void (*writable)(void *) = from->writable;
-
-		from->writable = NULL;
-		writable(from->writable_opaque);
-	}
+	tell_writable(to);
 }
 
 static void
@@ -339,25 +347,37 @@ flush_posted(void *opaque)
 	}
 }
 
-bool
-net_send(struct net_end *from, const struct net_frame *f)
+/* A frame as it is fit for the other end. */
+static bool
+send_fit(void *opaque, const struct net_frame *f)
 {
-	struct net_end *to = from->peer;
+	struct net_end *from = opaque, *to = from->peer;
 
-	if (!net_link_up(from) || f->len > NET_FRAME_MAX || f->len < 14)
-		return true;
-	show_taps(from, f);
-	show_taps(to, f);
 	if (to->first == NULL && !to->receiving) {
 		bool taken = deliver(to, f);
 
-		if (to->first != NULL && taken)
+		/* What came for it meanwhile. */
+		if (taken && to->first != NULL)
 			flush_later(to);
 		if (taken)
 			return true;
 	}
 	enqueue(to, f);
 	return to->queued_bytes < QUEUE_STOP;
+}
+
+bool
+net_send(struct net_end *from, const struct net_frame *f)
+{
+	struct net_end *to = from->peer;
+
+	if (!net_link_up(from) || f->len < FRAME_LEAST || f->len > (f->segment != 0 ? NET_FRAME_MAX : NET_FRAME_WIRE))
+		return true;
+	show_taps(from, f);
+	show_taps(to, f);
+	if ((f->segment != 0 || f->needs_sum) && !to->ops->takes_segments)
+		return net_make_plain(f, send_fit, from);
+	return send_fit(from, f);
 }
 
 bool
@@ -398,7 +418,7 @@ void
 net_kind_names(void (*each)(void *opaque, const char *name), void *opaque)
 {
 	for (const struct net_kind *k = net_kinds; k->name != NULL; k++) {
-		if (k->open != user_open || net_has_user())
+		if (k->open != NULL && (k->open != user_open || net_has_user()))
 			each(opaque, k->name);
 	}
 }
@@ -410,7 +430,11 @@ open_backend(struct net *n, struct keyval *k, struct err *e)
 	const struct net_kind *kind = type != NULL ? find_kind(type) : NULL;
 
 	if (kind == NULL) {
-		err_set(e, "'%s' is not a known kind of network", type != NULL ? type : "");
+		err_set(e, "'%s' is not a known kind of network; -netdev help lists them", type != NULL ? type : "");
+		return NULL;
+	}
+	if (kind->open == NULL) {
+		err_set(e, "%s is not supported: %s", type, kind->reason);
 		return NULL;
 	}
 	if (id != NULL && net_find(n, id) != NULL) {
@@ -465,6 +489,8 @@ net_set_link(struct net *n, const char *id, bool up, struct err *e)
 	}
 	tell_link(end, !was_up);
 	tell_link(end->peer, !was_up);
+	tell_writable(end);
+	tell_writable(end->peer);
 	return true;
 }
 
