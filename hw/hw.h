@@ -15,6 +15,8 @@ struct chr;
 struct disk;
 struct display;
 struct input;
+struct net;
+struct net_end;
 
 /* ---- interrupts ---- */
 
@@ -174,6 +176,19 @@ struct dev *vga_new(const struct dev_env *env, struct pci_bus *bus, const struct
 /* The same without a VGA: Bochs VBE alone. */
 struct dev *bochs_display_new(const struct dev_env *env, struct pci_bus *bus, const struct vga_config *config, const void *rom,
 	size_t rom_size, struct display **display);
+
+/* ---- network ---- */
+
+struct e1000_config {
+	const char *id;      /* NULL: one is made */
+	int devfn;           /* or PCI_ANY_SLOT */
+	uint8_t mac[6];
+	const void *rom;     /* NULL: none */
+	size_t rom_size;
+};
+/* 82540EM.  Its end is to be connected to another. */
+struct dev *e1000_new(const struct dev_env *env, struct pci_bus *bus, struct net *net, const struct e1000_config *config);
+struct net_end *e1000_end(struct dev *e1000);
 
 /* ---- flash ---- */
 

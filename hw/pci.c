@@ -468,6 +468,12 @@ pci_dma_write(struct pci_dev *p, gpa addr, const void *from, uint64_t len)
 	return (pci_get(p, PCI_COMMAND, 2) & PCI_COMMAND_MASTER) && dma_write(p->bus->mem, addr, from, len);
 }
 
+uint64_t
+pci_dma_span(struct pci_dev *p, gpa addr, const uint8_t **host, uint64_t len)
+{
+	return pci_get(p, PCI_COMMAND, 2) & PCI_COMMAND_MASTER ? dma_span(p->bus->mem, addr, host, len) : 0;
+}
+
 /* ---- for the monitor ---- */
 
 static const char *

@@ -146,6 +146,7 @@ void pci_msi_notify(struct pci_dev *p, unsigned vector);
 /* DMA as bus master; false as dma_read/dma_write, or when the device may not be master (reads then give ones). */
 bool pci_dma_read(struct pci_dev *p, gpa addr, void *to, uint64_t len);
 bool pci_dma_write(struct pci_dev *p, gpa addr, const void *from, uint64_t len);
+uint64_t pci_dma_span(struct pci_dev *p, gpa addr, const uint8_t **host, uint64_t len);
 
 /* ---- the bus itself, for bridges and the board ---- */
 

@@ -48,7 +48,7 @@ enum {
 /* Where the boot ROM's parameters for a protected-mode entry go: below what loaders use. */
 enum { BOOT_PARAMETERS = 0x8f00 };
 
-const char *const firmware_dirs[] = { PKG_DATA_DIR, FIRMWARE_DIR, "/usr/share/qemu", NULL };
+const char *const firmware_dirs[] = { PKG_DATA_DIR, FIRMWARE_DIR, IPXE_DIR, "/usr/share/qemu", NULL };
 
 /* ---- finding files ---- */
 
@@ -95,6 +95,12 @@ load(const struct settings *s, const char *name, uint64_t most, struct blob *b, 
 	bool ok = blob_load(b, path, most, e);
 	free(path);
 	return ok;
+}
+
+bool
+firmware_load_file(struct machine *m, const char *name, uint64_t most, struct blob *b, const char *hint, struct err *e)
+{
+	return load(m->settings, name, most, b, hint, e);
 }
 
 /* ---- the system ROM ---- */
@@ -274,7 +280,7 @@ struct boot_list {
 	struct boot_entry {
 		int index;
 		char path[96];
-	} entries[IDE_DRIVES + 16];
+	} entries[IDE_DRIVES + 48];
 	unsigned count;
 };
 
@@ -305,6 +311,14 @@ publish_boot_order(struct machine *m, struct boot_list *l)
 		snprintf(path, sizeof(path), "/pci@i0cf8/ide@1,1/drive@%u/disk@%u", i / 2, i % 2);
 		if (m->ide_drives[i].present)
 			add_boot_entry(l, m->ide_drives[i].boot_index, path);
+	}
+	for (unsigned i = 0; i < m->nic_boot_count; i++) {
+		unsigned devfn = m->nic_boots[i].devfn;
+		char path[96];
+
+		snprintf(path, sizeof(path), devfn & 7 ? "/pci@i0cf8/ethernet@%x,%x/ethernet-phy@0" : "/pci@i0cf8/ethernet@%x/ethernet-phy@0",
+			devfn >> 3, devfn & 7);
+		add_boot_entry(l, m->nic_boots[i].index, path);
 	}
 	if (m->settings->boot_strict)
 		add_boot_entry(l, INT_MAX, "HALT");

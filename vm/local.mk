@@ -18,6 +18,7 @@ noinst_LIBRARIES += %D%/libvm.a
 %C%_libvm_a_SOURCES += %D%/machine.c %D%/machine.h
 %C%_libvm_a_SOURCES += %D%/multiboot.c
 %C%_libvm_a_SOURCES += %D%/netdevs.c
+%C%_libvm_a_SOURCES += %D%/nics.c
 %C%_libvm_a_SOURCES += %D%/options.c %D%/options_drive.c %D%/options.h %D%/options.def
 %C%_libvm_a_SOURCES += %D%/pvh.c
 %C%_libvm_a_SOURCES += %D%/ram.c %D%/ram.h

@@ -87,6 +87,11 @@ struct machine {
 	struct key_queue *keys;
 	struct net *net;
 	unsigned nic_count;          /* cards that have got an address */
+	struct {
+		int index;
+		uint8_t devfn;
+	} nic_boots[32];             /* cards with a bootindex */
+	unsigned nic_boot_count;
 
 	struct irq isa[16];          /* ISA line: to the PIC and the I/O APIC */
 	struct irq gsi[24];          /* inputs of the I/O APIC; those below 16 reach the PIC too */
@@ -173,6 +178,8 @@ void networks_fill_view(struct machine_view *v);
 bool firmware_load_rom(struct machine *m, struct err *e);
 bool firmware_load_vga(struct machine *m, struct err *e);
 bool firmware_publish(struct machine *m, struct err *e);
+/* A file of at most MOST bytes by path, or by name from where firmware is; HINT: what to do if it isn't there. */
+bool firmware_load_file(struct machine *m, const char *name, uint64_t most, struct blob *b, const char *hint, struct err *e);
 void firmware_set_cmos(struct machine *m);
 
 /* ---- screen.c ---- */
@@ -188,6 +195,11 @@ void direct_start(struct machine *m);
 
 /* ---- view.c ---- */
 void machine_fill_view(struct machine *m);
+
+/* ---- nics.c ---- */
+bool device_e1000(struct machine *m, struct keyval *k, struct err *e);
+/* What addr= says, or the first free slot. */
+bool machine_pci_place(struct machine *m, struct keyval *k, int *devfn, struct err *e);
 
 /* ---- devices.c ---- */
 bool machine_add_devices(struct machine *m, enum device_when when, struct err *e);
