@@ -21,3 +21,21 @@ if HAVE_SDL
 else
 %C%_libui_a_SOURCES += %D%/sound_no_sdl.c
 endif
+%C%_libui_a_SOURCES += %D%/layout.c %D%/layouts.def
+if HAVE_WINDOW
+%C%_libui_a_SOURCES += %D%/console.c %D%/console.h
+%C%_libui_a_SOURCES += %D%/font.c %D%/font.h
+%C%_libui_a_SOURCES += %D%/vt.c %D%/vt_parse.c %D%/vt.h
+%C%_libui_a_SOURCES += %D%/window.c %D%/window.h
+%C%_libui_a_SOURCES += %D%/window_draw.c %D%/window_draw.h
+%C%_libui_a_SOURCES += %D%/window_input.c
+%C%_libui_a_SOURCES += %D%/window_keys.c %D%/sdl_keys.def
+%C%_libui_a_SOURCES += %D%/window_order.c
+%C%_libui_a_SOURCES += %D%/window_sdl.c %D%/window_sdl.h
+nodist_%C%_libui_a_SOURCES = %D%/font_data.c
+else
+%C%_libui_a_SOURCES += %D%/no_window.c
+endif
+CLEANFILES += ui/font_data.c
+ui/font_data.c: ui/font.awk
+	$(AM_V_GEN)$(MKDIR_P) ui && awk -f $(srcdir)/ui/font.awk $(font) >$@.new && mv $@.new $@

@@ -175,4 +175,73 @@ bool key_queue_push(struct key_queue *q, const uint16_t *scancodes, unsigned cou
 /* All key names, for completion: calls EACH for each. */
 void key_walk(void (*each)(void *opaque, const char *name), void *opaque);
 
+/* ---- text consoles: what `vc` stands for; only with a window ---- */
+
+struct console;
+/* SIZE as after "vc:", in pixels (640x400) or cells (80Cx25C); empty or NULL: that of the window. */
+struct console *console_new(struct loop *l, const char *id, const char *size, struct err *e);
+/* Its line; closing that frees the console. */
+struct chr *console_chr(struct console *c);
+
+/* ---- keyboard layouts: which keys type a character on the keyboard that the guest believes in ---- */
+
+struct layout;
+/* NAME as -k has it; NULL: not known. */
+const struct layout *layout_find(const char *name);
+void layout_walk(void (*each)(void *opaque, const char *name), void *opaque);
+
+enum { LAYOUT_STROKES = 2, LAYOUT_KEYS = 4 };
+
+/* Keys that go down together, in order: a modifier, the key. */
+struct stroke {
+	uint16_t keys[LAYOUT_KEYS];
+	unsigned count;
+};
+
+/* How many strokes type CODE, a Unicode character: two with a dead key, 0: this layout has no such character. */
+unsigned layout_strokes(const struct layout *l, uint32_t code, struct stroke strokes[LAYOUT_STROKES]);
+
+/* ---- the window ---- */
+
+enum window_gl { WINDOW_GL_AUTO, WINDOW_GL_ON, WINDOW_GL_OFF };
+/* What is held for the window's own keys. */
+enum grab_mod { GRAB_CTRL_ALT, GRAB_SHIFT_CTRL_ALT, GRAB_RCTRL };
+
+/* What the window asks of the machine; all in the loop's thread. */
+struct window_ops {
+	void *opaque;
+	const char *(*state)(void *opaque); /* "running", "paused" ... */
+	bool (*is_running)(void *opaque);
+	void (*pause)(void *opaque, bool on);
+	void (*power_button)(void *opaque);
+	void (*quit)(void *opaque);
+};
+
+struct window_config {
+	struct loop *loop;
+	const char *name;               /* the machine's, or NULL */
+	enum window_gl gl;
+	enum grab_mod grab_mod;
+	bool full_screen, smooth, show_cursor, ignore_close;
+	struct window_ops ops;
+	struct input *input;
+	struct key_queue *keys;
+	const struct layout *layout;
+};
+
+/* A picture in the window, chosen by Ctrl-Alt-1 and on. */
+struct window_tab {
+	const char *title;
+	struct display *display;        /* or */
+	struct console *console;
+};
+
+struct window;
+
+/* Why there can be no window, or NULL. */
+const char *window_missing(void);
+/* TABS are copied.  To be freed before what they name. */
+struct window *window_new(const struct window_config *config, const struct window_tab *tabs, unsigned count, struct err *e);
+void window_free(struct window *w);
+
 #endif

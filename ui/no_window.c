@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A build without SDL or a font: text consoles lead nowhere, and the window says what it lacks. */
+#include "ui/ui.h"
+
+#include "base/err.h"
+
+const char *
+window_missing(void)
+{
+	return "this build has no window: SDL 2 or Unifont was missing when it was configured";
+}
+
+struct window *
+window_new(const struct window_config *config, const struct window_tab *tabs, unsigned count, struct err *e)
+{
+	(void)config, (void)tabs, (void)count;
+	err_set(e, "%s", window_missing());
+	return NULL;
+}
+
+void
+window_free(struct window *w)
+{
+	(void)w;
+}
+
+struct console *
+console_new(struct loop *l, const char *id, const char *size, struct err *e)
+{
+	(void)l, (void)id, (void)size;
+	err_set(e, "%s", window_missing());
+	return NULL;
+}
+
+struct chr *
+console_chr(struct console *c)
+{
+	(void)c;
+	return NULL;
+}
