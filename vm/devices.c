@@ -186,6 +186,7 @@ device_pc_testdev(struct machine *m, struct keyval *k, struct err *e)
 
 #define EARLY DEVICE_EARLY
 #define LATE DEVICE_LATE
+#define PLUG DEVICE_PLUG
 #define DEVICE(symbol, name, when, properties, description) { name, properties, description, when, device_##symbol },
 const struct device_model device_models[] = {
 #include "vm/device.def"
@@ -193,23 +194,40 @@ const struct device_model device_models[] = {
 #undef DEVICE
 #undef EARLY
 #undef LATE
+#undef PLUG
 
 const unsigned device_model_count = ARRAY_SIZE(device_models);
+
+static bool
+add_device(struct machine *m, const struct device_model *model, const char *properties, struct err *e)
+{
+	struct keyval k;
+	bool ok = keyval_parse(&k, properties, "driver", e);
+
+	keyval_str(&k, "driver");
+	ok = ok && model->add(m, &k, e) && keyval_end(&k, e);
+	keyval_free(&k);
+	return ok;
+}
 
 bool
 machine_add_devices(struct machine *m, enum device_when when, struct err *e)
 {
 	for (const struct device_config *c = m->settings->devices; c != NULL; c = c->next) {
-		struct keyval k;
-
-		if (c->model->when != when)
-			continue;
-		bool ok = keyval_parse(&k, c->properties, "driver", e);
-		keyval_str(&k, "driver");
-		ok = ok && c->model->add(m, &k, e) && keyval_end(&k, e);
-		keyval_free(&k);
-		if (!ok)
+		if ((c->model->when == DEVICE_EARLY) == (when == DEVICE_EARLY) && !add_device(m, c->model, c->properties, e))
 			return err_prefix(e, "-device %s: ", c->properties);
 	}
 	return true;
+}
+
+bool
+machine_plug_device(struct machine *m, const char *properties, struct err *e)
+{
+	const struct device_model *model = device_model_find(properties, e);
+
+	if (model == NULL)
+		return false;
+	if (model->when != DEVICE_PLUG)
+		return err_set(e, "'%s' can't be added to a machine that exists; USB devices can", model->name);
+	return add_device(m, model, properties, e);
 }

@@ -231,6 +231,7 @@ make_pci(struct machine *m)
 	pci_bus_on_msi(m->pci, deliver_msi, m);
 	m->isa_bridge = piix3_new(&m->env, m->pci, m->isa, irq_to(reset_set, m, 0));
 	m->ide = piix3_ide_new(&m->env, m->pci, m->isa[14], m->isa[15], disks, cdrom, serials);
+	machine_add_usb(m);
 	m->pm = piix4_pm_new(&m->env, m->pci, m->isa[SCI_IRQ], &pm);
 	mc146818_set_event(m->rtc, piix4_pm_rtc(m->pm));
 	screen_make(m);

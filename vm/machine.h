@@ -31,6 +31,7 @@ struct monitor;
 struct net;
 struct net_end;
 struct pci_bus;
+struct usb_bus;
 struct vcpu;
 
 /* IO_ERROR: stopped, as a request of a disk failed; it is done again by cont. */
@@ -82,6 +83,7 @@ struct machine {
 	struct dev *pic, *apic, *ioapic, *pit, *rtc, *hpet, *dma, *kbc, *port92, *fdc, *fw_cfg;
 	struct dev *host_bridge, *isa_bridge, *ide, *pm, *vga;
 	struct pci_bus *pci;
+	struct usb_bus *usb_buses;   /* by age */
 	struct display *display;
 	struct input input;
 	struct key_queue *keys;
@@ -203,5 +205,17 @@ bool machine_pci_place(struct machine *m, struct keyval *k, int *devfn, struct e
 
 /* ---- devices.c ---- */
 bool machine_add_devices(struct machine *m, enum device_when when, struct err *e);
+/* PROPERTIES as -device has them. */
+bool machine_plug_device(struct machine *m, const char *properties, struct err *e);
+
+/* ---- usb.c ---- */
+void machine_add_usb(struct machine *m); /* the controller of -usb */
+void machine_remove_device(struct machine *m, struct dev *d);
+void usb_fill_view(struct machine_view *v);
+bool device_piix3_usb_uhci(struct machine *m, struct keyval *k, struct err *e);
+bool device_usb_hub(struct machine *m, struct keyval *k, struct err *e);
+bool device_usb_kbd(struct machine *m, struct keyval *k, struct err *e);
+bool device_usb_mouse(struct machine *m, struct keyval *k, struct err *e);
+bool device_usb_tablet(struct machine *m, struct keyval *k, struct err *e);
 
 #endif

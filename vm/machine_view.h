@@ -17,6 +17,7 @@
 struct dev;
 struct display;
 struct err;
+struct input;
 struct key_queue;
 struct loop;
 struct space;
@@ -89,6 +90,10 @@ struct machine_view {
 	/* Drops all translated code, as `tb-flush` asks; and one instruction per block, `one-insn-per-tb`. */
 	void (*tb_flush)(void *opaque);
 	void (*set_one_insn)(void *opaque, bool on);
+	void (*usb_info)(void *opaque, view_print *print, void *to);
+	bool (*device_add)(void *opaque, const char *properties, struct err *e); /* as -device has them */
+	bool (*device_del)(void *opaque, const char *id, struct err *e);
+	struct input *input;                                           /* NULL: nothing takes keys or movements */
 	/* "name = value" lines of any further topic of `info`; false: no such topic. */
 	bool (*info)(void *opaque, const char *topic, view_print *print, void *to);
 };

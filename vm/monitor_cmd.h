@@ -68,6 +68,9 @@ bool mon_named(const char *names, const char *name);
 /* The command NAME is known but lacks what it needs. */
 void mon_unsupported(struct mon *m, const char *name);
 
+/* `info mice`, of monitor_input.c. */
+void mon_show_mice(struct mon *m);
+
 /* ---- parsing ---- */
 
 /* The expression at *TEXT, which moves on.  Numbers as in C, registers as $rax, + - * / % & | ^ ~ << >> ( ). */

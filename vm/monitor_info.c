@@ -89,6 +89,23 @@ info_network(struct mon *m, const char *rest)
 }
 
 static void
+info_usb(struct mon *m, const char *rest)
+{
+	(void)rest;
+	from_view(m, m->view->usb_info, "info usb");
+}
+
+static void
+info_mice(struct mon *m, const char *rest)
+{
+	(void)rest;
+	if (m->view->input != NULL)
+		mon_show_mice(m);
+	else
+		mon_unsupported(m, "info mice");
+}
+
+static void
 info_pci(struct mon *m, const char *rest)
 {
 	(void)rest;

@@ -255,7 +255,7 @@ opt_machine(struct settings *c, const char *arg, struct err *e)
 	if (strcmp(arg, "help") == 0) {
 		printf("Supported machines are:\n"
 			"pc        standard PC: i440FX and PIIX3 (default)\n"
-			"Properties: accel=tcg|interp, hpet=on|off, kernel-through=auto|direct|firmware\n"
+			"Properties: accel=tcg|interp, hpet=on|off, usb=on|off, kernel-through=auto|direct|firmware\n"
 			"  kernel-through: how -kernel starts.  direct: straight into the kernel, without firmware; firmware: after\n"
 			"  the system firmware, by a boot ROM; auto: direct for 64-bit Linux and PVH kernels, else firmware\n");
 		c->exit = true;
@@ -267,7 +267,7 @@ opt_machine(struct settings *c, const char *arg, struct err *e)
 
 	ok = ok && (accel == NULL || set_accel_list(c, accel, e)) &&
 		(through == NULL || set_kernel_through(c, through, e)) && keyval_bool(&k, "hpet", &c->hpet, e) &&
-		keyval_only(&k, "usb", "off", e) && keyval_only(&k, "acpi", "on", e) && keyval_only(&k, "vmport", "off", e) &&
+		keyval_bool(&k, "usb", &c->usb, e) && keyval_only(&k, "acpi", "on", e) && keyval_only(&k, "vmport", "off", e) &&
 		keyval_only(&k, "dump-guest-core", "*", e) && keyval_only(&k, "graphics", "on", e) && keyval_end(&k, e);
 	keyval_free(&k);
 	return ok;

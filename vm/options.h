@@ -26,7 +26,8 @@ struct machine;
 /* The lone IMAGE of a command line. */
 bool opt_image(struct settings *c, const char *arg, struct err *e);
 
-enum device_when { DEVICE_EARLY, DEVICE_LATE };
+/* PLUG: late, or at any time by the monitor's device_add. */
+enum device_when { DEVICE_EARLY, DEVICE_LATE, DEVICE_PLUG };
 
 struct device_model {
 	const char *name, *properties, *description;
@@ -37,5 +38,7 @@ struct device_model {
 /* The rows of device.def. */
 extern const struct device_model device_models[];
 extern const unsigned device_model_count;
+/* By the name that ARG begins with; NULL with E set. */
+const struct device_model *device_model_find(const char *arg, struct err *e);
 
 #endif

@@ -226,35 +226,81 @@ list_devices(void)
 		printf("name \"%s\", desc \"%s\"\n", device_models[i].name, device_models[i].description);
 }
 
+/* Known elsewhere, refused here with what there is in its stead. */
+static const struct {
+	const char *name, *instead;
+} refused_devices[] = {
+	{ "usb-ehci", "use qemu-xhci or piix3-usb-uhci" },
+	{ "ich9-usb-ehci1", "use qemu-xhci or piix3-usb-uhci" },
+	{ "pci-ohci", "use qemu-xhci or piix3-usb-uhci" },
+};
+
+const struct device_model *
+device_model_find(const char *arg, struct err *e)
+{
+	size_t length = strcspn(arg, ",");
+
+	for (unsigned i = 0; i < device_model_count; i++)
+		if (strlen(device_models[i].name) == length && strncmp(arg, device_models[i].name, length) == 0)
+			return &device_models[i];
+	for (unsigned i = 0; i < ARRAY_SIZE(refused_devices); i++)
+		if (strlen(refused_devices[i].name) == length && strncmp(arg, refused_devices[i].name, length) == 0) {
+			err_set(e, "device '%.*s' is not supported; %s", (int)length, arg, refused_devices[i].instead);
+			return NULL;
+		}
+	err_set(e, "device '%.*s' is not supported; see -device help", (int)length, arg);
+	return NULL;
+}
+
 bool
 opt_device(struct settings *c, const char *arg, struct err *e)
 {
-	size_t length = strcspn(arg, ",");
 	struct device_config **last = &c->devices;
+	const struct device_model *m;
 
 	if (strcmp(arg, "help") == 0 || strcmp(arg, "?") == 0) {
 		list_devices();
 		c->exit = true;
 		return true;
 	}
-	for (unsigned i = 0; i < device_model_count; i++) {
-		const struct device_model *m = &device_models[i];
-
-		if (strlen(m->name) != length || strncmp(arg, m->name, length) != 0)
-			continue;
-		if (strcmp(arg + length, ",help") == 0) {
-			printf("%s: %s\nproperties: %s\n", m->name, m->description, *m->properties ? m->properties : "none");
-			c->exit = true;
-			return true;
-		}
-		while (*last != NULL)
-			last = &(*last)->next;
-		*last = settings_alloc(c, sizeof(**last));
-		(*last)->model = m;
-		(*last)->properties = settings_dup(c, arg);
+	m = device_model_find(arg, e);
+	if (m == NULL)
+		return false;
+	if (strcmp(arg + strlen(m->name), ",help") == 0) {
+		printf("%s: %s\nproperties: %s\n", m->name, m->description, *m->properties ? m->properties : "none");
+		c->exit = true;
 		return true;
 	}
-	return err_set(e, "device '%.*s' is not supported; see -device help", (int)length, arg);
+	while (*last != NULL)
+		last = &(*last)->next;
+	*last = settings_alloc(c, sizeof(**last));
+	(*last)->model = m;
+	(*last)->properties = settings_dup(c, arg);
+	return true;
+}
+
+bool
+opt_usb(struct settings *c, const char *arg, struct err *e)
+{
+	(void)arg, (void)e;
+	c->usb = true;
+	return true;
+}
+
+bool
+opt_usbdevice(struct settings *c, const char *arg, struct err *e)
+{
+	static const struct {
+		const char *name, *device;
+	} known[] = {
+		{ "tablet", "usb-tablet" }, { "mouse", "usb-mouse" }, { "keyboard", "usb-kbd" },
+	};
+
+	c->usb = true;
+	for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
+		if (strcmp(arg, known[i].name) == 0)
+			return opt_device(c, known[i].device, e);
+	return err_set(e, "'%s' is not supported; use tablet, mouse or keyboard, or -device usb-...", arg);
 }
 
 /* ---- lines ---- */

@@ -100,6 +100,7 @@ struct settings {
 	bool adapter_given;
 	bool defaults;                  /* -nodefaults clears it */
 	bool hpet;
+	bool usb;                       /* the PIIX3's USB controller */
 
 	struct chardev_config *chardevs;
 	const char *serials[SERIAL_MAX];

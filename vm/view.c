@@ -270,6 +270,7 @@ machine_fill_view(struct machine *m)
 		.mem = m->mem,
 		.io = m->io,
 		.devices = &m->devices,
+		.input = &m->input,
 		.name = m->settings->name,
 		.uuid = m->settings->uuid_given ? m->settings->uuid : NULL,
 		.version = vm_version(),
@@ -299,5 +300,6 @@ machine_fill_view(struct machine *m)
 		.tb_flush = tb_flush,
 	};
 	drives_fill_view(&m->view);
+	usb_fill_view(&m->view);
 	networks_fill_view(&m->view);
 }

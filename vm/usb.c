@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* USB of a machine: controllers, and what is plugged into their ports, from the start or later. */
+#include "vm/machine.h"
+
+#include "base/err.h"
+#include "base/keyval.h"
+#include "base/util.h"
+#include "disk/disk.h"
+#include "hw/pci.h"
+#include "hw/usb.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PIIX3_USB = 1 << 3 | 2, HUB_PORTS = 8 };
+
+/* ---- controllers ---- */
+
+/* "ID.0", or "usb-bus.N" as the Nth one. */
+static char *
+bus_name(const struct machine *m, const char *id)
+{
+	unsigned n = 0;
+
+	if (id != NULL)
+		return xasprintf("%s.0", id);
+	for (const struct usb_bus *b = m->usb_buses; b != NULL; b = b->next)
+		n++;
+	return xasprintf("usb-bus.%u", n);
+}
+
+static void
+add_bus(struct machine *m, struct usb_bus *bus)
+{
+	struct usb_bus **last = &m->usb_buses;
+
+	while (*last != NULL)
+		last = &(*last)->next;
+	bus->next = NULL;
+	*last = bus;
+}
+
+static void
+add_uhci(struct machine *m, int devfn, const char *id)
+{
+	struct usb_bus *bus;
+	char *name = bus_name(m, id);
+
+	uhci_new(&m->env, m->pci, devfn, id, name, &bus);
+	add_bus(m, bus);
+	free(name);
+}
+
+void
+machine_add_usb(struct machine *m)
+{
+	if (m->settings->usb)
+		add_uhci(m, PIIX3_USB, NULL);
+}
+
+/* addr=SLOT[.FUNCTION], hexadecimal; a slot that is free without it. */
+static bool
+pci_place(struct machine *m, struct keyval *k, int *devfn, struct err *e)
+{
+	const char *addr = keyval_str(k, "addr");
+	const char *bus = keyval_str(k, "bus");
+	unsigned slot, function = 0;
+	int used = 0;
+
+	*devfn = PCI_ANY_SLOT;
+	if (bus != NULL && strcmp(bus, "pci.0") != 0)
+		return err_set(e, "bus=%s is not there; the machine's PCI bus is pci.0", bus);
+	if (addr == NULL)
+		return true;
+	if (sscanf(addr, "%2x%n.%1x%n", &slot, &used, &function, &used) < 1 || addr[used] != '\0' || slot > 31 || function > 7)
+		return err_set(e, "addr=%s is no slot of a PCI bus; write it as 5 or 05.0", addr);
+	*devfn = (int)(slot << 3 | function);
+	return pci_bus_find(m->pci, (unsigned)*devfn) == NULL || err_set(e, "addr=%s is taken by another device", addr);
+}
+
+bool
+device_piix3_usb_uhci(struct machine *m, struct keyval *k, struct err *e)
+{
+	int devfn;
+
+	if (!pci_place(m, k, &devfn, e))
+		return false;
+	add_uhci(m, devfn, keyval_str(k, "id"));
+	return true;
+}
+
+/* ---- places ---- */
+
+static struct usb_bus *
+find_bus(struct machine *m, const char *name, struct err *e)
+{
+	struct usb_bus *b = m->usb_buses;
+
+	if (b == NULL) {
+		err_set(e, "there is no USB controller; add -usb or -device qemu-xhci");
+		return NULL;
+	}
+	while (name != NULL && b != NULL && strcmp(b->name, name) != 0)
+		b = b->next;
+	if (b == NULL)
+		err_set(e, "there is no USB bus '%s'; see info usb", name);
+	return b;
+}
+
+/* The last free port gets a hub, as long as that has place for what comes. */
+static struct usb_port *
+extend(struct machine *m, struct usb_port *last, struct usb_dev *d)
+{
+	struct usb_dev *hub;
+	unsigned count;
+
+	if (d->ops->plugged != NULL || (d->ops->speeds & 1 << USB_FULL) == 0)
+		return last;
+	hub = usb_hub_new(&m->env, NULL, "", HUB_PORTS);
+	if (usb_plug(hub, last, NULL))
+		return usb_free_port(last->bus, d->ops->speeds, &count);
+	machine_remove_device(m, &hub->dev);
+	return last;
+}
+
+/* Any port of BUS, or of all where that is NULL. */
+static struct usb_port *
+any_port(struct machine *m, struct usb_bus *bus, struct usb_dev *d, struct err *e)
+{
+	for (struct usb_bus *b = bus != NULL ? bus : m->usb_buses; b != NULL; b = bus != NULL ? NULL : b->next) {
+		unsigned count;
+		struct usb_port *p = usb_free_port(b, d->ops->speeds, &count);
+
+		if (p != NULL)
+			return count == 1 ? extend(m, p, d) : p;
+	}
+	err_set(e, "all ports for such devices are taken; add a -device usb-hub, or a controller by -device qemu-xhci");
+	return NULL;
+}
+
+/* Plugs D in where bus= and port= say. */
+static bool
+place(struct machine *m, struct usb_dev *d, struct keyval *k, struct err *e)
+{
+	const char *name = keyval_str(k, "bus"), *path = keyval_str(k, "port");
+	struct usb_bus *bus = find_bus(m, name, e);
+	struct usb_port *p = NULL;
+
+	if (bus == NULL)
+		return false;
+	if (path == NULL)
+		p = any_port(m, name != NULL ? bus : NULL, d, e);
+	else if ((p = usb_find_port(bus, path)) == NULL)
+		err_set(e, "%s has no port %s; see info usb", bus->name, path);
+	return p != NULL && usb_plug(d, p, e);
+}
+
+/* Whatever the guest may do with the controller, only known keys and a free port make a device. */
+static bool
+finish(struct machine *m, struct usb_dev *d, struct keyval *k, struct err *e)
+{
+	if (place(m, d, k, e) && keyval_end(k, e))
+		return true;
+	machine_remove_device(m, &d->dev);
+	return false;
+}
+
+void
+machine_remove_device(struct machine *m, struct dev *d)
+{
+	struct dev **at = &m->devices;
+
+	while (*at != NULL && *at != d)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = d->next;
+	dev_free(d);
+}
+
+/* ---- devices ---- */
+
+typedef struct usb_dev *make_hid(const struct dev_env *env, const char *id, const char *serial, struct input *in);
+
+static bool
+add_hid(struct machine *m, struct keyval *k, make_hid *make, struct err *e)
+{
+	const char *id = keyval_str(k, "id"), *serial = keyval_str(k, "serial");
+
+	return finish(m, make(&m->env, id, serial != NULL ? serial : "", &m->input), k, e);
+}
+
+bool
+device_usb_tablet(struct machine *m, struct keyval *k, struct err *e)
+{
+	return add_hid(m, k, usb_tablet_new, e);
+}
+
+bool
+device_usb_mouse(struct machine *m, struct keyval *k, struct err *e)
+{
+	return add_hid(m, k, usb_mouse_new, e);
+}
+
+bool
+device_usb_kbd(struct machine *m, struct keyval *k, struct err *e)
+{
+	return add_hid(m, k, usb_kbd_new, e);
+}
+
+bool
+device_usb_hub(struct machine *m, struct keyval *k, struct err *e)
+{
+	const char *id = keyval_str(k, "id"), *serial = keyval_str(k, "serial");
+	uint64_t ports = HUB_PORTS;
+
+	if (!keyval_uint(k, "ports", 8, &ports, e))
+		return false;
+	if (ports == 0)
+		return err_set(e, "ports=0 makes no hub; 1 to 8 are possible");
+	return finish(m, usb_hub_new(&m->env, id, serial != NULL ? serial : "", (unsigned)ports), k, e);
+}
+
+/* ---- the monitor's view ---- */
+
+static void
+usb_info(void *opaque, view_print *print, void *to)
+{
+	struct machine *m = opaque;
+	char text[256];
+
+	if (m->usb_buses == NULL)
+		print(to, "There is no USB controller\n");
+	for (const struct usb_bus *b = m->usb_buses; b != NULL; b = b->next) {
+		for (const struct usb_port *p = b->ports; p != NULL; p = p->next) {
+			const struct usb_dev *d = p->dev;
+
+			if (d == NULL)
+				continue;
+			snprintf(text, sizeof(text), "  Device %s, Port %s, Addr %u, Speed %s Mb/s, Product %s%s%.64s\n", b->name, p->path,
+				d->state->address, usb_speed_name(d->speed), d->ops->info->name, d->dev.id != NULL ? ", ID: " : "",
+				d->dev.id != NULL ? d->dev.id : "");
+			print(to, text);
+		}
+	}
+}
+
+static struct usb_dev *
+find_by_id(struct machine *m, const char *id)
+{
+	for (struct usb_bus *b = m->usb_buses; b != NULL; b = b->next)
+		for (struct usb_port *p = b->ports; p != NULL; p = p->next)
+			if (p->dev != NULL && p->dev->dev.id != NULL && strcmp(p->dev->dev.id, id) == 0)
+				return p->dev;
+	return NULL;
+}
+
+static void
+remove_usb(struct machine *m, struct usb_dev *d)
+{
+	struct usb_dev *child;
+
+	for (unsigned n = 1; d->ops->child != NULL && n <= USB_PORTS_MAX; n++)
+		if ((child = d->ops->child(d, n)) != NULL)
+			remove_usb(m, child);
+	machine_remove_device(m, &d->dev);
+}
+
+static bool
+device_del(void *opaque, const char *id, struct err *e)
+{
+	struct machine *m = opaque;
+	struct usb_dev *d = find_by_id(m, id);
+
+	if (d != NULL) {
+		remove_usb(m, d);
+		return true;
+	}
+	for (const struct dev *other = m->devices; other != NULL; other = other->next)
+		if (other->id != NULL && strcmp(other->id, id) == 0)
+			return err_set(e, "'%s' can't be taken out while the machine exists; USB devices can", id);
+	return err_set(e, "there is no device '%s'; see info usb", id);
+}
+
+static bool
+device_add(void *opaque, const char *text, struct err *e)
+{
+	return machine_plug_device(opaque, text, e);
+}
+
+void
+usb_fill_view(struct machine_view *v)
+{
+	v->usb_info = usb_info;
+	v->device_add = device_add;
+	v->device_del = device_del;
+}
