@@ -174,6 +174,12 @@ clock_catch_up(struct clock *c)
 		fire_first(c);
 }
 
+uint64_t
+clock_first(const struct clock *c)
+{
+	return c->first != NULL ? c->first->deadline_ns : UINT64_MAX;
+}
+
 void
 clock_on_earlier(struct clock *c, void (*wake)(void *opaque), void *opaque)
 {

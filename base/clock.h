@@ -45,6 +45,9 @@ void clock_catch_up(struct clock *c);
 /* Fires what is due.  UINT64_MAX if no timer is armed, else the earliest deadline still to come. */
 uint64_t clock_run(struct clock *c);
 
+/* The earliest deadline, or UINT64_MAX. */
+uint64_t clock_first(const struct clock *c);
+
 /* WAKE is called when an earlier deadline than all before was armed: the event loop has to wake and look again. */
 void clock_on_earlier(struct clock *c, void (*wake)(void *opaque), void *opaque);
 

@@ -40,7 +40,11 @@ struct loop {
 	pthread_mutex_t lock;
 	pthread_cond_t handed_over;
 	_Atomic bool wanted;
+	struct loop_after *after;
+	pthread_t thread;     /* which turns it */
+	bool turning;         /* it has */
 	_Atomic bool waiting; /* in ppoll, or about to be */
+	uint64_t until_ns;    /* at the latest until this deadline of the clock */
 	_Atomic bool quit;
 	_Atomic int code;
 	int wake_fd;
@@ -64,6 +68,22 @@ on_earlier(void *opaque)
 		loop_wake(l);
 }
 
+/*
+ * An idle guest puts its tick off and sets it again a moment later, thousands of times a second: what the loop will wake
+ * for anyway wakes nobody.  4 KiB reads and writes of a disk were 1.2x as fast by that.
+ */
+static void
+on_earlier_timer(void *opaque)
+{
+	struct loop *l = opaque;
+	uint64_t first = clock_first(l->clock);
+
+	if (first >= l->until_ns)
+		return;
+	l->until_ns = first;
+	on_earlier(l);
+}
+
 struct loop *
 loop_new(struct clock *c)
 {
@@ -77,7 +97,7 @@ loop_new(struct clock *c)
 	l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	assert(l->wake_fd >= 0);
 	if (c != NULL)
-		clock_on_earlier(c, on_earlier, l);
+		clock_on_earlier(c, on_earlier_timer, l);
 	return l;
 }
 
@@ -147,10 +167,34 @@ loop_try_lock(struct loop *l)
 	return false;
 }
 
+bool
+loop_after(struct loop *l, struct loop_after *a)
+{
+	if (atomic_exchange(&a->queued, true))
+		return false;
+	a->next = l->after;
+	l->after = a;
+	return true;
+}
+
+bool
+loop_is_elsewhere(const struct loop *l)
+{
+	return l->turning && !pthread_equal(l->thread, pthread_self());
+}
+
 void
 loop_unlock(struct loop *l)
 {
+	struct loop_after *a = l->after, *next;
+
+	l->after = NULL;
 	pthread_mutex_unlock(&l->lock);
+	for (; a != NULL; a = next) {
+		next = a->next;
+		atomic_store(&a->queued, false);
+		a->run(a);
+	}
 }
 
 static void
@@ -334,6 +378,7 @@ wait_time(struct loop *l, int timeout_ms)
 	uint64_t deadline = l->clock != NULL ? clock_run(l->clock) : UINT64_MAX;
 	uint64_t ns = timeout_ms >= 0 ? (uint64_t)timeout_ms * 1000000 : UINT64_MAX;
 
+	l->until_ns = deadline;
 	if (deadline != UINT64_MAX) {
 		uint64_t now = clock_now(l->clock);
 
@@ -375,6 +420,8 @@ void
 loop_turn(struct loop *l, int timeout_ms)
 {
 	lock_first(l);
+	l->thread = pthread_self();
+	l->turning = true;
 	turn(l, timeout_ms);
 	loop_unlock(l);
 }

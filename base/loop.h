@@ -20,8 +20,22 @@ void loop_free(struct loop *l);
 
 void loop_lock(struct loop *l);
 void loop_unlock(struct loop *l);
-/* A vCPU's thread, without waiting: false if another holds the lock or the loop's thread wants it. */
+/* Any thread but the loop's, without waiting: false if another holds the lock or the loop's thread wants it. */
 bool loop_try_lock(struct loop *l);
+
+/*
+ * Under the lock: RUN is called as soon as this thread has let go of the lock, without it.  To wake another thread up is
+ * best done so: that one may want the lock at once, and it may be on this very processor.  Embedded in what outlives it.
+ */
+struct loop_after {
+	void (*run)(struct loop_after *a);
+	_Atomic bool queued; /* in the loop's hands; what is added meanwhile is run for already */
+	struct loop_after *next;
+};
+/* False: it's queued already. */
+bool loop_after(struct loop *l, struct loop_after *a);
+/* Is this another thread than the one that turns the loop? */
+bool loop_is_elsewhere(const struct loop *l);
 
 /* EVENTS: POLLIN, POLLOUT of poll(2), 0 to stand by.  Callable under the lock from any thread. */
 struct loop_fd *loop_add_fd(struct loop *l, int fd, short events, void (*ready)(void *opaque, short revents), void *opaque);

@@ -181,9 +181,10 @@ static void
 wake(struct cpu *c)
 {
 	__atomic_store_n(&c->f.pending, 1, __ATOMIC_SEQ_CST);
+	/* Who waits has looked at the pins before that, or sees them now. */
 	pthread_mutex_lock(&c->halt_lock);
-	pthread_cond_signal(&c->halt_wake);
 	pthread_mutex_unlock(&c->halt_lock);
+	pthread_cond_signal(&c->halt_wake);
 }
 
 static void

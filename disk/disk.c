@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Disks as devices see them: requests that are done by a pool of threads, and completions that come back to the loop.
+ * Disks as devices see them: requests that are done by a pool of threads, and completions.
  *
- * A finished request waits in the disk's list until the loop's thread takes the whole list at once; the first to enter
- * an empty list posts a wake-up.  That wake-up may come after disk_close(): it holds a mailbox, which outlives the disk.
+ * A finished request waits in the disk's list until a thread takes the whole list at once, under the machine's lock: that
+ * of the first to enter an empty list, or the loop's, where the lock can't be had.  That may come after disk_close(): the
+ * first to enter holds a mailbox, which outlives the disk.
+ *
+ * What a vCPU asks for begins when its thread has let go of the machine's lock.  A small read that the host's cache has, or
+ * a small write, is done by that very thread then, for to wake another one costs ten times as much (Linux as guest, direct
+ * reads of 4 KiB: 74 MB/s instead of 37; writes: 62 instead of 36).  Writes may wait for the host all the same: when one
+ * has taken 2 ms, others go to the workers for a while.
  *
  * A request whose failure the owner can mend (a full disk) stays in a list of its own meanwhile; no device knows of it.
  */
@@ -18,17 +24,27 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
-enum { THREADS = 4 };
+enum {
+	THREADS = 4,
+	TRIES = 200, /* of a worker to get the machine's lock, which others have for moments only */
+	IN_PLACE_BYTES = 128 * 1024,
+};
+
+#define SLOW_NS (2 * NS_PER_SEC / 1000)
+#define SLOW_FOR_NS (NS_PER_SEC / 5)
 
 enum request_kind { REQUEST_READ, REQUEST_WRITE, REQUEST_FLUSH, REQUEST_DISCARD };
 
 struct request {
 	struct job job;
+	struct loop_after after;
 	struct disk *disk;
 	enum request_kind kind;
 	int error;
 	bool was_held;
+	bool by_worker;
 	uint64_t offset, len;
 	void *buf;
 	disk_done *done;
@@ -52,10 +68,14 @@ struct disk {
 	enum disk_policy on_write_error, on_read_error;
 	void (*stalled)(void *opaque, int error);
 	void *stalled_opaque;
-	struct request *held;    /* the loop's thread's alone */
+	struct request *held;    /* under the machine's lock */
 	bool flush_reported;
+	bool delivering;         /* under the machine's lock */
 	_Atomic int flush_error; /* final */
+	_Atomic uint64_t slow_until_ns; /* the host's time: until then writes aren't done in place */
 	pthread_mutex_t lock;    /* of what follows */
+	pthread_cond_t none_starting;
+	unsigned starting;       /* requests of vCPUs that a worker doesn't have yet */
 	struct request *finished, **last_finished;
 	struct disk_stats stats;
 };
@@ -212,7 +232,7 @@ disk_retry(struct disk *d)
 
 /* ---- completion ---- */
 
-/* The loop's thread: calls back for all that is finished now. */
+/* Calls back for all that is finished now. */
 static void
 deliver(struct disk *d)
 {
@@ -224,6 +244,7 @@ deliver(struct disk *d)
 	d->finished = NULL;
 	d->last_finished = &d->finished;
 	pthread_mutex_unlock(&d->lock);
+	d->delivering = true;
 	for (; r != NULL; r = next) {
 		next = r->next;
 		if (settle(d, r)) {
@@ -233,6 +254,7 @@ deliver(struct disk *d)
 		r->done(r->opaque, r->error);
 		free(r);
 	}
+	d->delivering = false;
 	if (stalled != 0)
 		d->stalled(d->stalled_opaque, stalled);
 }
@@ -255,13 +277,12 @@ wake_up(void *opaque)
 		deliver(d);
 }
 
-static void
-finish(struct request *r)
+/* Puts the request among the finished.  What the machine's thread is to be woken with, or NULL: it will be anyway. */
+static struct mailbox *
+add_finished(struct disk *d, struct request *r)
 {
-	struct disk *d = r->disk;
 	struct mailbox *post = NULL;
 
-	pthread_mutex_lock(&d->lock);
 	count(d, r->kind, r->len, r->error);
 	if (d->finished == NULL && !d->closing) {
 		post = d->mailbox;
@@ -270,9 +291,29 @@ finish(struct request *r)
 	r->next = NULL;
 	*d->last_finished = r;
 	d->last_finished = &r->next;
+	return post;
+}
+
+static void
+finish(struct request *r)
+{
+	struct disk *d = r->disk;
+	struct loop *l = d->loop;
+	struct mailbox *post;
+
+	pthread_mutex_lock(&d->lock);
+	post = add_finished(d, r);
 	pthread_mutex_unlock(&d->lock);
-	if (post != NULL)
-		loop_post(d->loop, wake_up, post);
+	if (post == NULL)
+		return;
+	for (unsigned i = 0; i < TRIES; i++) {
+		if (loop_try_lock(l)) {
+			wake_up(post);
+			loop_unlock(l);
+			return;
+		}
+	}
+	loop_post(l, wake_up, post);
 }
 
 static void
@@ -284,20 +325,104 @@ run_request(struct job *j)
 	finish(r);
 }
 
+/* ---- in place ---- */
+
+static uint64_t
+host_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * NS_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
+/* True: it is done. */
+static bool
+write_in_place(struct disk *d, struct request *r)
+{
+	uint64_t start = host_now();
+	bool done;
+
+	if (d->image->ops->write_now == NULL || start < atomic_load_explicit(&d->slow_until_ns, memory_order_relaxed))
+		return false;
+	done = d->image->ops->write_now(d->image, r->offset, r->buf, r->len) == 0;
+	if (done && host_now() - start > SLOW_NS)
+		atomic_store_explicit(&d->slow_until_ns, start + SLOW_FOR_NS, memory_order_relaxed);
+	return done;
+}
+
+static bool
+perform_in_place(struct disk *d, struct request *r)
+{
+	const struct image_ops *ops = d->image->ops;
+
+	if (r->by_worker || r->len > IN_PLACE_BYTES || !is_inside(d, r->offset, r->len))
+		return false;
+	if (r->kind == REQUEST_READ)
+		return ops->read_now != NULL && ops->read_now(d->image, r->offset, r->buf, r->len) == 0;
+	return r->kind == REQUEST_WRITE && !d->readonly && write_in_place(d, r);
+}
+
+static void
+no_longer_starting(struct disk *d)
+{
+	if (--d->starting == 0)
+		pthread_cond_broadcast(&d->none_starting);
+}
+
+/* The disk may be closed as soon as the request no longer counts as starting. */
+static void
+start_request(struct loop_after *a)
+{
+	struct request *r = CONTAINER_OF(a, struct request, after);
+	struct disk *d = r->disk;
+	struct loop *l = d->loop;
+	bool done = perform_in_place(d, r);
+	struct mailbox *post = NULL;
+
+	if (!done)
+		pool_add(d->pool, &r->job);
+	pthread_mutex_lock(&d->lock);
+	if (done)
+		post = add_finished(d, r);
+	no_longer_starting(d);
+	pthread_mutex_unlock(&d->lock);
+	if (post == NULL)
+		return;
+	loop_lock(l);
+	wake_up(post);
+	loop_unlock(l);
+}
+
+/* What a callback asks for goes to a worker, so that nothing nests; so does what the loop's own thread asks for. */
+static void
+start(struct disk *d, struct request *r)
+{
+	if (!loop_is_elsewhere(d->loop)) {
+		pool_add(d->pool, &r->job);
+		return;
+	}
+	r->by_worker = d->delivering;
+	pthread_mutex_lock(&d->lock);
+	d->starting++;
+	pthread_mutex_unlock(&d->lock);
+	loop_after(d->loop, &r->after);
+}
+
 static void
 submit(struct disk *d, enum request_kind kind, uint64_t offset, void *buf, uint64_t len, disk_done *done, void *opaque)
 {
 	struct request *r = xcalloc(1, sizeof(*r));
 
 	*r = (struct request){
-		.job = { run_request, NULL }, .disk = d, .kind = kind, .offset = offset, .buf = buf, .len = len,
-		.done = done, .opaque = opaque,
+		.job = { run_request, NULL }, .after = { .run = start_request }, .disk = d, .kind = kind, .offset = offset,
+		.buf = buf, .len = len, .done = done, .opaque = opaque,
 	};
 	if (d->closing) {
 		r->error = ECANCELED;
 		finish(r);
 	} else {
-		pool_add(d->pool, &r->job);
+		start(d, r);
 	}
 }
 
@@ -418,10 +543,22 @@ disk_open(struct loop *l, const struct disk_options *o, struct err *e)
 	d->on_write_error = o->on_write_error;
 	d->on_read_error = o->on_read_error;
 	pthread_mutex_init(&d->lock, NULL);
+	pthread_cond_init(&d->none_starting, NULL);
 	d->last_finished = &d->finished;
 	d->mailbox = xcalloc(1, sizeof(*d->mailbox));
 	*d->mailbox = (struct mailbox){ d, 1 };
 	return d;
+}
+
+/* Returns when no request is under way; its callback may still be to come. */
+static void
+drain(struct disk *d)
+{
+	pthread_mutex_lock(&d->lock);
+	while (d->starting > 0)
+		pthread_cond_wait(&d->none_starting, &d->lock);
+	pthread_mutex_unlock(&d->lock);
+	pool_drain(d->pool);
 }
 
 /* A callback may ask for more: that is cancelled, and its callback comes in the next round. */
@@ -430,11 +567,11 @@ disk_end_requests(struct disk *d)
 {
 	bool more;
 
-	pool_drain(d->pool);
+	drain(d);
 	pthread_mutex_lock(&d->lock);
 	d->closing = true;
 	pthread_mutex_unlock(&d->lock);
-	pool_drain(d->pool);
+	drain(d);
 	for (struct request *r = take_held(d), *next; r != NULL; r = next) {
 		next = r->next;
 		r->done(r->opaque, r->error);
@@ -461,6 +598,7 @@ disk_close(struct disk *d)
 	if (--d->mailbox->references == 0)
 		free(d->mailbox);
 	pthread_mutex_destroy(&d->lock);
+	pthread_cond_destroy(&d->none_starting);
 	free(d->file);
 	free(d);
 }

@@ -2,8 +2,8 @@
 /*
  * The host's side of a disk: images as devices see them.
  *
- * Requests are asynchronous: a worker does the I/O off the vCPU's thread, and DONE is called in the loop's thread under
- * the machine's lock.  An image is opened with an explicit format or one recognised by its magic number; without a
+ * Requests are asynchronous: they are done without the machine's lock, and DONE is called under it, in whatever thread,
+ * never before the request's function has returned.  An image is opened with an explicit format or one recognised by its magic number; without a
  * magic number it is raw.
  */
 #ifndef DISK_DISK_H
@@ -58,7 +58,7 @@ void disk_write(struct disk *d, uint64_t offset, const void *buf, size_t len, di
 void disk_flush(struct disk *d, disk_done *done, void *opaque);
 void disk_discard(struct disk *d, uint64_t offset, uint64_t len, disk_done *done, void *opaque);
 
-/* STALLED is called in the loop's thread when requests are held.  Without it nothing is. */
+/* STALLED is called under the machine's lock when requests are held.  Without it nothing is. */
 void disk_on_stall(struct disk *d, void (*stalled)(void *opaque, int error), void *opaque);
 /* Does what is held again. */
 void disk_retry(struct disk *d);

@@ -24,6 +24,9 @@ struct image_ops {
 	int (*flush)(struct image *i);
 	int (*discard)(struct image *i, uint64_t offset, uint64_t len);
 	void (*close)(struct image *i); /* frees the layer and what is below */
+	/* NULL, or what can be done from the host's cache in a moment; an errno: it wasn't, do it by the others. */
+	int (*read_now)(struct image *i, uint64_t offset, void *buf, size_t len);
+	int (*write_now)(struct image *i, uint64_t offset, const void *buf, size_t len);
 };
 
 struct image {

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 struct raw {
@@ -83,6 +84,22 @@ raw_write(struct image *i, uint64_t offset, const void *buf, size_t len)
 	return pwrite_all(CONTAINER_OF(i, struct raw, image)->fd, buf, len, offset);
 }
 
+/* Only what is in the host's cache. */
+static int
+raw_read_now(struct image *i, uint64_t offset, void *buf, size_t len)
+{
+	struct iovec v = { buf, len };
+
+	return preadv2(CONTAINER_OF(i, struct raw, image)->fd, &v, 1, offset, RWF_NOWAIT) == (ssize_t)len ? 0 : EAGAIN;
+}
+
+/* Into the host's cache: most file systems can't promise not to wait for anything (RWF_NOWAIT). */
+static int
+raw_write_now(struct image *i, uint64_t offset, const void *buf, size_t len)
+{
+	return pwrite(CONTAINER_OF(i, struct raw, image)->fd, buf, len, offset) == (ssize_t)len ? 0 : EAGAIN;
+}
+
 static int
 raw_flush(struct image *i)
 {
@@ -120,7 +137,8 @@ raw_close(struct image *i)
 	free(r);
 }
 
-static const struct image_ops raw_ops = { "raw", raw_read, raw_write, raw_flush, raw_discard, raw_close };
+static const struct image_ops raw_ops = { "raw", raw_read, raw_write, raw_flush, raw_discard, raw_close,
+	raw_read_now, raw_write_now };
 
 /* What one can do about it when a file can't be opened. */
 static const char *

@@ -47,9 +47,12 @@ tests_test_cpu_decode_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(CAPSTONE_CFLAG
 tests_test_cpu_decode_LDADD = cpu/libcpu.a tcg/libtcg.a base/libbase.a $(CHECK_LIBS) $(CAPSTONE_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += tests/test_disk tests/test_hw_pci tests/test_hw_ide
-TESTS += tests/test_disk tests/test_hw_pci tests/test_hw_ide
+check_PROGRAMS += tests/test_disk tests/test_disk_io tests/test_hw_pci tests/test_hw_ide
+TESTS += tests/test_disk tests/test_disk_io tests/test_hw_pci tests/test_hw_ide
 endif
+tests_test_disk_io_SOURCES = tests/test_disk_io.c
+tests_test_disk_io_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_disk_io_LDADD = $(DISK_LIBS) $(CHECK_LIBS)
 tests_test_disk_SOURCES = tests/test_disk.c
 tests_test_disk_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_disk_LDADD = $(DISK_LIBS) $(CHECK_LIBS)

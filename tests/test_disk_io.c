@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How requests go: in place, by workers, from a vCPU's thread while the machine's thread does other things. */
+#include "base/err.h"
+#include "base/loop.h"
+#include "base/util.h"
+#include "disk/disk.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SIZE = 8 << 20, REQUESTS = 2000 };
+
+static char path[64];
+static struct loop *loop;
+static struct disk *disk;
+
+static void
+set_up(void)
+{
+	int fd;
+
+	strcpy(path, "/tmp/test_disk_io_XXXXXX");
+	fd = mkstemp(path);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, SIZE), 0);
+	close(fd);
+	loop = loop_new(NULL);
+	/* The loop knows its thread from its first turn on. */
+	loop_turn(loop, 0);
+}
+
+static void
+tear_down(void)
+{
+	unlink(path);
+	loop_free(loop);
+}
+
+static void
+open_disk(struct disk_options o)
+{
+	struct err e = { "" };
+
+	o.file = path;
+	disk = disk_open(loop, &o, &e);
+	ck_assert_msg(disk != NULL, "%s", e.text);
+}
+
+/* A vCPU: its requests, one after the other, and what came back. */
+struct guest {
+	pthread_t thread;
+	pthread_t done_in;
+	_Atomic unsigned count;
+	unsigned most;
+	_Atomic int error;
+	_Atomic bool stop;
+	uint64_t in_place;
+	uint8_t buf[64 * 1024];
+	uint8_t model[64];
+};
+
+static void
+done(void *opaque, int error)
+{
+	struct guest *g = opaque;
+
+	g->done_in = pthread_self();
+	if (error != 0)
+		atomic_store(&g->error, error);
+	atomic_fetch_add(&g->count, 1);
+}
+
+static bool
+wait_until(struct guest *g, unsigned count)
+{
+	for (unsigned i = 0; i < 20000 && atomic_load(&g->count) < count; i++)
+		usleep(100);
+	return atomic_load(&g->count) == count;
+}
+
+static void
+request(struct guest *g, bool write, uint64_t offset, size_t len)
+{
+	unsigned before = atomic_load(&g->count);
+
+	loop_lock(loop);
+	if (write)
+		disk_write(disk, offset, g->buf, len, done, g);
+	else
+		disk_read(disk, offset, g->buf, len, done, g);
+	/* Never before the lock is let go. */
+	ck_assert_uint_eq(atomic_load(&g->count), before);
+	loop_unlock(loop);
+	ck_assert(wait_until(g, before + 1));
+	g->in_place += pthread_equal(g->done_in, pthread_self()) != 0;
+}
+
+/* Small writes and reads of what was written: each done when the lock is let go, in this very thread. */
+static void *
+small_ones(void *opaque)
+{
+	struct guest *g = opaque;
+
+	for (unsigned i = 0; i < 64; i++) {
+		memset(g->buf, i + 1, 4096);
+		request(g, true, i * 4096, 4096);
+	}
+	for (unsigned i = 0; i < 64; i++) {
+		request(g, false, i * 4096, 4096);
+		ck_assert_uint_eq(g->buf[0], i + 1);
+		ck_assert_uint_eq(g->buf[4095], i + 1);
+	}
+	return NULL;
+}
+
+static void
+turn_until(struct guest *g, unsigned count)
+{
+	for (unsigned i = 0; i < 2000 && atomic_load(&g->count) < count; i++)
+		loop_turn(loop, 5);
+	ck_assert_uint_eq(atomic_load(&g->count), count);
+}
+
+START_TEST(in_place)
+{
+	struct guest *g = xcalloc(1, sizeof(*g));
+	struct disk_stats st;
+
+	open_disk((struct disk_options){ 0 });
+	pthread_create(&g->thread, NULL, small_ones, g);
+	turn_until(g, 128);
+	pthread_join(g->thread, NULL);
+	ck_assert_int_eq(g->error, 0);
+	ck_assert_uint_ge(g->in_place, 64);
+	st = disk_stats(disk);
+	ck_assert_uint_eq(st.reads, 64);
+	ck_assert_uint_eq(st.bytes_written, 64 * 4096);
+	disk_close(disk);
+	free(g);
+}
+END_TEST
+
+/* A filter that takes its time is no thing to do in place; nor is a write that was answered by an error. */
+static void *
+two_requests(void *opaque)
+{
+	struct guest *g = opaque;
+
+	request(g, false, 0, 4096);
+	request(g, true, 0, 4096);
+	return NULL;
+}
+
+START_TEST(not_in_place)
+{
+	struct guest *g = xcalloc(1, sizeof(*g));
+
+	open_disk((struct disk_options){ .filter = "fault:write@0=EIO" });
+	pthread_create(&g->thread, NULL, two_requests, g);
+	turn_until(g, 2);
+	pthread_join(g->thread, NULL);
+	ck_assert_int_eq(g->error, EIO);
+	ck_assert_uint_eq(g->in_place, 0);
+	disk_close(disk);
+	free(g);
+}
+END_TEST
+
+/* Asks for the next one from the callback, as a drive does. */
+static void
+again(void *opaque, int error)
+{
+	struct guest *g = opaque;
+
+	if (error == ECANCELED)
+		atomic_store(&g->stop, true);
+	if (atomic_fetch_add(&g->count, 1) + 1 < g->most && error == 0)
+		disk_read(disk, 4096, g->buf, 4096, again, g);
+}
+
+static void *
+chain(void *opaque)
+{
+	struct guest *g = opaque;
+
+	loop_lock(loop);
+	disk_read(disk, 0, g->buf, 4096, again, g);
+	loop_unlock(loop);
+	return NULL;
+}
+
+START_TEST(chains)
+{
+	struct guest *g = xcalloc(1, sizeof(*g));
+
+	g->most = REQUESTS;
+	open_disk((struct disk_options){ 0 });
+	pthread_create(&g->thread, NULL, chain, g);
+	turn_until(g, REQUESTS);
+	pthread_join(g->thread, NULL);
+	disk_close(disk);
+	free(g);
+}
+END_TEST
+
+/* The machine ends while a vCPU is at it: every request is answered once. */
+static void *
+keep_asking(void *opaque)
+{
+	struct guest *g = opaque;
+
+	while (!atomic_load(&g->stop)) {
+		loop_lock(loop);
+		if (!atomic_load(&g->stop)) {
+			g->most++;
+			disk_write(disk, (uint64_t)g->most % 64 * 4096, g->buf, g->most % 3 == 0 ? sizeof(g->buf) : 512, done, g);
+		}
+		loop_unlock(loop);
+	}
+	return NULL;
+}
+
+START_TEST(ends)
+{
+	for (unsigned round = 0; round < 20; round++) {
+		struct guest *g = xcalloc(1, sizeof(*g));
+
+		open_disk((struct disk_options){ .cache_unsafe = true });
+		pthread_create(&g->thread, NULL, keep_asking, g);
+		for (unsigned i = 0; i < 5; i++)
+			loop_turn(loop, 1);
+		loop_lock(loop);
+		disk_end_requests(disk);
+		atomic_store(&g->stop, true);
+		disk_close(disk);
+		loop_unlock(loop);
+		pthread_join(g->thread, NULL);
+		loop_turn(loop, 0);
+		ck_assert_uint_eq(atomic_load(&g->count), g->most);
+		free(g);
+	}
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("disk_io");
+	TCase *t = tcase_create("disk_io");
+	SRunner *r;
+	int failed;
+
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, in_place);
+	tcase_add_test(t, not_in_place);
+	tcase_add_test(t, chains);
+	tcase_add_test(t, ends);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
