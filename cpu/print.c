@@ -197,7 +197,7 @@ void
 cpu_print_jit(const struct cpu *c, FILE *to)
 {
 	struct tcg_stats s = tcg_stats(c->tcg);
-	uint64_t exceptions = 0;
+	uint64_t exceptions = 0, ns = s.timed_insns != 0 ? s.timed_ns / s.timed_insns : 0;
 
 	for (unsigned i = 0; i < 32; i++)
 		exceptions += c->exceptions[i];
@@ -205,8 +205,7 @@ cpu_print_jit(const struct cpu *c, FILE *to)
 	fprintf(to, "guest code        %llu instructions, %llu bytes\n", (unsigned long long)s.guest_insns,
 		(unsigned long long)s.guest_bytes);
 	fprintf(to, "code memory       %llu of %llu bytes\n", (unsigned long long)s.code_used, (unsigned long long)s.code_bytes);
-	fprintf(to, "translation       %llu us, %llu ns an instruction\n", (unsigned long long)s.translate_ns / 1000,
-		(unsigned long long)(s.guest_insns ? s.translate_ns / s.guest_insns : 0));
+	fprintf(to, "translation       %llu us, %llu ns an instruction\n", (unsigned long long)(ns * s.guest_insns / 1000), (unsigned long long)ns);
 	fprintf(to, "flushes           %llu, blocks invalidated %llu\n", (unsigned long long)s.flushes,
 		(unsigned long long)s.invalidated);
 	fprintf(to, "jumps chained     %llu, missed %llu, look-ups %llu\n", (unsigned long long)s.chained,

@@ -65,12 +65,29 @@ enum { BLOCK_HASH = 1 << 17, PAGE_HASH = 1 << 13, SEGMENTS = 16, JUMP_CACHES = 6
 struct tcg_segment {
 	uint8_t *code, *code_next, *code_end; /* writable view */
 	uint8_t *meta, *meta_next, *meta_end;
+	uint8_t *code_warm, *meta_warm; /* up to here the host's pages were asked for */
 	struct tcg_block **order; /* by address, for finding the block of a host address */
 	unsigned blocks, capacity;
 };
 
 struct x64_thunks {
 	const uint8_t *enter, *leave, *leave_slot, *leave_indirect, *leave_pending, *unwind, *slow, *guess_s1, *guess_s2, *vec_load, *x87_load, *stack_fill;
+};
+
+/* Host pages that a thread is asked to make. */
+struct warm_range {
+	uint8_t *at;
+	size_t len;
+	bool write;
+};
+
+struct warmer {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	bool running, ending;
+	struct warm_range range[9];
+	unsigned count;
 };
 
 struct tcg {
@@ -88,6 +105,7 @@ struct tcg {
 	uint64_t code_bytes, meta_bytes;
 	struct tcg_jump *jumps[JUMP_CACHES];
 	struct x64_thunks thunk;
+	struct warmer warmer;
 	uint64_t no_guess[GUESS_HASH / 64];
 	struct tcg_stats stats;
 	struct ir ir; /* under construction, under the lock */
@@ -100,6 +118,12 @@ void *cache_meta(struct tcg *t, size_t size);
 struct tcg_block *cache_block_at(struct tcg *t, const uint8_t *pc);
 bool cache_init(struct tcg *t, struct err *e);
 void cache_free(struct tcg *t);
+
+/* ---- warm.c ---- */
+void warm_start(struct tcg *t);
+void warm_end(struct tcg *t);
+/* The pages that blocks in S take next are made. */
+void warm_ahead(struct tcg *t, struct tcg_segment *s);
 
 /* Is it worth while to guess the page that the access of the guest instruction at RIP goes to? */
 bool tcg_guess_pays(const struct tcg *t, uint64_t rip);

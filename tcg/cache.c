@@ -60,6 +60,7 @@ cache_init(struct tcg *t, struct err *e)
 		s->meta = s->meta_next = t->meta + n * meta;
 		s->meta_end = s->meta + meta;
 	}
+	warm_start(t);
 	return true;
 }
 
@@ -68,6 +69,7 @@ cache_free(struct tcg *t)
 {
 	if (t->code_rw == NULL)
 		return;
+	warm_end(t);
 	munmap(t->code_rw + t->to_rx, t->code_bytes + t->meta_bytes);
 	munmap(t->code_rw, t->code_bytes);
 }

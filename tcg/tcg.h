@@ -122,7 +122,8 @@ void tcg_flush(struct tcg *t);
 void interp_insn(struct tcg_frame *f, const struct ir_insn *i);
 
 struct tcg_stats {
-	uint64_t blocks, guest_insns, guest_bytes, code_bytes, code_used, translate_ns, flushes, invalidated, chained;
+	uint64_t blocks, guest_insns, guest_bytes, code_bytes, code_used, flushes, invalidated, chained;
+	uint64_t timed_ns, timed_insns; /* of a sample */
 };
 struct tcg_stats tcg_stats(const struct tcg *t);
 
