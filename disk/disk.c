@@ -19,6 +19,7 @@
 #include "base/loop.h"
 #include "base/util.h"
 #include "disk/image.h"
+#include "disk/tool.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -64,7 +65,7 @@ struct disk {
 	struct mailbox *mailbox;
 	char *file;
 	const char *format;
-	bool readonly, unsafe, closing;
+	bool readonly, unsafe, discard, closing;
 	enum disk_policy on_write_error, on_read_error;
 	void (*stalled)(void *opaque, int error);
 	void *stalled_opaque;
@@ -115,7 +116,9 @@ perform(struct disk *d, enum request_kind kind, uint64_t offset, void *buf, uint
 		return i->ops->read(i, offset, buf, len);
 	if (d->readonly)
 		return EROFS;
-	return kind == REQUEST_WRITE ? i->ops->write(i, offset, buf, len) : i->ops->discard(i, offset, len);
+	if (kind == REQUEST_DISCARD)
+		return d->discard ? i->ops->discard(i, offset, len) : 0;
+	return i->ops->write(i, offset, buf, len);
 }
 
 static void
@@ -481,33 +484,29 @@ disk_flush_sync(struct disk *d)
 
 /* ---- opening and closing ---- */
 
-/* Checks the format that is asked for, or that the file's marks say. */
-static bool
-check_format(const struct disk_options *o, struct image *raw, struct err *e)
+static unsigned
+flags_for(const struct disk_options *o)
 {
-	const char *found;
+	unsigned flags = o->readonly || o->snapshot ? 0 : IMAGE_WRITE;
 
-	if (o->format != NULL && strcmp(o->format, "raw") == 0)
-		return true;
-	if (o->format != NULL)
-		return err_set(e, "%s: format %s is not supported; convert it (qemu-img convert -O raw) and use format=raw",
-			o->file, o->format);
-	found = recognise(raw);
-	if (found == NULL)
-		return true;
-	return err_set(e, "%s: this is a %s image, a format not supported yet; convert it (qemu-img convert -O raw), or say "
-		"format=raw if it is a raw disk that looks like one", o->file, found);
+	if (o->cache_unsafe)
+		flags |= IMAGE_UNSAFE;
+	return o->discard ? flags | IMAGE_UNMAP : flags;
 }
 
+/* The image, what takes its writes, and filters: those that "below:" stands before go between the file and its format. */
 static struct image *
-open_layers(const struct disk_options *o, struct err *e)
+open_layers(const struct disk_options *o, const char **format, struct err *e)
 {
-	struct image *top = raw_open(o->file, o->readonly || o->snapshot, e), *over;
+	bool below = o->filter != NULL && strncmp(o->filter, "below:", 6) == 0;
+	struct image_open open = {
+		.file = o->file, .format = o->format, .flags = flags_for(o), .filter = below ? o->filter + 6 : NULL,
+	};
+	struct image *top = image_open(&open, e), *over;
 
 	if (top == NULL)
 		return NULL;
-	if (!check_format(o, top, e))
-		goto failed;
+	*format = strcmp(top->ops->name, "qcow2") == 0 ? "qcow2" : "raw";
 	if (o->snapshot && !o->readonly) {
 		over = overlay_new(top, e);
 		if (over == NULL) {
@@ -516,7 +515,7 @@ open_layers(const struct disk_options *o, struct err *e)
 		}
 		top = over;
 	}
-	if (o->filter == NULL || filters_add(&top, o->filter, e))
+	if (o->filter == NULL || below || filters_add(&top, o->filter, e))
 		return top;
 	err_prefix(e, "%s: ", o->file);
 failed:
@@ -527,7 +526,8 @@ failed:
 struct disk *
 disk_open(struct loop *l, const struct disk_options *o, struct err *e)
 {
-	struct image *image = open_layers(o, e);
+	const char *format;
+	struct image *image = open_layers(o, &format, e);
 	struct disk *d;
 
 	if (image == NULL)
@@ -537,9 +537,10 @@ disk_open(struct loop *l, const struct disk_options *o, struct err *e)
 	d->image = image;
 	d->pool = pool_new(THREADS);
 	d->file = xstrdup(o->file);
-	d->format = "raw";
+	d->format = format;
 	d->readonly = o->readonly;
 	d->unsafe = o->cache_unsafe;
+	d->discard = o->discard;
 	d->on_write_error = o->on_write_error;
 	d->on_read_error = o->on_read_error;
 	pthread_mutex_init(&d->lock, NULL);

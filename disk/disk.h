@@ -4,7 +4,7 @@
  *
  * Requests are asynchronous: they are done without the machine's lock, and DONE is called under it, in whatever thread,
  * never before the request's function has returned.  An image is opened with an explicit format or one recognised by its magic number; without a
- * magic number it is raw.
+ * magic number it is raw.  Formats: raw and qcow2.
  */
 #ifndef DISK_DISK_H
 #define DISK_DISK_H
@@ -32,7 +32,8 @@ struct disk_options {
 	bool readonly;
 	bool snapshot;        /* writes go to a temporary file that ends with the process */
 	bool cache_unsafe;    /* flushes are not passed on */
-	const char *filter;   /* NULL, or "fault:RULES", "delay:NS": see docs */
+	bool discard;         /* what guests discard is given back; else it stays as it is */
+	const char *filter;   /* NULL, or "fault:RULES", "delay:NS"; "below:..." between the file and its format: see docs */
 	enum disk_policy on_write_error, on_read_error;
 };
 

@@ -102,6 +102,26 @@ filter_discard(struct image *i, uint64_t offset, uint64_t len)
 	return error != 0 ? error : i->below->ops->discard(i->below, offset, len);
 }
 
+static int
+filter_write_zeros(struct image *i, uint64_t offset, uint64_t len, bool unmap)
+{
+	int error = meet(i, OP_WRITE, offset, len);
+
+	return error != 0 ? error : layer_write_zeros(i->below, offset, len, unmap);
+}
+
+static int
+filter_status(struct image *i, uint64_t offset, uint64_t len, struct image_extent *out)
+{
+	return layer_status(i->below, offset, len, out);
+}
+
+static int
+filter_truncate(struct image *i, uint64_t bytes)
+{
+	return layer_truncate(i->below, bytes);
+}
+
 static void
 filter_free(struct filter *f)
 {
@@ -122,7 +142,8 @@ filter_close(struct image *i)
 }
 
 static const struct image_ops filter_ops = {
-	"filter", filter_read, filter_write, filter_flush, filter_discard, filter_close
+	.name = "filter", .read = filter_read, .write = filter_write, .flush = filter_flush, .discard = filter_discard,
+	.close = filter_close, .write_zeros = filter_write_zeros, .status = filter_status, .truncate = filter_truncate,
 };
 
 /* ---- parsing ---- */
@@ -230,7 +251,7 @@ filters_add(struct image **top, const char *rules, struct err *e)
 			return err_set(e, "filter \"%s\": not understood from \"%s\" on; give delay:NS or "
 				"fault:OPERATION[@OFFSET[+LENGTH]][#N]=ERROR,...", rules, text);
 		}
-		f->image = (struct image){ &filter_ops, (*top)->bytes, *top };
+		f->image = (struct image){ .ops = &filter_ops, .bytes = (*top)->bytes, .below = *top, .grows = (*top)->grows };
 		*top = &f->image;
 	} while (take(&text, "|"));
 	return true;

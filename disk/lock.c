@@ -58,9 +58,10 @@ find_conflict(int fd, unsigned base, unsigned mask)
 }
 
 bool
-lock_image(int fd, const char *file, bool readonly, struct err *e)
+lock_image(int fd, const char *file, unsigned flags, struct err *e)
 {
-	unsigned held = readonly ? READ : READ | WRITE, unshared = WRITE | RESIZE;
+	bool readonly = (flags & RAW_WRITE) == 0;
+	unsigned held = READ | (readonly ? 0 : WRITE) | (flags & RAW_GROWS ? RESIZE : 0), unshared = WRITE | RESIZE;
 	int error = set_locks(fd, HELD, held);
 
 	if (error == 0)

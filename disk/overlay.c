@@ -177,7 +177,8 @@ overlay_close(struct image *i)
 }
 
 static const struct image_ops overlay_ops = {
-	"snapshot", overlay_read, overlay_write, overlay_flush, overlay_discard, overlay_close
+	.name = "snapshot", .read = overlay_read, .write = overlay_write, .flush = overlay_flush,
+	.discard = overlay_discard, .close = overlay_close,
 };
 
 static int
@@ -208,7 +209,7 @@ overlay_new(struct image *below, struct err *e)
 {
 	struct overlay *o = xcalloc(1, sizeof(*o));
 
-	o->image = (struct image){ &overlay_ops, below->bytes, below };
+	o->image = (struct image){ .ops = &overlay_ops, .bytes = below->bytes, .below = below };
 	pthread_mutex_init(&o->lock, NULL);
 	o->fd = open_temporary(e);
 	if (o->fd >= 0 && below->bytes > LARGEST)

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/util.h"
 #include "disk/disk.h"
+#include "disk/tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,6 +73,23 @@ pwrite_all(int fd, const void *buf, size_t len, uint64_t offset)
 	return 0;
 }
 
+/* Space for what is new in a file: reserved, or FULL: written. */
+int
+raw_preallocate(int fd, uint64_t offset, uint64_t len, bool full)
+{
+	static const uint8_t zeros[64 * KiB];
+	int error = full ? 0 : posix_fallocate(fd, offset, len);
+
+	while (full && len > 0 && error == 0) {
+		size_t n = MIN(len, sizeof(zeros));
+
+		error = pwrite_all(fd, zeros, n, offset);
+		offset += n;
+		len -= n;
+	}
+	return error;
+}
+
 static int
 raw_read(struct image *i, uint64_t offset, void *buf, size_t len)
 {
@@ -128,17 +146,100 @@ raw_discard(struct image *i, uint64_t offset, uint64_t len)
 	return error == EOPNOTSUPP || error == ENOSYS || error == EINVAL || error == ENOTTY || error == EINTR ? 0 : error;
 }
 
+/* A hole reads as zeros, for certain; where there can be none, they are written. */
+static int
+raw_write_zeros(struct image *i, uint64_t offset, uint64_t len, bool unmap)
+{
+	struct raw *r = CONTAINER_OF(i, struct raw, image);
+	int mode = unmap ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
+
+	if (r->block_device || offset + len > i->bytes || fallocate(r->fd, mode, offset, len) < 0)
+		return write_zeros_by_hand(i, offset, len);
+	return 0;
+}
+
+static int
+raw_status(struct image *i, uint64_t offset, uint64_t len, struct image_extent *out)
+{
+	struct raw *r = CONTAINER_OF(i, struct raw, image);
+	off_t data = lseek(r->fd, offset, SEEK_DATA), end = offset + len;
+
+	*out = (struct image_extent){
+		.bytes = len, .present = true, .data = true, .has_offset = true, .host_offset = offset, .file = i->file,
+	};
+	if (r->block_device || (data < 0 && errno != ENXIO))
+		return 0;
+	if (data < 0 || data > (off_t)offset) {
+		out->bytes = data < 0 || data > end ? len : (uint64_t)data - offset;
+		out->data = false;
+		out->zero = true;
+	} else {
+		off_t hole = lseek(r->fd, offset, SEEK_HOLE);
+
+		if (hole > (off_t)offset && hole < end)
+			out->bytes = hole - offset;
+	}
+	return 0;
+}
+
+static int
+raw_truncate(struct image *i, uint64_t bytes)
+{
+	struct raw *r = CONTAINER_OF(i, struct raw, image);
+
+	if (r->block_device)
+		return bytes <= i->bytes ? 0 : ENOTSUP;
+	if (bytes > INT64_MAX)
+		return EFBIG;
+	if (ftruncate(r->fd, bytes) < 0)
+		return errno;
+	i->bytes = align_up(bytes, DISK_SECTOR);
+	return 0;
+}
+
+static void
+raw_info(struct image *i, struct image_info *out)
+{
+	struct raw *r = CONTAINER_OF(i, struct raw, image);
+	struct stat st;
+
+	if (fstat(r->fd, &st) == 0)
+		out->file_bytes = (uint64_t)st.st_blocks * 512;
+}
+
+static bool
+raw_resize(struct image *i, uint64_t bytes, unsigned preallocation, bool shrink, struct err *e)
+{
+	struct raw *r = CONTAINER_OF(i, struct raw, image);
+	uint64_t old = i->bytes;
+	int error;
+
+	if (bytes < old && !shrink)
+		return err_set(e, "%s: shrinking it to %llu bytes loses what is behind; allow that with --shrink", i->file,
+			(unsigned long long)bytes);
+	error = raw_truncate(i, bytes);
+	if (error == 0 && bytes > old && preallocation != PREALLOCATE_OFF)
+		error = raw_preallocate(r->fd, old, bytes - old, preallocation == PREALLOCATE_FULL);
+	return error == 0 || err_set(e, "%s: can't be resized: %s", i->file, strerror(error));
+}
+
 static void
 raw_close(struct image *i)
 {
 	struct raw *r = CONTAINER_OF(i, struct raw, image);
 
 	close(r->fd);
+	free(i->file);
 	free(r);
 }
 
-static const struct image_ops raw_ops = { "raw", raw_read, raw_write, raw_flush, raw_discard, raw_close,
-	raw_read_now, raw_write_now };
+static const struct image_tool_ops raw_tool_ops = { .info = raw_info, .resize = raw_resize };
+
+static const struct image_ops raw_ops = {
+	.name = "raw", .read = raw_read, .write = raw_write, .flush = raw_flush, .discard = raw_discard, .close = raw_close,
+	.write_zeros = raw_write_zeros, .status = raw_status, .truncate = raw_truncate, .tool = &raw_tool_ops,
+	.read_now = raw_read_now, .write_now = raw_write_now,
+};
 
 /* What one can do about it when a file can't be opened. */
 static const char *
@@ -160,7 +261,7 @@ advice(int error, bool readonly)
 }
 
 static bool
-measure(struct raw *r, const char *file, struct err *e)
+measure(struct raw *r, const char *file, bool may_be_empty, struct err *e)
 {
 	struct stat st;
 	off_t end;
@@ -175,17 +276,20 @@ measure(struct raw *r, const char *file, struct err *e)
 	end = lseek(r->fd, 0, SEEK_END);
 	if (end < 0)
 		return err_set(e, "%s: can't find its size: %s", file, strerror(errno));
-	if (end == 0)
+	if (end == 0 && !may_be_empty)
 		return err_set(e, "%s: is empty; give it a size (truncate -s SIZE FILE)", file);
 	r->image.bytes = align_up(end, DISK_SECTOR);
+	r->image.grows = !r->block_device;
 	return true;
 }
 
 struct image *
-raw_open(const char *file, bool readonly, struct err *e)
+raw_open(const char *file, unsigned flags, struct err *e)
 {
+	bool readonly = (flags & RAW_WRITE) == 0;
 	/* O_NONBLOCK: a named pipe must not hold us up; it means nothing to files and block devices. */
-	int fd = open(file, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int mode = (readonly ? O_RDONLY : O_RDWR) | (flags & RAW_CREATE ? O_CREAT : 0);
+	int fd = open(file, mode | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
 	struct raw *r;
 
 	if (fd < 0 && errno == EISDIR) {
@@ -198,8 +302,9 @@ raw_open(const char *file, bool readonly, struct err *e)
 	}
 	r = xcalloc(1, sizeof(*r));
 	r->image.ops = &raw_ops;
+	r->image.file = xstrdup(file);
 	r->fd = fd;
-	if (!measure(r, file, e) || !lock_image(fd, file, readonly, e)) {
+	if (!measure(r, file, (flags & RAW_CREATE) != 0, e) || ((flags & RAW_NO_LOCK) == 0 && !lock_image(fd, file, flags, e))) {
 		raw_close(&r->image);
 		return NULL;
 	}
