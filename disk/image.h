@@ -83,6 +83,8 @@ enum raw_flags {
 
 /* A file or block device as it is.  NULL with E set. */
 struct image *raw_open(const char *file, unsigned flags, struct err *e);
+/* RAW_GROWS, said later: what is in the file has shown that it is a format's. */
+bool raw_will_grow(struct image *raw, bool unlocked, struct err *e);
 
 /* qcow2 upon FILE, which becomes part of it.  NULL with E set; FILE stays open then. */
 struct image *qcow2_open(struct image *file, unsigned flags, struct err *e);

@@ -94,12 +94,10 @@ extend_chain(struct chain *c, const struct chain *above, const char *file, struc
 }
 
 static unsigned
-raw_flags_for(unsigned flags, const char *format)
+raw_flags_for(unsigned flags)
 {
 	unsigned raw = flags & IMAGE_WRITE ? RAW_WRITE : 0;
 
-	if (raw != 0 && (format == NULL || strcmp(format, "raw") != 0))
-		raw |= RAW_GROWS;
 	if (flags & IMAGE_NO_LOCK)
 		raw |= RAW_NO_LOCK;
 	return flags & IMAGE_DIRECT ? raw | RAW_DIRECT : raw;
@@ -133,12 +131,14 @@ static struct image *
 open_format(struct image *file, const struct image_open *o, const struct chain *c, struct err *e)
 {
 	const char *format = find_format(file, o->format, c->depth > 0, e);
-	struct image *i;
+	struct image *i, *raw = file;
 
 	if (format == NULL || (o->filter != NULL && !filters_add(&file, o->filter, e)))
 		goto failed;
 	if (strcmp(format, "raw") == 0)
 		return file;
+	if ((o->flags & IMAGE_WRITE) && !raw_will_grow(raw, o->flags & IMAGE_NO_LOCK, e))
+		goto failed;
 	i = qcow2_open(file, o->flags, e);
 	if (i == NULL)
 		goto failed;
@@ -160,7 +160,7 @@ open_one(const struct image_open *o, const struct chain *above, struct err *e)
 		return NULL;
 	if (!extend_chain(&c, above, o->file, e))
 		return NULL;
-	file = raw_open(o->file, raw_flags_for(o->flags, o->format), e);
+	file = raw_open(o->file, raw_flags_for(o->flags), e);
 	return file == NULL ? NULL : open_format(file, o, &c, e);
 }
 

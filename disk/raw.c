@@ -310,3 +310,9 @@ raw_open(const char *file, unsigned flags, struct err *e)
 	}
 	return &r->image;
 }
+
+bool
+raw_will_grow(struct image *raw, bool unlocked, struct err *e)
+{
+	return unlocked || lock_image(CONTAINER_OF(raw, struct raw, image)->fd, raw->file, RAW_WRITE | RAW_GROWS, e);
+}

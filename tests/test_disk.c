@@ -260,7 +260,7 @@ START_TEST(formats)
 		unsigned len;
 		off_t offset;
 	} rows[] = {
-		{ "qcow2", "QFI\xfb", 4, 0 },
+		{ "qcow version 0", "QFI\xfb", 4, 0 },
 		{ "vmdk", "KDMV", 4, 0 },
 		{ "vdi", "\x7f\x10\xda\xbe", 4, 64 },
 		{ "vhdx", "vhdxfile", 8, 0 },
@@ -274,7 +274,8 @@ START_TEST(formats)
 		disk_close(open_disk((struct disk_options){ .format = "raw" }));
 		put_in_file("\0\0\0\0\0\0\0\0", 8, rows[i].offset);
 	}
-	refuse((struct disk_options){ .format = "qcow2" }, "not supported");
+	refuse((struct disk_options){ .format = "qcow2" }, "not a qcow2 image");
+	refuse((struct disk_options){ .format = "vmdk" }, "not supported");
 	refuse((struct disk_options){ .file = "/nonexistent/x" }, "No such file");
 	refuse((struct disk_options){ .file = "/tmp" }, "directory");
 	refuse((struct disk_options){ .file = "/dev/null", .readonly = true }, "neither");
