@@ -120,7 +120,7 @@ wait $pid || fail "SIGTERM: exit status $?"
 [ -e "$dir/socket" ] && fail "SIGTERM: the socket is still there"
 
 # Options of QEMU's that aren't there are known by name.
-for option in enable-kvm s gdb qmp global loadvm incoming usb audiodev spice full-screen no-acpi singlestep \
+for option in enable-kvm s gdb qmp global loadvm incoming usb audiodev spice curses no-acpi singlestep \
 	mem-prealloc numa object blockdev virtfs icount smbios acpitable tpmdev readconfig sandbox runas chroot add-fd plugin \
 	overcommit echr sd mtdblock compat iscsi rotate portrait dump-vmstate xen-domid async-teardown; do
 	refuse "-$option is not supported" -$option x

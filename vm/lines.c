@@ -99,7 +99,7 @@ machine_line(struct machine *m, const char *id, const char *spec, struct err *e)
 {
 	if (strncmp(spec, "chardev:", 8) == 0)
 		return use_chardev(m, spec + 8, e);
-	struct chr *chr = chr_open(m->loop, id, spec, e);
+	struct chr *chr = machine_open_line(m, id, spec, e);
 	if (chr == NULL)
 		return NULL;
 	if (strncmp(spec, "mon:", 4) != 0) {
@@ -118,7 +118,7 @@ machine_open_chardevs(struct machine *m, struct err *e)
 	for (const struct chardev_config *c = m->settings->chardevs; c != NULL; c = c->next) {
 		/* As the terminal of several users its Ctrl-C goes to them. */
 		char *spec = xasprintf("%s%s", c->mux ? "mon:" : "", c->spec);
-		struct chr *chr = chr_open(m->loop, c->id, spec, e);
+		struct chr *chr = machine_open_line(m, c->id, spec, e);
 
 		free(spec);
 		if (chr == NULL)
@@ -179,13 +179,13 @@ monitor_on_stdio(const struct settings *s)
 	return false;
 }
 
-/* Where the first serial port goes when nothing says so; without a window that is the terminal, the monitor behind it. */
+/* Where the first serial port goes when nothing says so: a text console, or the terminal with the monitor behind it. */
 static const char *
 default_serial(const struct settings *s)
 {
-	bool terminal = s->nographic || !s->display_given;
-
-	if (!terminal || monitor_on_stdio(s))
+	if (!s->nographic)
+		return "vc";
+	if (monitor_on_stdio(s))
 		return "null";
 	return s->monitors == NULL && !s->monitor_none ? "mon:stdio" : "stdio";
 }
@@ -229,7 +229,7 @@ machine_add_serials(struct machine *m, struct err *e)
 	    ((chr = machine_line(m, "serial0", default_serial(s), e)) == NULL || !machine_add_serial(m, 0, 0, 0, chr, e)))
 		return err_prefix(e, "-serial: ");
 	if (s->parallel_count == 0 && s->defaults &&
-	    ((chr = machine_line(m, "parallel0", "null", e)) == NULL || !machine_add_parallel(m, 0, 0, 0, chr, e)))
+	    ((chr = machine_line(m, "parallel0", s->nographic ? "null" : "vc", e)) == NULL || !machine_add_parallel(m, 0, 0, 0, chr, e)))
 		return err_prefix(e, "-parallel: ");
 	if (s->debugcon == NULL)
 		return true;
@@ -255,7 +255,14 @@ machine_add_monitors(struct machine *m, struct err *e)
 		if (chr == NULL || !add_monitor(m, chr, e))
 			return err_prefix(e, "-monitor %s: ", c->spec);
 	}
-	if (m->monitor_count > 0 || s->monitor_none || s->serial_count == 0 || !terminal_free)
+	if (m->monitor_count > 0 || s->monitor_none)
+		return true;
+	if (s->display == DISPLAY_SDL && s->defaults) {
+		struct chr *chr = machine_line(m, "monitor", "vc", e);
+
+		return chr != NULL && add_monitor(m, chr, e);
+	}
+	if (s->serial_count == 0 || !terminal_free)
 		return true;
 	struct chr *chr = machine_line(m, "monitor", "stdio", e);
 	return (chr != NULL && add_monitor(m, chr, e)) || err_prefix(e, "-nographic: ");

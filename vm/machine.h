@@ -110,6 +110,9 @@ struct machine {
 	bool stdio_used;
 	struct monitor *monitors[8];
 	unsigned monitor_count;
+	struct console *consoles[8]; /* of the window; closed as lines */
+	unsigned console_count;
+	struct window *window;
 	struct machine_view view;
 
 	struct boot_plan plan;       /* of -kernel */
@@ -157,6 +160,10 @@ bool machine_add_serial(struct machine *m, unsigned index, unsigned port, unsign
 bool machine_add_parallel(struct machine *m, unsigned index, unsigned port, unsigned irq, struct chr *chr, struct err *e);
 /* A source of its own on an ISA line that several may share. */
 struct irq machine_isa_source(struct machine *m, unsigned n);
+
+/* ---- window.c ---- */
+struct chr *machine_open_line(struct machine *m, const char *id, const char *spec, struct err *e);
+bool machine_open_window(struct machine *m, struct err *e);
 
 /* ---- drives.c ---- */
 bool machine_place_drives(struct machine *m, struct err *e);

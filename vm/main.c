@@ -150,7 +150,7 @@ main(int argc, char **argv)
 	settings_init(&s);
 	int status = options_parse(&s, argc, argv, &e) ? 0 : complain(&e);
 	if (status == 0 && !s.exit)
-		status = run(&s, &e);
+		status = settings_choose_display(&s, &e) ? run(&s, &e) : complain(&e);
 	settings_free(&s);
 	return status;
 }

@@ -160,15 +160,6 @@ opt_data_dir(struct settings *c, const char *arg, struct err *e)
 	return true;
 }
 
-bool
-opt_keyboard(struct settings *c, const char *arg, struct err *e)
-{
-	(void)c;
-	if (strcmp(arg, "en-us") == 0)
-		return true;
-	return err_set(e, "only en-us is supported yet; leave the option out");
-}
-
 /* ---- the machine ---- */
 
 static bool
@@ -320,7 +311,7 @@ opt_memory(struct settings *c, const char *arg, struct err *e)
 	if (ok && (keyval_str(&k, "slots") != NULL || keyval_str(&k, "maxmem") != NULL))
 		ok = err_set(e, "memory can't be plugged in later: slots and maxmem are not supported; give the size alone");
 	if (ok && size != NULL)
-		ok = parse_size(size, MiB, &c->ram_bytes, e);
+		ok = c->memory_given = parse_size(size, MiB, &c->ram_bytes, e);
 	ok = ok && keyval_end(&k, e);
 	keyval_free(&k);
 	if (ok && c->ram_bytes < MiB)
@@ -427,8 +418,10 @@ opt_boot(struct settings *c, const char *arg, struct err *e)
 		keyval_bool(&k, "menu", &c->boot_menu, e) && keyval_uint(&k, "splash-time", 65535, &c->boot_menu_ms, e) &&
 		(never || keyval_uint(&k, "reboot-timeout", 65535, &c->reboot_timeout_ms, e)) &&
 		keyval_bool(&k, "strict", &c->boot_strict, e) && keyval_end(&k, e);
-	if (ok && order != NULL)
+	if (ok && order != NULL) {
 		c->boot_order = settings_dup(c, order);
+		c->boot_order_given = true;
+	}
 	if (ok && once != NULL)
 		c->boot_once = settings_dup(c, once);
 	keyval_free(&k);
@@ -655,6 +648,7 @@ options_parse(struct settings *c, int argc, char **argv, struct err *e)
 	}
 	if (c->exit)
 		return true;
+	image_settle(c);
 	if (c->kernel == NULL && (c->initrd != NULL || *c->append != '\0'))
 		return err_set(e, "%s is for -kernel alone; add -kernel FILE", c->initrd != NULL ? "-initrd" : "-append");
 	if (c->daemonize && c->nographic)

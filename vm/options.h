@@ -25,6 +25,8 @@ struct machine;
 
 /* The lone IMAGE of a command line. */
 bool opt_image(struct settings *c, const char *arg, struct err *e);
+/* Memory and boot order that suit it, where none were asked for. */
+void image_settle(struct settings *c);
 
 /* PLUG: late, or at any time by the monitor's device_add. */
 enum device_when { DEVICE_EARLY, DEVICE_LATE, DEVICE_PLUG };

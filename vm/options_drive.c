@@ -53,29 +53,6 @@ DISK(fda, add_floppy(c, "-fda", arg, 0))
 DISK(fdb, add_floppy(c, "-fdb", arg, 1))
 #undef DISK
 
-/* ISO 9660 has its volume descriptors from sector 16 of 2048 bytes on, with "CD001" from their second byte. */
-static bool
-is_iso(const char *path)
-{
-	char magic[5] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return false;
-	ssize_t n = pread(fd, magic, sizeof(magic), 16 * 2048 + 1);
-	close(fd);
-	return n == sizeof(magic) && memcmp(magic, "CD001", sizeof(magic)) == 0;
-}
-
-bool
-opt_image(struct settings *c, const char *arg, struct err *e)
-{
-	if (c->image_given)
-		return err_set(e, "only one image may stand alone; use -hdb, -cdrom or -drive for others");
-	c->image_given = true;
-	return is_iso(arg) ? add_ide(c, "image", arg, 2, true) : add_ide(c, "image", arg, 0, false);
-}
-
 bool
 opt_pflash(struct settings *c, const char *arg, struct err *e)
 {
@@ -501,20 +478,6 @@ opt_chardev(struct settings *c, const char *arg, struct err *e)
 }
 
 /* ---- screen ---- */
-
-bool
-opt_display(struct settings *c, const char *arg, struct err *e)
-{
-	if (strcmp(arg, "help") == 0) {
-		printf("Available display backend types:\nnone\n");
-		c->exit = true;
-		return true;
-	}
-	c->display_given = true;
-	if (strcmp(arg, "none") == 0)
-		return true;
-	return err_set(e, "not supported yet; use -display none, or -nographic");
-}
 
 bool
 opt_vnc(struct settings *c, const char *arg, struct err *e)

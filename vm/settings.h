@@ -4,6 +4,7 @@
 #define VM_SETTINGS_H
 
 #include "disk/disk.h"
+#include "ui/ui.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -68,6 +69,9 @@ struct rom_config {
 	struct rom_config *next;
 };
 
+/* DEFAULT: a window; settings_choose_display() leaves one of the others. */
+enum display_kind { DISPLAY_DEFAULT, DISPLAY_NONE, DISPLAY_SDL };
+
 enum kernel_through { KERNEL_AUTO, KERNEL_DIRECT, KERNEL_FIRMWARE };
 
 struct settings {
@@ -76,6 +80,7 @@ struct settings {
 	bool exit;                      /* what was asked for (help, version) was printed */
 
 	uint64_t ram_bytes;
+	bool memory_given;
 	const char *cpu;                /* MODEL[,+feature][,-feature]; NULL: the default */
 	bool interpreter, one_insn_per_tb;
 	uint64_t code_cache_bytes;      /* 0: the default */
@@ -87,6 +92,8 @@ struct settings {
 	const char *data_dirs[8];
 	unsigned data_dir_count;
 	const char *boot_order, *boot_once;
+	bool boot_order_given;
+	const char *image_order;        /* the one that suits the lone image, or NULL */
 	bool boot_menu, boot_strict; /* strict: nothing but the devices with a boot index */
 	uint64_t boot_menu_ms, reboot_timeout_ms; /* UINT64_MAX: not given */
 	struct fw_cfg_config *fw_cfg;
@@ -95,7 +102,9 @@ struct settings {
 	const char *kernel, *initrd, *append;
 	enum kernel_through kernel_through;
 
-	bool nographic, display_given;
+	bool nographic;
+	enum display_kind display;
+	struct window_config window;    /* what of it the command line says */
 	enum adapter_kind adapter;
 	bool adapter_given;
 	bool defaults;                  /* -nodefaults clears it */
@@ -136,6 +145,9 @@ struct drive_config *settings_add_drive(struct settings *c, const char *option, 
 
 /* False with E set. */
 bool options_parse(struct settings *c, int argc, char **argv, struct err *e);
+
+/* Whether there is to be a window; false with E set if there can't be one. */
+bool settings_choose_display(struct settings *c, struct err *e);
 
 /* Where firmware is looked for after -L; ends with NULL. */
 extern const char *const firmware_dirs[];
