@@ -15,6 +15,7 @@ struct chr;
 struct disk;
 struct display;
 struct input;
+struct sound;
 struct net;
 struct net_end;
 
@@ -50,6 +51,12 @@ struct irq ioapic_line(struct dev *ioapic, unsigned pin);
 struct dev *i8254_new(const struct dev_env *env, struct irq out);
 /* HPET's legacy replacement silences IRQ 0. */
 void i8254_set_irq_enabled(struct dev *pit, bool enabled);
+/* The signal that goes to the speaker: the part of the time from FROM_NS to TO_NS that it is high, 0 to 1. */
+double i8254_speaker(struct dev *pit, uint64_t from_ns, uint64_t to_ns);
+/* Does it swing by itself, without the processor? */
+bool i8254_speaker_sounds(struct dev *pit);
+/* CHANGING is called whenever it may be about to change, or have changed. */
+void i8254_on_speaker(struct dev *pit, void (*changing)(void *opaque), void *opaque);
 /* MC146818 at 70h; OUT is IRQ 8.  UNIX_NS: host time that guest time starts from; UTC: base=utc or localtime. */
 struct dev *mc146818_new(const struct dev_env *env, struct irq out, int64_t unix_ns);
 void mc146818_set_cmos(struct dev *rtc, unsigned index, uint8_t value);
@@ -189,6 +196,23 @@ struct e1000_config {
 /* 82540EM.  Its end is to be connected to another. */
 struct dev *e1000_new(const struct dev_env *env, struct pci_bus *bus, struct net *net, const struct e1000_config *config);
 struct net_end *e1000_end(struct dev *e1000);
+
+/* ---- sound ---- */
+
+/* The speaker that counter 2 of PIT and port 61h drive. */
+struct dev *pcspk_new(const struct dev_env *env, struct dev *pit, struct sound *sound);
+/* 82801AA AC'97 controller with its codec.  DEVFN as in pci_attach(). */
+struct dev *ac97_new(const struct dev_env *env, struct pci_bus *bus, const char *id, int devfn, struct sound *sound);
+/* High Definition Audio controllers, and their bus for codecs. */
+enum hda_model { HDA_ICH6, HDA_ICH9 };
+struct dev *hda_new(const struct dev_env *env, struct pci_bus *bus, const char *id, int devfn, enum hda_model model, bool msi);
+/* The first address on its link that is free, -1: none. */
+int hda_free_address(struct dev *hda);
+bool hda_address_is_free(struct dev *hda, unsigned address);
+/* A codec at ADDRESS, which is free.  MIXER: it has volume controls. */
+enum hda_codec_model { HDA_OUTPUT, HDA_DUPLEX, HDA_MICRO };
+struct dev *hda_codec_new(const struct dev_env *env, struct dev *hda, const char *id, enum hda_codec_model model, unsigned address,
+	bool mixer, struct sound *sound);
 
 /* ---- flash ---- */
 

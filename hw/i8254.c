@@ -8,6 +8,7 @@
  * the data sheet's end of the half period in mode 3 is left out.  Interrupts of counter 0 are made from its events, one
  * for each rise of OUT.  Of those that a busy host made late, some follow at four times the rate: guests count time by them.
  */
+#include <math.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -33,6 +34,7 @@ enum { ACCESS_LATCH, ACCESS_LOW, ACCESS_HIGH, ACCESS_BOTH };
 
 /* Port 61h. */
 #define SPEAKER_GATE 0x01
+#define SPEAKER_DATA 0x02
 #define SPEAKER_WRITABLE 0x0f
 #define SPEAKER_REFRESH 0x10
 #define SPEAKER_OUT 0x20
@@ -70,6 +72,8 @@ struct i8254 {
 	struct clock *clock;
 	struct timer timer;
 	struct region ports, port61;
+	void (*speaker_changing)(void *opaque);
+	void *speaker_opaque;
 };
 
 static unsigned
@@ -304,6 +308,72 @@ i8254_set_irq_enabled(struct dev *pit, bool enabled)
 
 	p->state.irq_enabled = enabled;
 	i8254_update(p);
+}
+
+/* ---- the speaker ---- */
+
+/* For how many of the pulses from 0 to T after its load OUT is high, if each period of counter 2 is COUNT long. */
+static double
+pulses_high(const struct counter *c, double t, uint32_t count)
+{
+	double high, periods;
+
+	switch (mode_of(c)) {
+	case 0:
+		return MAX(t - count, 0);
+	case 2:
+	case 3:
+		if (t < 0)
+			return t;
+		high = mode_of(c) == 2 ? count - 1 : (count + 1) / 2;
+		periods = floor(t / count);
+		return periods * high + MIN(t - periods * count, high);
+	default:
+		return t;
+	}
+}
+
+static double
+pulses_high_until(const struct counter *c, uint64_t ns)
+{
+	double t = (double)c->held + ((double)ns - (double)c->start_ns) * PIT_HZ / NS_PER_SEC;
+
+	/* A count that is taken over when this period ends. */
+	if (c->next_count != 0 && is_periodic(c) && t > c->count)
+		return pulses_high(c, c->count, c->count) + pulses_high(c, t - c->count, c->next_count);
+	return pulses_high(c, t, c->count);
+}
+
+double
+i8254_speaker(struct dev *pit, uint64_t from_ns, uint64_t to_ns)
+{
+	struct i8254 *p = (struct i8254 *)pit;
+	const struct counter *c = &p->state.counter[2];
+
+	if (!(p->state.port61 & SPEAKER_DATA))
+		return 0;
+	if (!c->running || c->count == 0 || mode_of(c) == 1)
+		return out_of(p, c);
+	double pulses = (double)(to_ns - from_ns) * PIT_HZ / NS_PER_SEC;
+	return (pulses_high_until(c, to_ns) - pulses_high_until(c, from_ns)) / pulses;
+}
+
+bool
+i8254_speaker_sounds(struct dev *pit)
+{
+	struct i8254 *p = (struct i8254 *)pit;
+	const struct counter *c = &p->state.counter[2];
+
+	return p->state.port61 & SPEAKER_DATA && c->running && c->count != 0 && is_periodic(c);
+}
+
+void
+i8254_on_speaker(struct dev *pit, void (*changing)(void *opaque), void *opaque)
+{
+	struct i8254 *p = (struct i8254 *)pit;
+
+	p->speaker_changing = changing;
+	p->speaker_opaque = opaque;
 }
 
 /* ---- registers ---- */
