@@ -49,12 +49,14 @@ open_hardware(struct canvas *c, enum window_gl gl)
 	return c->renderer != NULL;
 }
 
-/* SDL's surface of a window is another one after each change of its size. */
+/* SDL's surface of a window is another one after each change of its size; SDL would put it on the screen by OpenGL. */
 static bool
 open_software(struct canvas *c)
 {
-	SDL_Surface *s = SDL_GetWindowSurface(c->window);
+	SDL_Surface *s;
 
+	SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
+	s = SDL_GetWindowSurface(c->window);
 	c->renderer = s != NULL ? SDL_CreateSoftwareRenderer(s) : NULL;
 	return c->renderer != NULL;
 }
