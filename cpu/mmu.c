@@ -360,11 +360,39 @@ raise_non_canonical(struct cpu *c, unsigned seg)
 	cpu_raise_error(c, seg == SEG_SS ? EXC_SS : EXC_GP, 0);
 }
 
+/*
+ * Devices' registers have no shadow entries, but their pages are remembered as long as entries would live: without that,
+ * every access walks the page tables (drawing through the VGA's planes took three times as long).
+ */
+static struct io_page *
+io_page(struct cpu *c, uint64_t linear)
+{
+	return &c->io_pages[linear >> 12 & (ARRAY_SIZE(c->io_pages) - 1)];
+}
+
+static bool
+io_page_holds(const struct cpu *c, const struct io_page *i, uint64_t linear, bool write, unsigned view)
+{
+	return i->page == linear >> 12 && i->view == view && (i->write || !write) && i->generation == shadow_generation(c->shadow);
+}
+
+/* Only whole pages: what is RAM in part needs more care. */
+static void
+io_page_note(struct cpu *c, const struct mem_range *r, uint64_t linear, uint64_t phys, bool write, unsigned view)
+{
+	uint64_t page = phys & ~0xfffull;
+
+	if (!r->region || r->region->kind != REGION_IO || page < r->first || page + 0xfff > r->last)
+		return;
+	*io_page(c, linear) = (struct io_page){ linear >> 12, page, shadow_generation(c->shadow), (uint8_t)view, write };
+}
+
 /* The page of LINEAR for reading or writing SIZE bytes in it. */
 static struct piece
 locate(struct cpu *c, uint64_t linear, unsigned size, bool write, unsigned view)
 {
 	uint64_t entry = shadow_table(c->shadow, view)[SHADOW_INDEX(linear) + (write ? SHADOW_WRITE : 0)];
+	const struct io_page *io = io_page(c, linear);
 	struct piece p = { .size = size };
 	struct mem_range r;
 
@@ -372,9 +400,15 @@ locate(struct cpu *c, uint64_t linear, unsigned size, bool write, unsigned view)
 		p.host = (uint8_t *)(linear + entry);
 		return p;
 	}
+	if (io_page_holds(c, io, linear, write, view)) {
+		p.phys = io->phys | (linear & 0xfff);
+		return p;
+	}
 	p.is_new = true;
 	p.phys = translate(c, linear, write ? ACCESS_WRITE : ACCESS_READ, view);
 	p.host = phys_host(c, p.phys, &r);
+	if (!p.host)
+		io_page_note(c, &r, linear, p.phys, write, view);
 	if (p.host && (p.phys + size - 1 > r.last || (write && r.region->kind != REGION_RAM)))
 		p.host = NULL;
 	return p;

@@ -64,6 +64,7 @@ struct shadow {
 	struct slot slot[MAX_SLOTS];
 	struct slot *current;
 	unsigned slots, reserved;
+	_Atomic uint32_t generation;
 	uint64_t uses;
 	struct tcg_frame *frame; /* whose predicted stack follows from the entries; may be NULL */
 	unsigned votes;          /* for frame->direct_delta, as long as it is right most often */
@@ -129,6 +130,7 @@ shadow_new(unsigned slots, struct err *e)
 	s->node_room = 1024;
 	s->node = xcalloc(s->node_room, sizeof(*s->node));
 	s->nodes = 1;
+	s->generation = 1;
 	pthread_mutex_init(&s->lock, NULL);
 	if (!slot_reserve(&s->slot[0])) {
 		err_set(e, "the host refuses to reserve address space for the shadow page tables (%s); "
@@ -177,6 +179,7 @@ shadow_attach(struct shadow *s, struct tcg_frame *f)
 static void
 forget_stack(struct shadow *s)
 {
+	s->generation++;
 	if (s->frame)
 		tcg_forget_stack(s->frame);
 }
@@ -561,6 +564,12 @@ shadow_fill(struct shadow *s, unsigned view, uint64_t linear, const uint8_t *hos
 	}
 	if (is_new || fill != index)
 		fills_push(fills, fill);
+}
+
+uint32_t
+shadow_generation(const struct shadow *s)
+{
+	return s->generation;
 }
 
 uint64_t

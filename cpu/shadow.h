@@ -59,6 +59,9 @@ void shadow_flush_page(struct shadow *s, uint64_t linear); /* in every slot */
 /* No view keeps a write entry for the page with number PAGE (phys >> 12).  True: one did. */
 bool shadow_drop_writes(struct shadow *s, uint64_t page);
 
+/* Another number after each flush and change of address space: what was derived from the tables before is no longer valid. */
+uint32_t shadow_generation(const struct shadow *s);
+
 /* How many pages are entered, for info jit. */
 uint64_t shadow_count(const struct shadow *s);
 

@@ -132,6 +132,12 @@ struct cpu {
 	struct tcg_jump *no_jumps;  /* stays empty: for modes in which RIP alone does not name a block */
 	struct mem_range near;      /* the memory that was looked up last; no region: none */
 	bool near_smm;
+	struct io_page {
+		uint64_t page, phys; /* linear >> 12, and where it is */
+		uint32_t generation; /* of the shadow tables, by which it is valid */
+		uint8_t view;
+		bool write;
+	} io_pages[8];              /* pages of devices' registers, which the shadow tables don't hold */
 	struct space_listener listener;
 	struct cpu *_Atomic sharing; /* the next vCPU with the same struct tcg */
 	struct cpu *first;          /* head of that list */

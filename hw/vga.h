@@ -82,6 +82,15 @@ struct vga_direct {
 	uint32_t at, size; /* SIZE 0: none */
 };
 
+/* The registers as the window's accesses need them, see vga_mem.c; masks have a byte for each plane. */
+struct vga_window_plan {
+	uint32_t base, size;       /* from A0000h; SIZE 0: memory is off */
+	uint32_t planes, set, set_enabled, bits;
+	uint8_t mode, rotate, function;
+	bool chain4, write_odd_even, read_odd_even;
+	bool plain;                /* a write stores its value */
+};
+
 struct vga;
 
 /* What a card has beyond the VGA.  All but the masks may be NULL. */
@@ -121,6 +130,7 @@ struct vga {
 	struct region window;          /* A0000h-BFFFFh by the rules of planes */
 	struct region direct[2];       /* over it where the window is linear memory */
 	uint32_t direct_at[2];         /* what DIRECT shows now: offset of vram */
+	struct vga_window_plan plan;
 	uint32_t bank;                 /* added to addresses of the window: bytes of a plane, or of all in chain 4 */
 	struct display display;
 	struct surface surface;

@@ -41,35 +41,54 @@ load_planes(const struct vga *v, uint32_t at)
 	return word;
 }
 
-/* The window's byte at ADDR: index of the planes' bytes, and the planes that it stands for. */
+/* What the registers say of accesses: made when they change, as programs write many bytes to one setting. */
+static void
+plan_window(struct vga *v)
+{
+	const uint8_t *gfx = v->state.gfx, *seq = v->state.seq;
+	struct vga_window_plan *p = &v->plan;
+	struct map map = map_now(v);
+
+	p->base = map.base;
+	p->size = (v->state.misc & MISC_RAM_ENABLE) != 0 ? map.size : 0;
+	p->chain4 = (seq[SEQ_MEMORY_MODE] & MEMORY_CHAIN4) != 0;
+	p->write_odd_even = (seq[SEQ_MEMORY_MODE] & MEMORY_ODD_EVEN_OFF) == 0;
+	p->read_odd_even = (gfx[GFX_MODE] & MODE_ODD_EVEN) != 0;
+	p->planes = spread(seq[SEQ_MAP_MASK]);
+	p->set = spread(gfx[GFX_SET_RESET]);
+	p->set_enabled = spread(gfx[GFX_ENABLE_SET]);
+	p->bits = gfx[GFX_BIT_MASK] * 0x01010101u;
+	p->mode = gfx[GFX_MODE] & 3;
+	p->rotate = gfx[GFX_ROTATE] & 7;
+	p->function = gfx[GFX_ROTATE] >> 3 & 3;
+	p->plain = p->mode == 0 && p->set_enabled == 0 && p->bits == 0xffffffff && p->rotate == 0 && p->function == 0;
+}
+
+/* The window's byte at OFFSET: index of the planes' bytes, and a mask of the planes that it stands for. */
 struct place {
-	uint32_t at;
-	unsigned planes;
-	bool valid;
+	uint32_t at, planes;
 };
 
-static struct place
-find(const struct vga *v, uint32_t offset, bool odd_even)
+/* False: there is none. */
+static bool
+find(const struct vga *v, uint32_t offset, bool odd_even, struct place *p)
 {
-	struct map map = map_now(v);
-	struct place p = { 0, 15, false };
-	uint32_t addr;
+	uint32_t addr = offset - v->plan.base;
 
-	if ((v->state.misc & MISC_RAM_ENABLE) == 0 || offset < map.base || offset - map.base >= map.size)
-		return p;
-	addr = offset - map.base;
-	if ((v->state.seq[SEQ_MEMORY_MODE] & MEMORY_CHAIN4) != 0) {
+	if (addr >= v->plan.size)
+		return false;
+	if (v->plan.chain4) {
 		addr += v->bank;
-		p.planes = 1u << (addr & 3);
-		p.at = addr >> 2;
+		p->planes = 0xffu << 8 * (addr & 3);
+		p->at = addr >> 2;
 	} else if (odd_even) {
-		p.planes = (addr & 1) != 0 ? 0x0a : 0x05;
-		p.at = addr & ~1u & 0xffff;
+		p->planes = (addr & 1) != 0 ? 0xff00ff00 : 0x00ff00ff;
+		p->at = addr & ~1u & 0xffff;
 	} else {
-		p.at = addr + v->bank;
+		p->planes = 0xffffffff;
+		p->at = addr + v->bank;
 	}
-	p.valid = p.at < v->vram_bytes / 4;
-	return p;
+	return p->at < v->vram_bytes / 4;
 }
 
 static uint8_t
@@ -85,16 +104,18 @@ static uint8_t
 read_byte(struct vga *v, uint32_t offset)
 {
 	const uint8_t *gfx = v->state.gfx;
-	struct place p = find(v, offset, (gfx[GFX_MODE] & MODE_ODD_EVEN) != 0);
 	unsigned plane = gfx[GFX_READ_MAP] & 3;
+	struct place p;
 
-	if (!p.valid)
+	if (!find(v, offset, v->plan.read_odd_even, &p))
 		return 0xff;
 	v->state.latch = load_planes(v, p.at);
 	if ((gfx[GFX_MODE] & MODE_READ_COMPARE) != 0)
 		return read_compare(v);
-	if (p.planes != 15)
-		plane = (p.planes & (p.planes - 1)) == 0 ? (unsigned)__builtin_ctz(p.planes) : (plane & 2) | (p.planes >> 1 & 1);
+	if (v->plan.chain4)
+		plane = (unsigned)__builtin_ctz(p.planes) / 8;
+	else if (v->plan.read_odd_even)
+		plane = (plane & 2) | ((p.planes & 1) ^ 1);
 	return v->state.latch >> 8 * plane & 0xff;
 }
 
@@ -102,7 +123,7 @@ read_byte(struct vga *v, uint32_t offset)
 static uint32_t
 combine(const struct vga *v, uint32_t data)
 {
-	switch (v->state.gfx[GFX_ROTATE] >> 3 & 3) {
+	switch (v->plan.function) {
 	case 1:
 		return data & v->state.latch;
 	case 2:
@@ -117,15 +138,13 @@ combine(const struct vga *v, uint32_t data)
 static uint32_t
 written(const struct vga *v, uint8_t value)
 {
-	const uint8_t *gfx = v->state.gfx;
-	unsigned rotate = gfx[GFX_ROTATE] & 7;
-	uint8_t rotated = value >> rotate | value << (8 - rotate);
-	uint32_t mask = gfx[GFX_BIT_MASK] * 0x01010101u, data, set;
+	const struct vga_window_plan *p = &v->plan;
+	uint8_t rotated = value >> p->rotate | value << (8 - p->rotate);
+	uint32_t mask = p->bits, data;
 
-	switch (gfx[GFX_MODE] & 3) {
+	switch (p->mode) {
 	case 0:
-		set = spread(gfx[GFX_ENABLE_SET]);
-		data = combine(v, (rotated * 0x01010101u & ~set) | (spread(gfx[GFX_SET_RESET]) & set));
+		data = combine(v, (rotated * 0x01010101u & ~p->set_enabled) | (p->set & p->set_enabled));
 		break;
 	case 1:
 		return v->state.latch;
@@ -134,7 +153,7 @@ written(const struct vga *v, uint8_t value)
 		break;
 	default:
 		mask &= rotated * 0x01010101u;
-		data = spread(gfx[GFX_SET_RESET]);
+		data = p->set;
 		break;
 	}
 	return (data & mask) | (v->state.latch & ~mask);
@@ -143,17 +162,18 @@ written(const struct vga *v, uint8_t value)
 static void
 write_byte(struct vga *v, uint32_t offset, uint8_t value)
 {
-	struct place p = find(v, offset, (v->state.seq[SEQ_MEMORY_MODE] & MEMORY_ODD_EVEN_OFF) == 0);
-	unsigned planes = p.planes & v->state.seq[SEQ_MAP_MASK];
-	uint32_t mask = spread(planes), word;
+	struct place p;
+	uint32_t mask, word;
 
-	if (!p.valid)
+	if (!find(v, offset, v->plan.write_odd_even, &p))
 		return;
-	word = (load_planes(v, p.at) & ~mask) | (written(v, value) & mask);
+	mask = p.planes & v->plan.planes;
+	word = v->plan.plain ? value * 0x01010101u : written(v, value);
+	word = (load_planes(v, p.at) & ~mask) | (word & mask);
 	memcpy(v->vram + 4 * (size_t)p.at, &word, 4);
 	v->touched[p.at >> 16] |= 1ull << (p.at >> 10 & 63);
 	v->touched_any = true;
-	v->font_touched |= (planes & 4) != 0;
+	v->font_touched |= (mask & 0xff0000) != 0;
 }
 
 static uint64_t
@@ -249,6 +269,7 @@ vga_map_window(struct vga *v)
 
 		direct[0] = (struct vga_direct){ 0xa0000 + map.base, v->bank, map.size };
 	}
+	plan_window(v);
 	for (unsigned i = 0; i < ARRAY_SIZE(direct); i++)
 		map_direct(v, i, &direct[i]);
 }
