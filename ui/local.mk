@@ -32,6 +32,7 @@ if HAVE_WINDOW
 %C%_libui_a_SOURCES += %D%/window_keys.c %D%/sdl_keys.def
 %C%_libui_a_SOURCES += %D%/window_order.c
 %C%_libui_a_SOURCES += %D%/window_sdl.c %D%/window_sdl.h
+%C%_libui_a_SOURCES += %D%/start.c %D%/start_list.c %D%/start.h
 nodist_%C%_libui_a_SOURCES = %D%/font_data.c
 else
 %C%_libui_a_SOURCES += %D%/no_window.c

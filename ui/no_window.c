@@ -18,6 +18,13 @@ window_new(const struct window_config *config, const struct window_tab *tabs, un
 	return NULL;
 }
 
+bool
+start_window(struct start_choice *c, const char *message, struct err *e)
+{
+	(void)c, (void)message;
+	return err_set(e, "%s", window_missing());
+}
+
 void
 window_free(struct window *w)
 {

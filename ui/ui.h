@@ -244,4 +244,15 @@ const char *window_missing(void);
 struct window *window_new(const struct window_config *config, const struct window_tab *tabs, unsigned count, struct err *e);
 void window_free(struct window *w);
 
+/* ---- the start window, before there is a machine ---- */
+
+struct start_choice {
+	char *image;            /* absolute, to be freed; NULL: none yet */
+	unsigned memory_mib;
+	bool network;
+};
+
+/* MESSAGE: what went wrong the last time, or NULL.  False: it was closed, or with E set there can't be one. */
+bool start_window(struct start_choice *c, const char *message, struct err *e);
+
 #endif

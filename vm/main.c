@@ -147,6 +147,8 @@ main(int argc, char **argv)
 	struct err e = { "" };
 
 	trace_register(hw_trace_events, hw_trace_count);
+	if (argc == 1)
+		return start_without_arguments(run);
 	settings_init(&s);
 	int status = options_parse(&s, argc, argv, &e) ? 0 : complain(&e);
 	if (status == 0 && !s.exit)

@@ -167,8 +167,7 @@ is_floppy(int fd)
 	return false;
 }
 
-/* What the host can give without harm, 2 GiB at the most. */
-static uint64_t
+uint64_t
 sensible_memory(void)
 {
 	uint64_t available = 0;

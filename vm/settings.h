@@ -149,6 +149,12 @@ bool options_parse(struct settings *c, int argc, char **argv, struct err *e);
 /* Whether there is to be a window; false with E set if there can't be one. */
 bool settings_choose_display(struct settings *c, struct err *e);
 
+/* Memory for a guest that nobody gave a size: what the host can give without harm, 2 GiB at the most. */
+uint64_t sensible_memory(void);
+
+/* Without arguments: lets people choose, and hands what they chose to RUN, which leaves E set if nothing was started. */
+int start_without_arguments(int (*run)(struct settings *s, struct err *e));
+
 /* Where firmware is looked for after -L; ends with NULL. */
 extern const char *const firmware_dirs[];
 
