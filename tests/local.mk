@@ -201,3 +201,11 @@ endif
 tests_test_sound_SOURCES = tests/test_sound.c
 tests_test_sound_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_sound_LDADD = $(UI_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += tests/test_hw_e1000
+TESTS += tests/test_hw_e1000
+endif
+tests_test_hw_e1000_SOURCES = tests/test_hw_e1000.c
+tests_test_hw_e1000_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_e1000_LDADD = $(HW_LIBS) $(CHECK_LIBS)
