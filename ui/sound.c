@@ -206,6 +206,12 @@ sound_record_stop(struct sound *s, unsigned number)
 	return true;
 }
 
+const char *
+sound_record_path(const struct sound *s, unsigned number)
+{
+	return number < RECORDINGS_MAX && s->recordings[number].file != NULL ? wav_path(s->recordings[number].file) : "";
+}
+
 static void
 record(struct recording *r, const float *frames, uint32_t count)
 {

@@ -54,6 +54,7 @@ void sound_describe(const struct sound *s, void (*print)(void *opaque, const cha
  */
 bool sound_record(struct sound *s, const char *path, const struct sound_format *f, unsigned *number, struct err *e);
 bool sound_record_stop(struct sound *s, unsigned number);
+const char *sound_record_path(const struct sound *s, unsigned number);
 
 struct voice_ops {
 	/* Write, or read, what is due at the clock's time now.  May end the voice's activity. */

@@ -29,6 +29,7 @@ noinst_LIBRARIES += %D%/libvm.a
 %C%_libvm_a_SOURCES += %D%/settings.c %D%/settings.h
 %C%_libvm_a_SOURCES += %D%/usb.c
 %C%_libvm_a_SOURCES += %D%/start.c
+%C%_libvm_a_SOURCES += %D%/sound.c
 %C%_libvm_a_SOURCES += %D%/vcpu.c %D%/vcpu.h
 %C%_libvm_a_SOURCES += %D%/view.c
 %C%_libvm_a_SOURCES += %D%/window.c

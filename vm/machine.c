@@ -306,7 +306,7 @@ build_board(struct machine *m, struct err *e)
 	make_timers(m);
 	make_pci(m);
 	make_isa(m);
-	if (!make_flash(m, e) || !machine_add_serials(m, e) || !machine_add_networks(m, e) ||
+	if (!make_flash(m, e) || !machine_add_serials(m, e) || !machine_add_networks(m, e) || !machine_add_sound(m, e) ||
 	    !machine_add_devices(m, DEVICE_LATE, e))
 		return false;
 	note_facts(m);
@@ -385,6 +385,7 @@ machine_free(struct machine *m)
 	space_free(m->mem);
 	space_free(m->io);
 	dev_free_all(m->devices);
+	machine_close_sound(m);
 	net_free(m->net);
 	machine_close_drives(m);
 	machine_close_lines(m);

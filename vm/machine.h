@@ -31,6 +31,7 @@ struct monitor;
 struct net;
 struct net_end;
 struct pci_bus;
+struct sound;
 struct usb_bus;
 struct vcpu;
 
@@ -64,6 +65,19 @@ struct line {
 	struct line *next;
 };
 
+/* An -audiodev. */
+struct machine_sound {
+	struct sound *sound;
+	struct machine_sound *next;
+};
+
+/* A bus for HDA codecs. */
+struct hda_bus {
+	const char *name;
+	struct dev *hda;
+	struct hda_bus *next;
+};
+
 struct machine {
 	struct settings *settings;
 	struct loop *loop;
@@ -84,6 +98,12 @@ struct machine {
 	struct dev *host_bridge, *isa_bridge, *ide, *pm, *vga;
 	struct pci_bus *pci;
 	struct usb_bus *usb_buses;   /* by age */
+	struct machine_sound *sounds; /* the first one is the default */
+	struct hda_bus *hda_buses;
+	struct {
+		struct sound *sound;     /* NULL: free */
+		unsigned number;
+	} captures[8];
 	struct display *display;
 	struct input input;
 	struct key_queue *keys;
@@ -214,6 +234,17 @@ bool machine_pci_place(struct machine *m, struct keyval *k, int *devfn, struct e
 bool machine_add_devices(struct machine *m, enum device_when when, struct err *e);
 /* PROPERTIES as -device has them. */
 bool machine_plug_device(struct machine *m, const char *properties, struct err *e);
+
+/* ---- sound.c ---- */
+bool machine_add_sound(struct machine *m, struct err *e);
+void machine_close_sound(struct machine *m);
+void sound_fill_view(struct machine_view *v);
+bool device_ac97(struct machine *m, struct keyval *k, struct err *e);
+bool device_intel_hda(struct machine *m, struct keyval *k, struct err *e);
+bool device_ich9_intel_hda(struct machine *m, struct keyval *k, struct err *e);
+bool device_hda_output(struct machine *m, struct keyval *k, struct err *e);
+bool device_hda_duplex(struct machine *m, struct keyval *k, struct err *e);
+bool device_hda_micro(struct machine *m, struct keyval *k, struct err *e);
 
 /* ---- usb.c ---- */
 void machine_add_usb(struct machine *m); /* the controller of -usb */

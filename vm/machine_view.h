@@ -90,6 +90,13 @@ struct machine_view {
 	/* Drops all translated code, as `tb-flush` asks; and one instruction per block, `one-insn-per-tb`. */
 	void (*tb_flush)(void *opaque);
 	void (*set_one_insn)(void *opaque, bool on);
+	/* Back ends of sound and their voices; recordings into WAV files. */
+	void (*audio_info)(void *opaque, view_print *print, void *to);
+	void (*capture_info)(void *opaque, view_print *print, void *to);
+	/* AUDIODEV NULL: the first one. */
+	bool (*record_start)(void *opaque, const char *path, const char *audiodev, unsigned rate, unsigned bits, unsigned channels,
+		struct err *e);
+	bool (*record_stop)(void *opaque, unsigned number, struct err *e);
 	void (*usb_info)(void *opaque, view_print *print, void *to);
 	bool (*device_add)(void *opaque, const char *properties, struct err *e); /* as -device has them */
 	bool (*device_del)(void *opaque, const char *id, struct err *e);

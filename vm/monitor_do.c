@@ -215,6 +215,38 @@ cmd_screendump(struct mon *m, const struct mon_args *a)
 		tell(m, surface_save(d->update(d->opaque), a->v[0].text, &e), &e);
 }
 
+/* ---- sound ---- */
+
+static unsigned
+number_or(const struct mon_arg *a, unsigned otherwise)
+{
+	return a->given ? (unsigned)MIN(a->number, (uint64_t)UINT32_MAX) : otherwise;
+}
+
+void
+cmd_wavcapture(struct mon *m, const struct mon_args *a)
+{
+	const struct machine_view *v = m->view;
+	struct err e = { "" };
+
+	if (v->record_start != NULL)
+		tell(m, v->record_start(v->opaque, a->v[0].text, a->v[1].given ? a->v[1].text : NULL, number_or(&a->v[2], 44100),
+			number_or(&a->v[3], 16), number_or(&a->v[4], 2), &e), &e);
+	else
+		mon_unsupported(m, "wavcapture");
+}
+
+void
+cmd_stopcapture(struct mon *m, const struct mon_args *a)
+{
+	struct err e = { "" };
+
+	if (m->view->record_stop != NULL)
+		tell(m, m->view->record_stop(m->view->opaque, number_or(&a->v[0], 0), &e), &e);
+	else
+		mon_unsupported(m, "stopcapture");
+}
+
 /* ---- drives and snapshots ---- */
 
 void

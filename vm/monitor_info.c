@@ -82,6 +82,20 @@ info_chardev(struct mon *m, const char *rest)
 }
 
 static void
+info_audio(struct mon *m, const char *rest)
+{
+	(void)rest;
+	from_view(m, m->view->audio_info, "info audio");
+}
+
+static void
+info_capture(struct mon *m, const char *rest)
+{
+	(void)rest;
+	from_view(m, m->view->capture_info, "info capture");
+}
+
+static void
 info_network(struct mon *m, const char *rest)
 {
 	(void)rest;

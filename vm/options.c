@@ -246,7 +246,8 @@ opt_machine(struct settings *c, const char *arg, struct err *e)
 	if (strcmp(arg, "help") == 0) {
 		printf("Supported machines are:\n"
 			"pc        standard PC: i440FX and PIIX3 (default)\n"
-			"Properties: accel=tcg|interp, hpet=on|off, usb=on|off, kernel-through=auto|direct|firmware\n"
+			"Properties: accel=tcg|interp, hpet=on|off, usb=on|off, kernel-through=auto|direct|firmware,\n"
+			"  pcspk-audiodev=ID (the PC speaker is heard there)\n"
 			"  kernel-through: how -kernel starts.  direct: straight into the kernel, without firmware; firmware: after\n"
 			"  the system firmware, by a boot ROM; auto: direct for 64-bit Linux and PVH kernels, else firmware\n");
 		c->exit = true;
@@ -255,7 +256,10 @@ opt_machine(struct settings *c, const char *arg, struct err *e)
 	bool ok = keyval_parse(&k, arg, "type", e) && check_machine_type(keyval_str(&k, "type"), e);
 	const char *accel = keyval_str(&k, "accel");
 	const char *through = keyval_str(&k, "kernel-through");
+	const char *speaker = keyval_str(&k, "pcspk-audiodev");
 
+	if (speaker != NULL)
+		c->pcspk_audiodev = settings_dup(c, speaker);
 	ok = ok && (accel == NULL || set_accel_list(c, accel, e)) &&
 		(through == NULL || set_kernel_through(c, through, e)) && keyval_bool(&k, "hpet", &c->hpet, e) &&
 		keyval_bool(&k, "usb", &c->usb, e) && keyval_only(&k, "acpi", "on", e) && keyval_only(&k, "vmport", "off", e) &&

@@ -44,6 +44,12 @@ struct device_config {
 };
 
 /* A -netdev, -nic or -net, as it was written. */
+/* An -audiodev; OPTION is what it was written as. */
+struct sound_config {
+	const char *option, *spec;
+	struct sound_config *next;
+};
+
 enum net_option { NET_NETDEV, NET_NIC, NET_LEGACY };
 
 struct net_config {
@@ -120,6 +126,9 @@ struct settings {
 	bool monitor_none;              /* -monitor none */
 	const char *debugcon;
 	struct device_config *devices;
+	struct sound_config *sounds;
+	const char *pcspk_audiodev;     /* -machine pcspk-audiodev=; NULL: no speaker */
+	bool audio_given;
 	struct net_config *nets;
 	bool net_given;                 /* no network of its own accord */
 

@@ -300,6 +300,7 @@ machine_fill_view(struct machine *m)
 		.tb_flush = tb_flush,
 	};
 	drives_fill_view(&m->view);
+	sound_fill_view(&m->view);
 	usb_fill_view(&m->view);
 	networks_fill_view(&m->view);
 }
