@@ -442,7 +442,7 @@ static void
 request_succeeded(struct ata_drive *d, struct ata_request *r)
 {
 	if (d->s->sector_bytes == CD_RAW_SECTOR)
-		atapi_expand(r->buf, d->s->lba, r->sectors);
+		mmc_expand(r->buf, d->s->lba, r->sectors);
 	switch (d->s->phase) {
 	case ATA_FETCH:
 		fetched(d, r);

@@ -3,7 +3,7 @@
  * Inside of the IDE drives: a channel of two devices behind task file registers, as the controllers use it.
  *
  * ata.c has the registers and moves data, ata_command.c the commands of disks, ata_identify.c what drives say about
- * themselves, atapi.c the packets of CD drives and atapi_reply.c their longer answers.
+ * themselves, atapi.c the packets of CD drives, whose longer answers mmc.c has.
  *
  * A command under way is wholly described by struct ata_state: its phase, the next sector, how many are left, and the
  * bytes in the buffer.  I/O of the host is in none of it, and is started again from it by ata_resume(): after a load,
@@ -14,6 +14,7 @@
 
 #include "base/dev.h"
 #include "base/irq.h"
+#include "hw/mmc.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,8 +47,6 @@ enum {
 
 enum {
 	ATA_SECTOR = 512,
-	CD_SECTOR = 2048,
-	CD_RAW_SECTOR = 2352,
 	ATA_BUFFER = 64 * 1024,      /* of PIO */
 	ATA_REQUEST = 1024 * 1024,   /* the most that one request of the host moves */
 	ATA_MULTIPLE = 16,           /* sectors of a DRQ block */
@@ -242,20 +241,7 @@ void atapi_complete(struct ata_drive *d);
 void atapi_fail(struct ata_drive *d, uint8_t key, uint8_t asc, uint8_t ascq);
 void atapi_medium_error(struct ata_drive *d);
 bool atapi_has_medium(const struct ata_drive *d);
-/* Sectors of 2048 bytes to raw ones of 2352, in place. */
-void atapi_expand(uint8_t *buf, uint64_t lba, uint32_t count);
 /* SIZE bytes of REPLY stand in the buffer; the guest gets ALLOCATED at the most. */
 void atapi_reply(struct ata_drive *d, uint32_t size, uint32_t allocated);
-
-/* Answers to packets: each puts it into BUF (zeroed, 1 KiB at least) and returns its size, 0: invalid field in packet. */
-uint32_t atapi_toc(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf);
-uint32_t atapi_inquiry(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf);
-uint32_t atapi_mode_sense(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf);
-uint32_t atapi_configuration(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf);
-uint32_t atapi_event_status(struct ata_drive *d, const uint8_t *packet, uint8_t *buf);
-uint32_t atapi_disc_info(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf);
-uint32_t atapi_track_info(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf);
-uint32_t atapi_disc_structure(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf);
-uint32_t atapi_subchannel(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf);
 
 #endif

@@ -13,25 +13,12 @@ enum {
 	KEY_MEDIUM = 3,
 	KEY_ILLEGAL = 5,
 	KEY_ATTENTION = 6,
-	EVENT_EJECT = 1,
-	EVENT_NEW = 2,
-	EVENT_REMOVED = 3,
 };
 
 enum {
 	MEDIUM = 1 << 0,    /* needs a disc */
 	QUIET = 1 << 1,     /* is done although a unit attention waits */
 };
-
-static uint64_t
-load_be(const uint8_t *p, unsigned size)
-{
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < size; i++)
-		v = v << 8 | p[i];
-	return v;
-}
 
 bool
 atapi_has_medium(const struct ata_drive *d)
@@ -234,11 +221,11 @@ run_start_stop(struct ata_drive *d, const uint8_t *p)
 			return;
 		}
 		s->tray_open = 1;
-		s->media_event = EVENT_REMOVED;
+		s->media_event = MMC_REMOVED;
 	} else if (load_eject && start && s->tray_open) {
 		s->tray_open = 0;
 		s->unit_attention = d->disk != NULL;
-		s->media_event = d->disk != NULL ? EVENT_NEW : 0;
+		s->media_event = d->disk != NULL ? MMC_NEW : 0;
 	}
 	atapi_complete(d);
 }
@@ -258,14 +245,14 @@ atapi_change(struct ata_drive *d, struct disk *disk, bool force)
 	if (d->kind != ATA_CD)
 		return false;
 	if (s->locked && !s->tray_open && !force) {
-		s->media_event = EVENT_EJECT;
+		s->media_event = MMC_EJECT_WISH;
 		return false;
 	}
 	d->disk = disk;
 	d->sectors = disk != NULL ? (disk_bytes(disk) + CD_SECTOR - 1) / CD_SECTOR : 0;
 	s->tray_open = disk == NULL;
 	s->unit_attention = disk != NULL;
-	s->media_event = disk != NULL ? EVENT_NEW : EVENT_REMOVED;
+	s->media_event = disk != NULL ? MMC_NEW : MMC_REMOVED;
 	/* What was to come from the old disc won't. */
 	if (s->left > 0 || s->phase == ATA_FLUSHING) {
 		ata_cancel(d);
@@ -336,61 +323,87 @@ answer(struct ata_drive *d, uint32_t size, const uint8_t *p, unsigned at, unsign
 		atapi_reply(d, size, load_be(p + at, bytes));
 }
 
+/* The answers that all such drives have in common. */
+static struct mmc_drive
+drive_now(const struct ata_drive *d)
+{
+	return (struct mmc_drive){
+		.sectors = d->sectors, .serial = d->serial, .medium = atapi_has_medium(d), .tray_open = d->s->tray_open,
+		.locked = d->s->locked, .event = d->s->media_event,
+	};
+}
+
+static void
+answer_by(struct ata_drive *d, uint32_t (*reply)(const struct mmc_drive *d, const uint8_t *packet, uint8_t *buf), const uint8_t *p,
+	unsigned at)
+{
+	struct mmc_drive now = drive_now(d);
+
+	answer(d, reply(&now, p, d->s->buffer), p, at, 2);
+}
+
 static void
 run_inquiry(struct ata_drive *d, const uint8_t *p)
 {
-	answer(d, atapi_inquiry(d, p, d->s->buffer), p, 3, 2);
+	answer_by(d, mmc_inquiry, p, 3);
 }
 
 static void
 run_subchannel(struct ata_drive *d, const uint8_t *p)
 {
-	answer(d, atapi_subchannel(d, p, d->s->buffer), p, 7, 2);
+	answer_by(d, mmc_subchannel, p, 7);
 }
 
 static void
 run_toc(struct ata_drive *d, const uint8_t *p)
 {
-	answer(d, atapi_toc(d, p, d->s->buffer), p, 7, 2);
+	answer_by(d, mmc_toc, p, 7);
 }
 
 static void
 run_configuration(struct ata_drive *d, const uint8_t *p)
 {
-	answer(d, atapi_configuration(d, p, d->s->buffer), p, 7, 2);
-}
-
-static void
-run_event_status(struct ata_drive *d, const uint8_t *p)
-{
-	answer(d, atapi_event_status(d, p, d->s->buffer), p, 7, 2);
+	answer_by(d, mmc_configuration, p, 7);
 }
 
 static void
 run_disc_info(struct ata_drive *d, const uint8_t *p)
 {
-	answer(d, atapi_disc_info(d, p, d->s->buffer), p, 7, 2);
+	answer_by(d, mmc_disc_info, p, 7);
 }
 
 static void
 run_track_info(struct ata_drive *d, const uint8_t *p)
 {
-	answer(d, atapi_track_info(d, p, d->s->buffer), p, 7, 2);
+	answer_by(d, mmc_track_info, p, 7);
+}
+
+static void
+run_event_status(struct ata_drive *d, const uint8_t *p)
+{
+	struct mmc_drive now = drive_now(d);
+	uint32_t size = mmc_event_status(&now, p, d->s->buffer);
+
+	d->s->media_event = now.event;
+	answer(d, size, p, 7, 2);
 }
 
 static void
 run_mode_sense(struct ata_drive *d, const uint8_t *p)
 {
+	struct mmc_drive now = drive_now(d);
+
 	if (p[2] >> 6 == 3)
 		atapi_fail(d, KEY_ILLEGAL, 0x39, 0x00); /* there are no saved parameters */
 	else
-		answer(d, atapi_mode_sense(d, p, d->s->buffer), p, 7, 2);
+		answer(d, mmc_mode_sense(&now, p, d->s->buffer), p, 7, 2);
 }
 
 static void
 run_disc_structure(struct ata_drive *d, const uint8_t *p)
 {
-	uint32_t size = atapi_disc_structure(d, p, d->s->buffer);
+	struct mmc_drive now = drive_now(d);
+	uint32_t size = mmc_disc_structure(&now, p, d->s->buffer);
 
 	if (size == 0)
 		atapi_fail(d, KEY_ILLEGAL, 0x30, 0x02); /* incompatible format */

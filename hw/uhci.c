@@ -780,6 +780,7 @@ uhci_new(const struct dev_env *env, struct pci_bus *pci, int devfn, const char *
 	pci_add_bar(&u->pci, 4, PCI_BAR_IO, &u->io);
 	timer_init(&u->state.timer, env->clock, tick, u);
 	usb_bus_init(&u->bus, bus_name);
+	u->bus.devfn = u->pci.devfn;
 	for (unsigned n = 0; n < ROOT_PORTS; n++) {
 		u->ports[n] = (struct usb_port){ .ops = &port_ops, .opaque = u, .index = n, .speeds = 1 << USB_LOW | 1 << USB_FULL };
 		usb_add_port(&u->bus, &u->ports[n], NULL, n + 1);

@@ -193,6 +193,7 @@ struct usb_port {
 
 struct usb_bus {
 	char *name;
+	uint8_t devfn;           /* the controller's */
 	struct usb_port *ports;  /* by age */
 	struct usb_bus *next;    /* for the board's list */
 };
@@ -209,6 +210,11 @@ struct dev *uhci_new(const struct dev_env *env, struct pci_bus *pci, int devfn, 
 struct usb_dev *usb_kbd_new(const struct dev_env *env, const char *id, const char *serial, struct input *in);
 struct usb_dev *usb_mouse_new(const struct dev_env *env, const char *id, const char *serial, struct input *in);
 struct usb_dev *usb_tablet_new(const struct dev_env *env, const char *id, const char *serial, struct input *in);
+/* DISK: NULL is an empty CD drive, or a card reader without a card. */
+struct usb_dev *usb_storage_new(const struct dev_env *env, const char *id, const char *serial, struct disk *disk, bool cdrom,
+	bool removable);
+/* Another medium, NULL: none.  False: it is not removable, or locked by the guest (FORCE overrides). */
+bool usb_storage_change(struct usb_dev *d, struct disk *disk, bool force);
 struct usb_dev *usb_hub_new(const struct dev_env *env, const char *id, const char *serial, unsigned ports);
 
 struct usb_port *usb_find_port(struct usb_bus *bus, const char *path);

@@ -5,8 +5,10 @@
 #include "base/err.h"
 #include "base/util.h"
 #include "disk/disk.h"
+#include "hw/usb.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static void
 name_places(struct machine *m)
@@ -179,6 +181,8 @@ for_each_drive(struct machine *m, void (*each)(struct drive *d))
 		for (unsigned i = 0; i < count; i++)
 			each(&place[i]);
 	}
+	for (struct drive *d = m->usb_drives; d != NULL; d = d->next)
+		each(d);
 }
 
 static void
@@ -218,9 +222,76 @@ void
 machine_close_drives(struct machine *m)
 {
 	for_each_drive(m, close_drive);
+	while (m->usb_drives != NULL) {
+		struct drive *next = m->usb_drives->next;
+
+		free(m->usb_drives);
+		m->usb_drives = next;
+	}
+}
+
+/* ---- drives of USB devices ---- */
+
+static bool
+is_used(const struct machine *m, const struct drive_config *config)
+{
+	const struct drive *d = m->usb_drives;
+
+	while (d != NULL && d->config != config)
+		d = d->next;
+	return d != NULL;
+}
+
+struct drive *
+machine_add_usb_drive(struct machine *m, struct drive_config *config, struct err *e)
+{
+	struct drive **last = &m->usb_drives, *d;
+	unsigned n = 0;
+
+	if (config != NULL && is_used(m, config)) {
+		err_set(e, "drive '%s' is in another device already", config->id);
+		return NULL;
+	}
+	d = xcalloc(1, sizeof(*d));
+	drive_occupy(d, config, config != NULL && config->cdrom, NULL);
+	if (!open_drive(m, d, e)) {
+		free(d);
+		return NULL;
+	}
+	/* The first number that is free. */
+	while (*last != NULL && strtoul((*last)->name + 3, NULL, 10) == n) {
+		last = &(*last)->next;
+		n++;
+	}
+	d->machine = m;
+	snprintf(d->name, sizeof(d->name), "usb%u", n);
+	d->next = *last;
+	*last = d;
+	return d;
+}
+
+void
+machine_remove_usb_drive(struct machine *m, struct drive *d)
+{
+	for (struct drive **at = &m->usb_drives; *at != NULL; at = &(*at)->next) {
+		if (*at == d) {
+			*at = d->next;
+			break;
+		}
+	}
+	disk_close(d->disk);
+	free(d);
 }
 
 /* ---- the monitor's view ---- */
+
+static bool
+is_called(const struct drive *d, const char *name)
+{
+	const char *id = d->config != NULL ? d->config->id : NULL;
+
+	return d->present && (strcmp(d->name, name) == 0 || (id != NULL && strcmp(id, name) == 0));
+}
 
 /* By its place or by its id=. */
 static struct drive *
@@ -233,15 +304,18 @@ find_drive(struct machine *m, const char *name, unsigned *unit, enum drive_inter
 		struct drive *place = places(m, interfaces[k], &count);
 
 		for (unsigned i = 0; i < count; i++) {
-			const char *id = place[i].config != NULL ? place[i].config->id : NULL;
-
-			if (place[i].present && (strcmp(place[i].name, name) == 0 || (id != NULL && strcmp(id, name) == 0))) {
+			if (is_called(&place[i], name)) {
 				*unit = i;
 				*interface = interfaces[k];
 				return &place[i];
 			}
 		}
 	}
+	*unit = 0;
+	*interface = DRIVE_NONE;
+	for (struct drive *d = m->usb_drives; d != NULL; d = d->next)
+		if (is_called(d, name))
+			return d;
 	return NULL;
 }
 
@@ -282,6 +356,8 @@ block_info(void *opaque, bool verbose, view_print *print, void *to)
 		print_drive(&m->floppies[i], verbose, print, to);
 	for (unsigned i = 0; i < PFLASH_MAX; i++)
 		print_drive(&m->flashes[i], verbose, print, to);
+	for (const struct drive *d = m->usb_drives; d != NULL; d = d->next)
+		print_drive(d, verbose, print, to);
 }
 
 static void
@@ -297,6 +373,8 @@ block_names(void *opaque, void (*each)(void *to, const char *name), void *to)
 		if (m->floppies[i].present)
 			each(to, m->floppies[i].name);
 	}
+	for (const struct drive *d = m->usb_drives; d != NULL; d = d->next)
+		each(to, d->name);
 }
 
 /* Puts DISK (NULL: nothing) into a removable drive. */
@@ -309,11 +387,17 @@ exchange(struct machine *m, const char *name, struct disk *disk, bool force, str
 
 	if (d == NULL)
 		return err_set(e, "there is no drive '%s'; see info block", name);
-	if (interface == DRIVE_FLOPPY && m->fdc != NULL)
-		i82077_change(m->fdc, unit, disk);
-	else if (interface != DRIVE_IDE || !d->cdrom)
+	bool removable = interface == DRIVE_IDE || interface == DRIVE_NONE ? d->cdrom || d->removable : m->fdc != NULL;
+	if (interface == DRIVE_PFLASH || !removable)
 		return err_set(e, "drive '%s' is not removable", name);
-	else if (!piix3_ide_change(m->ide, unit, disk, force))
+	bool done = true;
+	if (interface == DRIVE_FLOPPY)
+		i82077_change(m->fdc, unit, disk);
+	else if (interface == DRIVE_IDE)
+		done = piix3_ide_change(m->ide, unit, disk, force);
+	else
+		done = usb_storage_change(d->usb, disk, force);
+	if (!done)
 		return err_set(e, "drive '%s' is locked by the guest; force it with -f", name);
 	if (d->disk != NULL)
 		disk_close(d->disk);

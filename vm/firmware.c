@@ -320,6 +320,12 @@ publish_boot_order(struct machine *m, struct boot_list *l)
 			devfn >> 3, devfn & 7);
 		add_boot_entry(l, m->nic_boots[i].index, path);
 	}
+	for (const struct drive *d = m->usb_drives; d != NULL; d = d->next) {
+		char path[96];
+
+		if (d->boot_index >= 0 && usb_boot_path(d->usb, path, sizeof(path)))
+			add_boot_entry(l, d->boot_index, path);
+	}
 	if (m->settings->boot_strict)
 		add_boot_entry(l, INT_MAX, "HALT");
 	for (unsigned i = 0; i < l->count; i++)

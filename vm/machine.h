@@ -33,6 +33,7 @@ struct net_end;
 struct pci_bus;
 struct sound;
 struct usb_bus;
+struct usb_dev;
 struct vcpu;
 
 /* IO_ERROR: stopped, as a request of a disk failed; it is done again by cont. */
@@ -51,9 +52,11 @@ struct drive {
 	char name[16];
 	struct disk *disk;
 	bool present;   /* the drive is there, with or without a disk */
-	bool cdrom;
+	bool cdrom, removable;
 	const char *serial;
 	int boot_index;
+	struct usb_dev *usb;  /* of the list of those, and the next one */
+	struct drive *next;
 };
 
 /* A character device, multiplexer or front that was opened; the last one opened stands first, as it is closed first. */
@@ -125,6 +128,7 @@ struct machine {
 	uint8_t serial_ports, parallel_ports; /* bit per COM, LPT that there is */
 
 	struct drive ide_drives[IDE_DRIVES], floppies[FLOPPY_DRIVES], flashes[PFLASH_MAX];
+	struct drive *usb_drives;
 	bool floppy_controller;
 	struct line *lines;
 	bool stdio_used;
@@ -195,6 +199,9 @@ void machine_end_requests(struct machine *m);
 /* The if=none drive ID, for a -device to take. */
 struct drive_config *machine_find_drive(struct machine *m, const char *id, struct err *e);
 bool drive_occupy(struct drive *d, struct drive_config *config, bool cdrom, struct err *e);
+/* The drive of a USB device, opened: NULL with E set.  CONFIG may be NULL. */
+struct drive *machine_add_usb_drive(struct machine *m, struct drive_config *config, struct err *e);
+void machine_remove_usb_drive(struct machine *m, struct drive *d);
 void drives_fill_view(struct machine_view *v);
 
 /* ---- netdevs.c ---- */
@@ -249,11 +256,14 @@ bool device_hda_micro(struct machine *m, struct keyval *k, struct err *e);
 /* ---- usb.c ---- */
 void machine_add_usb(struct machine *m); /* the controller of -usb */
 void machine_remove_device(struct machine *m, struct dev *d);
+/* As Open Firmware would name it; false: it is too long. */
+bool usb_boot_path(const struct usb_dev *d, char *path, size_t size);
 void usb_fill_view(struct machine_view *v);
 bool device_piix3_usb_uhci(struct machine *m, struct keyval *k, struct err *e);
 bool device_usb_hub(struct machine *m, struct keyval *k, struct err *e);
 bool device_usb_kbd(struct machine *m, struct keyval *k, struct err *e);
 bool device_usb_mouse(struct machine *m, struct keyval *k, struct err *e);
+bool device_usb_storage(struct machine *m, struct keyval *k, struct err *e);
 bool device_usb_tablet(struct machine *m, struct keyval *k, struct err *e);
 
 #endif

@@ -58,32 +58,12 @@ machine_add_usb(struct machine *m)
 		add_uhci(m, PIIX3_USB, NULL);
 }
 
-/* addr=SLOT[.FUNCTION], hexadecimal; a slot that is free without it. */
-static bool
-pci_place(struct machine *m, struct keyval *k, int *devfn, struct err *e)
-{
-	const char *addr = keyval_str(k, "addr");
-	const char *bus = keyval_str(k, "bus");
-	unsigned slot, function = 0;
-	int used = 0;
-
-	*devfn = PCI_ANY_SLOT;
-	if (bus != NULL && strcmp(bus, "pci.0") != 0)
-		return err_set(e, "bus=%s is not there; the machine's PCI bus is pci.0", bus);
-	if (addr == NULL)
-		return true;
-	if (sscanf(addr, "%2x%n.%1x%n", &slot, &used, &function, &used) < 1 || addr[used] != '\0' || slot > 31 || function > 7)
-		return err_set(e, "addr=%s is no slot of a PCI bus; write it as 5 or 05.0", addr);
-	*devfn = (int)(slot << 3 | function);
-	return pci_bus_find(m->pci, (unsigned)*devfn) == NULL || err_set(e, "addr=%s is taken by another device", addr);
-}
-
 bool
 device_piix3_usb_uhci(struct machine *m, struct keyval *k, struct err *e)
 {
 	int devfn;
 
-	if (!pci_place(m, k, &devfn, e))
+	if (!machine_pci_place(m, k, &devfn, e))
 		return false;
 	add_uhci(m, devfn, keyval_str(k, "id"));
 	return true;
@@ -220,6 +200,59 @@ device_usb_hub(struct machine *m, struct keyval *k, struct err *e)
 	return finish(m, usb_hub_new(&m->env, id, serial != NULL ? serial : "", (unsigned)ports), k, e);
 }
 
+bool
+usb_boot_path(const struct usb_dev *d, char *path, size_t size)
+{
+	const struct usb_bus *bus = d->port->bus;
+	const char *p = d->port->path, *dot;
+	size_t n = (size_t)snprintf(path, size, "/pci@i0cf8/usb@%x", bus->devfn >> 3);
+
+	if (bus->devfn & 7)
+		n += (size_t)snprintf(path + n, size - n, ",%x", bus->devfn & 7u);
+	for (; n < size && (dot = strchr(p, '.')) != NULL; p = dot + 1)
+		n += (size_t)snprintf(path + n, size - n, "/hub@%.*s", (int)(dot - p), p);
+	if (n < size)
+		n += (size_t)snprintf(path + n, size - n, "/storage@%s/channel@0/disk@0,0", p);
+	return n < size;
+}
+
+/* The serial number that a disk without one of its own has. */
+static const char *
+disk_serial(const struct drive *d, const char *given, char *made, size_t size)
+{
+	if (given != NULL)
+		return given;
+	if (d->serial != NULL)
+		return d->serial;
+	snprintf(made, size, "CA10C0E0%04lX", strtoul(d->name + 3, NULL, 10) & 0xffff);
+	return made;
+}
+
+bool
+device_usb_storage(struct machine *m, struct keyval *k, struct err *e)
+{
+	const char *id = keyval_str(k, "id"), *serial = keyval_str(k, "serial"), *drive = keyval_str(k, "drive");
+	struct drive_config *config = NULL;
+	uint64_t boot_index = UINT64_MAX;
+	bool removable = false;
+	char made[16];
+	struct drive *d;
+
+	if (drive == NULL)
+		return err_set(e, "drive=ID is missing; give a -drive if=none,id=ID too");
+	if (!keyval_uint(k, "bootindex", 9999, &boot_index, e) || !keyval_bool(k, "removable", &removable, e) ||
+	    (config = machine_find_drive(m, drive, e)) == NULL || (d = machine_add_usb_drive(m, config, e)) == NULL)
+		return false;
+	d->removable = removable;
+	if (boot_index != UINT64_MAX)
+		d->boot_index = (int)boot_index;
+	d->usb = usb_storage_new(&m->env, id, disk_serial(d, serial, made, sizeof(made)), d->disk, d->cdrom, removable);
+	if (finish(m, d->usb, k, e))
+		return true;
+	machine_remove_usb_drive(m, d);
+	return false;
+}
+
 /* ---- the monitor's view ---- */
 
 static void
@@ -258,11 +291,16 @@ static void
 remove_usb(struct machine *m, struct usb_dev *d)
 {
 	struct usb_dev *child;
+	struct drive *drive;
 
 	for (unsigned n = 1; d->ops->child != NULL && n <= USB_PORTS_MAX; n++)
 		if ((child = d->ops->child(d, n)) != NULL)
 			remove_usb(m, child);
+	for (drive = m->usb_drives; drive != NULL && drive->usb != d; drive = drive->next)
+		continue;
 	machine_remove_device(m, &d->dev);
+	if (drive != NULL)
+		machine_remove_usb_drive(m, drive);
 }
 
 static bool

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The longer answers of a DVD-ROM drive, by "SCSI Multi-Media Commands - 5", and the raw form of a CD's sectors, by
+ * What a DVD-ROM drive says to longer questions, by "SCSI Multi-Media Commands - 5", and the raw form of a CD's sectors, by
  * ECMA-130.  The disc is a single session of a single data track.
  */
-#include "hw/ata.h"
+#include "hw/mmc.h"
 
 #include "base/util.h"
 
@@ -16,15 +16,8 @@ enum {
 	PROFILE_DVD_ROM = 0x10,
 };
 
-static void
-store_be(uint8_t *p, uint64_t v, unsigned size)
-{
-	for (unsigned i = 0; i < size; i++)
-		p[i] = v >> 8 * (size - 1 - i);
-}
-
 static bool
-is_dvd(const struct ata_drive *d)
+is_dvd(const struct mmc_drive *d)
 {
 	return d->sectors > CD_MOST_SECTORS;
 }
@@ -53,7 +46,7 @@ put_address(uint8_t *p, uint64_t lba, bool msf)
 /* ---- the table of contents ---- */
 
 static uint32_t
-toc_tracks(const struct ata_drive *d, uint8_t *buf, unsigned from, bool msf)
+toc_tracks(const struct mmc_drive *d, uint8_t *buf, unsigned from, bool msf)
 {
 	uint32_t n = 4;
 
@@ -79,7 +72,7 @@ toc_sessions(uint8_t *buf, bool msf)
 
 /* Rows as they stand in the lead-in: first track, last track, lead-out, and the track itself. */
 static uint32_t
-toc_full(const struct ata_drive *d, uint8_t *buf)
+toc_full(const struct mmc_drive *d, uint8_t *buf)
 {
 	static const uint8_t points[] = { 0xa0, 0xa1, 0xa2, 0x01 };
 	uint32_t n = 4;
@@ -101,7 +94,7 @@ toc_full(const struct ata_drive *d, uint8_t *buf)
 }
 
 uint32_t
-atapi_toc(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf)
+mmc_toc(const struct mmc_drive *d, const uint8_t *packet, uint8_t *buf)
 {
 	unsigned format = packet[2] & 15;
 	bool msf = packet[1] & 2;
@@ -131,7 +124,7 @@ atapi_toc(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf)
 }
 
 uint32_t
-atapi_subchannel(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf)
+mmc_subchannel(const struct mmc_drive *d, const uint8_t *packet, uint8_t *buf)
 {
 	bool wanted = packet[2] & 0x40;
 
@@ -161,7 +154,7 @@ atapi_subchannel(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf)
 /* ---- the disc ---- */
 
 uint32_t
-atapi_disc_info(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf)
+mmc_disc_info(const struct mmc_drive *d, const uint8_t *packet, uint8_t *buf)
 {
 	(void)d;
 	if (bits(packet[1], 0, 3) != 0)
@@ -178,7 +171,7 @@ atapi_disc_info(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf)
 }
 
 uint32_t
-atapi_track_info(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf)
+mmc_track_info(const struct mmc_drive *d, const uint8_t *packet, uint8_t *buf)
 {
 	unsigned type = packet[1] & 3;
 	uint64_t address = 0;
@@ -198,7 +191,7 @@ atapi_track_info(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf)
 
 /* READ DISC STRUCTURE of a DVD: its physical format, or that it has no copyright protection. */
 uint32_t
-atapi_disc_structure(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf)
+mmc_disc_structure(const struct mmc_drive *d, const uint8_t *packet, uint8_t *buf)
 {
 	unsigned layer = packet[6], format = packet[7];
 
@@ -229,7 +222,7 @@ atapi_disc_structure(const struct ata_drive *d, const uint8_t *packet, uint8_t *
 /* ---- the drive ---- */
 
 static uint32_t
-inquiry_page(const struct ata_drive *d, unsigned page, uint8_t *buf)
+inquiry_page(const struct mmc_drive *d, unsigned page, uint8_t *buf)
 {
 	size_t n = strlen(d->serial);
 
@@ -250,7 +243,7 @@ inquiry_page(const struct ata_drive *d, unsigned page, uint8_t *buf)
 }
 
 uint32_t
-atapi_inquiry(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf)
+mmc_inquiry(const struct mmc_drive *d, const uint8_t *packet, uint8_t *buf)
 {
 	memset(buf, 0, 64);
 	if (packet[1] & 1)
@@ -280,13 +273,13 @@ put_page_0e(uint8_t *p)
 }
 
 static unsigned
-put_page_2a(const struct ata_drive *d, uint8_t *p)
+put_page_2a(const struct mmc_drive *d, uint8_t *p)
 {
 	p[0] = 0x2a;
 	p[1] = 0x12;
 	p[2] = 0x0b;    /* reads CD-R, CD-RW, DVD-ROM */
 	p[4] = 0x70;    /* mode 2, both forms; several sessions */
-	p[6] = 0x29 | (d->s->locked ? 2 : 0); /* a tray that ejects and can be locked */
+	p[6] = 0x29 | (d->locked ? 2 : 0); /* a tray that ejects and can be locked */
 	store_be(p + 8, 706, 2);
 	store_be(p + 10, 2, 2);
 	store_be(p + 12, 512, 2);
@@ -295,7 +288,7 @@ put_page_2a(const struct ata_drive *d, uint8_t *p)
 }
 
 uint32_t
-atapi_mode_sense(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf)
+mmc_mode_sense(const struct mmc_drive *d, const uint8_t *packet, uint8_t *buf)
 {
 	unsigned page = packet[2] & 0x3f;
 	bool all = page == 0x3f, mask = packet[2] >> 6 == 1;
@@ -314,7 +307,7 @@ atapi_mode_sense(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf)
 	for (uint32_t at = 8; mask && at < n; at += 2 + buf[at + 1])
 		memset(buf + at + 2, 0, buf[at + 1]);
 	store_be(buf, n - 2, 2);
-	buf[2] = atapi_has_medium(d) ? 0x01 : d->s->tray_open ? 0x71 : 0x70;
+	buf[2] = d->medium ? 0x01 : d->tray_open ? 0x71 : 0x70;
 	return n;
 }
 
@@ -330,9 +323,9 @@ struct feature {
 };
 
 uint32_t
-atapi_configuration(const struct ata_drive *d, const uint8_t *packet, uint8_t *buf)
+mmc_configuration(const struct mmc_drive *d, const uint8_t *packet, uint8_t *buf)
 {
-	bool medium = atapi_has_medium(d), dvd = medium && is_dvd(d), cd = medium && !dvd;
+	bool medium = d->medium, dvd = medium && is_dvd(d), cd = medium && !dvd;
 	const struct feature features[] = {
 		{ 0x0000, 0x03, true, 8, { 0, PROFILE_DVD_ROM, dvd, 0, 0, PROFILE_CD_ROM, cd, 0 } },
 		{ 0x0001, 0x0b, true, 8, { 0, 0, 0, 2, 1, 0, 0, 0 } },      /* core: ATAPI */
@@ -366,10 +359,8 @@ atapi_configuration(const struct ata_drive *d, const uint8_t *packet, uint8_t *b
 
 /* Only polling, and of the classes only that of media. */
 uint32_t
-atapi_event_status(struct ata_drive *d, const uint8_t *packet, uint8_t *buf)
+mmc_event_status(struct mmc_drive *d, const uint8_t *packet, uint8_t *buf)
 {
-	struct ata_state *s = d->s;
-
 	if ((packet[1] & 1) == 0)
 		return 0;
 	memset(buf, 0, 8);
@@ -380,9 +371,9 @@ atapi_event_status(struct ata_drive *d, const uint8_t *packet, uint8_t *buf)
 	}
 	store_be(buf, 4, 2);
 	buf[2] = 0x04;
-	buf[4] = s->media_event;
-	buf[5] = (s->tray_open ? 1 : 0) | (atapi_has_medium(d) ? 2 : 0);
-	s->media_event = 0;
+	buf[4] = d->event;
+	buf[5] = (d->tray_open ? 1 : 0) | (d->medium ? 2 : 0);
+	d->event = 0;
 	return 8;
 }
 
@@ -455,7 +446,7 @@ frame_sector(uint8_t *sector, uint64_t lba, const uint8_t *untimes)
 }
 
 void
-atapi_expand(uint8_t *buf, uint64_t lba, uint32_t count)
+mmc_expand(uint8_t *buf, uint64_t lba, uint32_t count)
 {
 	uint8_t untimes[256];
 
