@@ -108,11 +108,55 @@ prefixes(struct insn *i, struct decode_mode m, struct reader *r)
 	}
 }
 
+/* C4h and C5h are LES and LDS outside of 64-bit mode where a memory form follows. */
+static bool
+is_vex(struct decode_mode m, uint8_t b, struct reader *r)
+{
+	uint8_t next;
+
+	if (b != 0xc4 && b != 0xc5)
+		return false;
+	if (m.code == 8)
+		return true;
+	next = get8(r);
+	r->at--;
+	return next >= 0xc0;
+}
+
+/* SDM volume 2, "The VEX Prefix"; R, X, B and vvvv are inverted there. */
+static void
+vex(struct insn *i, struct decode_mode m, struct reader *r, bool three_bytes)
+{
+	uint8_t first = get8(r), last = three_bytes ? get8(r) : first & 0x7f;
+	unsigned map = three_bytes ? first & 0x1f : MAP_0F;
+
+	i->encoding = ENC_VEX;
+	i->no_such = i->opsize_prefix || i->rep || i->lock || i->has_rex || map < MAP_0F || map > MAP_0F3A;
+	i->map = map >= MAP_0F && map <= MAP_0F3A ? map : MAP_0F;
+	i->vex_w = last >> 7;
+	i->vvvv = ~last >> 3 & 15;
+	i->vl = last >> 2 & 1;
+	i->prefix = last & 3;
+	i->rex = 0;
+	if (m.code == 8) {
+		i->rex = (first & 0x80 ? 0 : REX_R) | (i->vex_w ? REX_W : 0);
+		if (three_bytes)
+			i->rex |= (first & 0x40 ? 0 : REX_X) | (first & 0x20 ? 0 : REX_B);
+	} else {
+		i->vvvv &= 7;
+	}
+	i->opcode = get8(r);
+}
+
 static void
 opcode(struct insn *i, struct decode_mode m, struct reader *r)
 {
 	uint8_t b = prefixes(i, m, r);
 
+	if (is_vex(m, b, r)) {
+		vex(i, m, r, b == 0xc4);
+		return;
+	}
 	i->map = MAP_1;
 	if (b == 0x0f) {
 		b = get8(r);
@@ -334,6 +378,12 @@ is_locked_cr8(const struct insn *i)
 }
 
 static bool
+uses_vvvv(const struct insn *i)
+{
+	return i->opnd[0] == O_By || i->opnd[1] == O_By || i->opnd[2] == O_By;
+}
+
+static bool
 is_legal(const struct insn *i, struct decode_mode m)
 {
 	if (i->flags & (m.code == 8 ? ROW_I64 : ROW_O64))
@@ -346,6 +396,8 @@ is_legal(const struct insn *i, struct decode_mode m)
 		if ((form == O_Rr || form == O_Ry) && i->mod != 3)
 			return false;
 	}
+	if (i->encoding == ENC_VEX && (i->vl != 0 || (i->vvvv != 0 && !uses_vvvv(i))))
+		return false;
 	if (i->lock && !(i->flags & ROW_LOCK && i->flags & ROW_MODRM && i->mod != 3) && !is_locked_cr8(i))
 		return false;
 	return true;
@@ -366,7 +418,7 @@ insn_width(const struct insn *i, unsigned n, bool code64)
 		return 8;
 	case O_Mt:
 		return 10;
-	case O_Ey: case O_Gy: case O_My: case O_Ry:
+	case O_Ey: case O_Gy: case O_My: case O_Ry: case O_By:
 		return i->rex & REX_W ? 8 : 4;
 	case O_Gr: case O_Rr: case O_Cd: case O_Dd:
 		return code64 ? 8 : 4;
@@ -446,9 +498,12 @@ decode(struct insn *i, const uint8_t *bytes, unsigned avail, uint64_t rip, struc
 	i->addr_width = m.code == 8 ? (i->addr_prefix ? 4 : 8) : i->addr_prefix == (m.code == 2) ? 4 : 2;
 	if (r.more || r.at > MAX_LEN)
 		return lengths(i, &r, DECODE_UD);
-	row = i->map == MAP_0F3A ? NULL : &map_rows[i->map][i->opcode];
+	if (i->encoding == ENC_VEX)
+		row = i->no_such ? NULL : vex_row(i->map, i->prefix, i->opcode);
+	else
+		row = i->map == MAP_0F3A ? NULL : &map_rows[i->map][i->opcode];
 	if (row == NULL || (row->gen == NULL && row->group == 0))
-		return i->map == MAP_1 ? lengths(i, &r, DECODE_UD) : vector(i, m, &r);
+		return i->map == MAP_1 || i->encoding != ENC_LEGACY ? lengths(i, &r, DECODE_UD) : vector(i, m, &r);
 	i->row = resolve(i, row, &r, &has_modrm);
 	if (i->row == NULL)
 		return lengths(i, &r, DECODE_UD);

@@ -20,13 +20,13 @@ struct trans;
  * to the next instruction; A: far pointer; O: offset without ModRM; Z: register in the opcode; X, Y: [rSI], [rDI].
  * b w d q t: 1 2 4 8 10 bytes; v: the operand size; z: the same, but 4 for 8; y: 8 with REX.W, else 4; r: 8 in 64-bit mode,
  * else 4; s: an immediate byte, sign-extended; a: a pair of the operand size; p: a far pointer of the operand size.
- * Rm: a register of the operand size or 2 bytes of memory.  rAX: the operand size; eAX: 4 for 8.
+ * B: VEX.vvvv.  Rm: a register of the operand size or 2 bytes of memory.  rAX: the operand size; eAX: 4 for 8.
  */
 #define FORMS(FORM) \
 	FORM(Eb) FORM(Ew) FORM(Ed) FORM(Eq) FORM(Ev) FORM(Ey) FORM(Gb) FORM(Gw) FORM(Gd) FORM(Gv) FORM(Gy) FORM(Gr) FORM(M) FORM(Mw) \
 	FORM(Md) FORM(Mq) FORM(Mt) FORM(Mp) FORM(Mv) FORM(My) FORM(Ma) FORM(Rr) FORM(Ry) FORM(Rm) FORM(Sw) FORM(Cd) FORM(Dd) \
 	FORM(Ib) FORM(Is) FORM(Iw) FORM(Iz) FORM(Iv) FORM(I1) FORM(Jb) FORM(Jz) FORM(Ap) FORM(Ob) FORM(Ov) FORM(Zb) FORM(Zv) \
-	FORM(AL) FORM(rAX) FORM(eAX) FORM(CL) FORM(DX) FORM(Xb) FORM(Xv) FORM(Xz) FORM(Yb) FORM(Yv) FORM(Yz)
+	FORM(AL) FORM(rAX) FORM(eAX) FORM(CL) FORM(DX) FORM(By) FORM(Xb) FORM(Xv) FORM(Xz) FORM(Yb) FORM(Yv) FORM(Yz)
 
 enum form {
 	O___,
@@ -57,6 +57,8 @@ struct row {
 	uint32_t flags;
 };
 
+/* How the opcode is given: after legacy prefixes, or by one that holds the map, the mandatory prefix and REX's bits. */
+enum insn_encoding { ENC_LEGACY, ENC_VEX };
 enum map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A };
 enum prefix { NP, P66, PF3, PF2 };
 enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8 };
@@ -75,6 +77,11 @@ struct insn {
 	uint8_t rex;         /* low 4 bits; valid if HAS_REX */
 	bool has_rex, lock, opsize_prefix, addr_prefix;
 	uint8_t rep;         /* 0, F2h, F3h: the last one */
+	uint8_t encoding;    /* enum insn_encoding; the next three by VEX */
+	uint8_t vvvv;
+	uint8_t vl;          /* vector length: 0 16 bytes, 1 32 */
+	bool vex_w;          /* W as it stands; REX.W only in 64-bit mode */
+	bool no_such;        /* undefined by its prefixes alone */
 	uint8_t seg;         /* override in force, or IR_NO_REG */
 	uint8_t modrm, mod, reg, rm; /* REG and RM without REX */
 	uint8_t width;       /* operand size: 2, 4, 8 */

@@ -54,6 +54,8 @@ opnd(struct trans *t, unsigned n)
 		return ir_gpr(RAX);
 	case O_CL:
 		return ir_gpr(RCX);
+	case O_By:
+		return ir_gpr(i->vvvv);
 	case O_DX:
 		return ir_gpr(RDX);
 	case O_Ob: case O_Ov:

@@ -74,6 +74,9 @@ bool trans_has(const struct trans *t, enum cpu_feature feature);
 #include "cpu/map0f38.def"
 #include "cpu/map1.def"
 #undef OP
+#define V(map, prefix, opcode, name, a, b, c, flags) void gen_##name(struct trans *t);
+#include "cpu/map_vex.def"
+#undef V
 #define KIND(group, by)
 #define G(group, n, name, a, b, c, flags) void gen_##name(struct trans *t);
 #define GM G

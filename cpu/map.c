@@ -34,6 +34,34 @@ const struct row map_rows[3][256] = {
 };
 #undef OP
 
+enum vex_number {
+	VEX_NONE,
+#define V(map, prefix, opcode, name, a, b, c, flags) VEX_##map##_##prefix##_##opcode,
+#include "cpu/map_vex.def"
+#undef V
+};
+
+static const uint8_t vex_places[3][4][256] = {
+#define V(map, prefix, opcode, name, a, b, c, flags) [MAP_##map - MAP_0F][prefix][opcode] = VEX_##map##_##prefix##_##opcode,
+#include "cpu/map_vex.def"
+#undef V
+};
+
+static const struct row vex_rows[] = {
+	{ .name = NULL },
+#define V(map, prefix, opcode, name, a, b, c, flags) ROW(name, a, b, c, flags),
+#include "cpu/map_vex.def"
+#undef V
+};
+
+const struct row *
+vex_row(unsigned map, unsigned prefix, unsigned opcode)
+{
+	unsigned n = vex_places[map - MAP_0F][prefix][opcode];
+
+	return n != VEX_NONE ? &vex_rows[n] : NULL;
+}
+
 #define KIND(group, by)
 #define G(group, n, name, a, b, c, flags) \
 	[GROUP_##group][n] = ROW(name, a, b, c, flags), [GROUP_##group][(n) + 8] = ROW(name, a, b, c, flags),

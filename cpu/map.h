@@ -25,6 +25,8 @@ enum group {
 };
 
 extern const struct row map_rows[3][256];   /* by enum map; 0F 3A has no row */
+/* The row of a VEX map, or NULL: undefined, or a vector instruction. */
+const struct row *vex_row(unsigned map, unsigned prefix, unsigned opcode);
 extern const struct row group_rows[GROUPS][16];
 extern const uint8_t group_kinds[GROUPS];    /* enum group_kind */
 

@@ -99,6 +99,8 @@ lacks_feature(const struct trans *t)
 {
 	unsigned feature = t->insn.flags >> 24;
 
+	if (t->insn.encoding == ENC_VEX && (!(t->mode & MODE_PE) || t->mode & MODE_VM))
+		return true;
 	return feature != 0 && !trans_has(t, feature - 1);
 }
 

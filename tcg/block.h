@@ -90,6 +90,9 @@ struct warmer {
 	unsigned count;
 };
 
+/* What the host's processor has beyond the back end's base line. */
+enum { HOST_BMI1 = 1, HOST_BMI2 = 2, HOST_LZCNT = 4, HOST_ADX = 8, HOST_POPCNT = 16, HOST_SSE42 = 32 };
+
 struct tcg {
 	struct tcg_options options;
 	const struct tcg_guest *guest;
@@ -101,6 +104,7 @@ struct tcg {
 	unsigned current;
 	uint64_t epoch; /* counts the segments dropped: what was remembered of an older one may be gone */
 	uint8_t *code_rw, *meta;
+	unsigned host_has; /* HOST_ bits, of what code may be made of */
 	ptrdiff_t to_rx; /* executable view - writable view */
 	uint64_t code_bytes, meta_bytes;
 	struct tcg_jump *jumps[JUMP_CACHES];

@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libtcg.a
 %C%_libtcg_a_SOURCES += %D%/op.h %D%/op.def
 %C%_libtcg_a_SOURCES += %D%/tcg.c %D%/tcg.h
 %C%_libtcg_a_SOURCES += %D%/vec.c
+%C%_libtcg_a_SOURCES += %D%/interp/bmi.c
 %C%_libtcg_a_SOURCES += %D%/warm.c %D%/vec.h %D%/vec.def
 %C%_libtcg_a_SOURCES += %D%/interp/alu.c %D%/interp/alu.h
 %C%_libtcg_a_SOURCES += %D%/interp/insn.c %D%/interp/interp.h
@@ -25,6 +26,8 @@ noinst_LIBRARIES += %D%/libtcg.a
 if HOST_X64
 %C%_libtcg_a_SOURCES += %D%/x64/asm.c %D%/x64/asm.h
 %C%_libtcg_a_SOURCES += %D%/x64/bits.c
+%C%_libtcg_a_SOURCES += %D%/x64/bmi.c
+%C%_libtcg_a_SOURCES += %D%/x64/host.c
 %C%_libtcg_a_SOURCES += %D%/x64/compile.c %D%/x64/gen.h
 %C%_libtcg_a_SOURCES += %D%/x64/control.c
 %C%_libtcg_a_SOURCES += %D%/x64/disas.c

@@ -698,6 +698,11 @@ enum int_form {
 	UNARY,     /* RCX in r/m, opcode extension in reg */
 	BY_CL,     /* dst RDX, count CL */
 	DOUBLE_CL, /* dst RDX, src RAX, count CL */
+	VEX_V_RM,  /* dst RCX in reg, src RDX in vvvv, src2 RAX in r/m; MAP is that of VEX */
+	VEX_RM_V,  /* dst RCX in reg, src RAX in r/m, src2 RDX in vvvv */
+	VEX_RM,    /* dst RCX in vvvv, src RDX in r/m */
+	VEX_IMM,   /* dst RCX in reg, src RDX in r/m, 13 */
+	VEX_MULX,  /* dst RCX in reg, src RAX in vvvv, src2 RDX in r/m */
 };
 
 struct int_case {
@@ -732,8 +737,39 @@ static const struct int_case int_cases[] = {
 	{ IR_rcl, BY_CL, 0, 0, 0xd3, 2, true, OF }, { IR_rcr, BY_CL, 0, 0, 0xd3, 3, true, OF },
 	{ IR_shl, BY_CL, 0, 0, 0xd3, 4, true, OF | FL_AF | FL_CF }, { IR_shr, BY_CL, 0, 0, 0xd3, 5, true, OF | FL_AF | FL_CF },
 	{ IR_sar, BY_CL, 0, 0, 0xd3, 7, true, OF | FL_AF },
+	{ IR_andn, VEX_V_RM, 0, 2, 0xf2, 0, false, FL_AF | FL_PF }, { IR_bextr, VEX_RM_V, 0, 2, 0xf7, 0, false, FL_SF | FL_AF | FL_PF },
+	{ IR_bzhi, VEX_RM_V, 0, 2, 0xf5, 0, false, FL_AF | FL_PF }, { IR_pdep, VEX_V_RM, 3, 2, 0xf5, 0, false, 0 },
+	{ IR_pext, VEX_V_RM, 2, 2, 0xf5, 0, false, 0 }, { IR_sarx, VEX_RM_V, 2, 2, 0xf7, 0, false, 0 },
+	{ IR_shlx, VEX_RM_V, 1, 2, 0xf7, 0, false, 0 }, { IR_shrx, VEX_RM_V, 3, 2, 0xf7, 0, false, 0 },
+	{ IR_rorx, VEX_IMM, 3, 3, 0xf0, 0, false, 0 }, { IR_mulx, VEX_MULX, 3, 2, 0xf6, 0, false, 0 },
+	{ IR_blsr, VEX_RM, 0, 2, 0xf3, 1, false, FL_AF | FL_PF }, { IR_blsmsk, VEX_RM, 0, 2, 0xf3, 2, false, FL_AF | FL_PF },
+	{ IR_blsi, VEX_RM, 0, 2, 0xf3, 3, false, FL_AF | FL_PF },
+	{ IR_adcx, REG_RM, 0x66, 2, 0xf6, 0, false, 0 }, { IR_adox, REG_RM, 0xf3, 2, 0xf6, 0, false, 0 },
 	{ IR_shld, DOUBLE_CL, 0, 1, 0xa5, 0, false, OF | FL_AF }, { IR_shrd, DOUBLE_CL, 0, 1, 0xad, 0, false, OF | FL_AF },
 };
+
+static bool
+is_vex(const struct int_case *c)
+{
+	return c->form >= VEX_V_RM;
+}
+
+/* PREFIX is VEX.pp. */
+static unsigned
+vex_encode(const struct int_case *c, unsigned width, uint8_t *to)
+{
+	static const uint8_t vvvv[] = { RDX, RDX, RCX, 0, RAX };
+	static const uint8_t modrm[] = { RCX << 3 | RAX, RCX << 3 | RAX, RDX, RCX << 3 | RDX, RCX << 3 | RDX };
+	unsigned n = c->form - VEX_V_RM;
+
+	to[0] = 0xc4;
+	to[1] = 0xe0 | c->map;
+	to[2] = (uint8_t)((width == 8 ? 0x80 : 0) | (~vvvv[n] & 15) << 3 | c->prefix);
+	to[3] = c->opcode;
+	to[4] = (uint8_t)(0xc0 | modrm[n] | c->ext << 3);
+	to[5] = 13;
+	return c->form == VEX_IMM ? 6 : 5;
+}
 
 static unsigned
 int_encode(const struct int_case *c, unsigned width, uint8_t *to)
@@ -741,6 +777,8 @@ int_encode(const struct int_case *c, unsigned width, uint8_t *to)
 	static const uint8_t modrm[] = { 0xc0 | RDX << 3 | RCX, 0xc0 | RCX << 3 | RDX, 0xc0 | RCX, 0xc0 | RDX, 0xc0 | RAX << 3 | RDX };
 	uint8_t *p = to;
 
+	if (is_vex(c))
+		return vex_encode(c, width, to);
 	if (width == 2)
 		*p++ = 0x66;
 	if (c->prefix)
@@ -749,6 +787,8 @@ int_encode(const struct int_case *c, unsigned width, uint8_t *to)
 		*p++ = 0x48;
 	if (c->map)
 		*p++ = 0x0f;
+	if (c->map == 2)
+		*p++ = 0x38;
 	*p++ = (uint8_t)(width == 1 ? c->opcode - 1 : c->opcode);
 	*p++ = (uint8_t)(modrm[c->form] | c->ext << 3);
 	return (unsigned)(p - to);
@@ -757,7 +797,7 @@ int_encode(const struct int_case *c, unsigned width, uint8_t *to)
 static struct ir_insn
 int_ir(struct ir *ir, const struct int_case *c, unsigned width)
 {
-	val rcx = ir_gpr(RCX), rdx = ir_gpr(RDX);
+	val rax = ir_gpr(RAX), rcx = ir_gpr(RCX), rdx = ir_gpr(RDX);
 
 	ir_reset(ir, 0, 0, true);
 	switch ((enum int_form)c->form) {
@@ -768,8 +808,17 @@ int_ir(struct ir *ir, const struct int_case *c, unsigned width)
 		return *ir_op1(ir, (enum ir_op)c->op, width, rcx);
 	case BY_CL:
 		return *ir_op2(ir, (enum ir_op)c->op, width, rdx, rcx);
+	case VEX_V_RM:
+		return *ir_emit(ir, (enum ir_op)c->op, width, rcx, rdx, rax);
+	case VEX_RM_V:
+	case VEX_MULX:
+		return *ir_emit(ir, (enum ir_op)c->op, width, rcx, rax, rdx);
+	case VEX_RM:
+		return *ir_op2(ir, (enum ir_op)c->op, width, rcx, rdx);
+	case VEX_IMM:
+		return *ir_emit(ir, (enum ir_op)c->op, width, rcx, rdx, ir_imm(13));
 	default:
-		return *ir_emit(ir, (enum ir_op)c->op, width, rdx, ir_gpr(RAX), rcx);
+		return *ir_emit(ir, (enum ir_op)c->op, width, rdx, rax, rcx);
 	}
 }
 
@@ -789,7 +838,7 @@ START_TEST(integer)
 		}
 	snippets_ready(page);
 	for (unsigned n = 0; n < ARRAY_SIZE(int_cases); n++)
-		for (unsigned width = int_cases[n].bytes ? 1 : 2; width <= 8; width *= 2) {
+		for (unsigned width = int_cases[n].bytes ? 1 : is_vex(&int_cases[n]) || int_cases[n].map == 2 ? 4 : 2; width <= 8; width *= 2) {
 			const struct int_case *c = &int_cases[n];
 			struct trial t = { .name = ir_op_name(c->op), .code = &codes[n][width], .i = int_ir(ir, c, width), .rounds = 3000,
 				.undefined = c->undefined, .masked = true, .rcx_mask = c->form == DOUBLE_CL && width == 2 ? 15 : ~0ull };

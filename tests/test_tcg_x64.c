@@ -37,7 +37,10 @@ flags_read(unsigned op, unsigned cond)
 	case IR_rcl:
 	case IR_rcr:
 	case IR_cmc:
+	case IR_adcx:
 		return FL_CF;
+	case IR_adox:
+		return FL_OF;
 	case IR_lahf:
 		return FL_ALL & ~FL_OF;
 	case IR_getflags:
@@ -97,6 +100,14 @@ undefines(unsigned op)
 	case IR_bsf:
 	case IR_bsr:
 		return FL_ALL & ~FL_ZF;
+	case IR_andn:
+	case IR_bzhi:
+	case IR_blsi:
+	case IR_blsmsk:
+	case IR_blsr:
+		return FL_AF | FL_PF;
+	case IR_bextr:
+		return FL_SF | FL_AF | FL_PF;
 	default:
 		return 0;
 	}
@@ -190,6 +201,12 @@ is_legal(const struct plan *p)
 }
 
 static bool
+has_three(unsigned op)
+{
+	return op == IR_andn || op == IR_bextr || op == IR_bzhi || (op >= IR_pdep && op <= IR_mulx);
+}
+
+static bool
 may_lock(unsigned op)
 {
 	switch (op) {
@@ -215,6 +232,8 @@ plan_of(struct maker *m, enum ir_op op)
 			p.dst = chance(m, 70) ? ir_gpr(below(m, 16)) : operand(m, 0);
 		if (op == IR_imul3 || op == IR_shld || op == IR_shrd)
 			p.src2 = chance(m, 50) ? ir_gpr(RCX) : ir_imm((int32_t)value(m));
+		else if (has_three(op))
+			p.src2 = op == IR_rorx ? ir_imm((int32_t)value(m)) : operand(m, 2);
 		else if (chance(m, 40))
 			p.src = ir_none();
 		if (op == IR_clc || op == IR_stc || op == IR_cmc)
@@ -231,7 +250,7 @@ plan_of(struct maker *m, enum ir_op op)
 static bool
 has_mem(const struct plan *p)
 {
-	return p->dst.o.kind == IR_MEM || p->src.o.kind == IR_MEM;
+	return p->dst.o.kind == IR_MEM || p->src.o.kind == IR_MEM || p->src2.o.kind == IR_MEM;
 }
 
 /* How many bytes its memory operand has, and whether they are written. */
@@ -258,6 +277,8 @@ plan_address(struct maker *m, struct plan *p)
 		p->address.mem.align = 16;
 	if (p->dst.o.kind == IR_MEM)
 		p->dst = ir_mem(p->address.mem);
+	else if (p->src2.o.kind == IR_MEM)
+		p->src2 = ir_mem(p->address.mem);
 	else
 		p->src = ir_mem(p->address.mem);
 }
@@ -336,6 +357,7 @@ make_operation(struct maker *m, enum ir_op op)
 	begin(m);
 	set_temp(m, p.dst);
 	set_temp(m, p.src);
+	set_temp(m, p.src2);
 	if (has_mem(&p))
 		set_address_temps(m, &p.address);
 	note_flags(m, emit(&m->ir, &p));
@@ -393,6 +415,10 @@ host_has(unsigned op)
 		return __builtin_cpu_supports("popcnt");
 	case IR_tzcnt:
 		return __builtin_cpu_supports("bmi");
+	case IR_andn: case IR_bextr: case IR_blsi: case IR_blsmsk: case IR_blsr:
+		return __builtin_cpu_supports("bmi");
+	case IR_bzhi: case IR_pdep: case IR_pext: case IR_sarx: case IR_shlx: case IR_shrx: case IR_rorx: case IR_mulx:
+		return __builtin_cpu_supports("bmi2");
 	case IR_lzcnt: /* not all compilers know its own name */
 		return __builtin_cpu_supports("bmi2");
 	default:

@@ -104,9 +104,8 @@ store(struct tcg_frame *f, const struct ir_insn *i, uint64_t v, unsigned size)
 	f->guest->store(f, interp_address(f, i, size), &v, size, i->mem.seg);
 }
 
-/* A source operand, memory included. */
-static uint64_t
-read_any(struct tcg_frame *f, const struct ir_insn *i, struct ir_opnd o, unsigned width)
+uint64_t
+interp_read_any(struct tcg_frame *f, const struct ir_insn *i, struct ir_opnd o, unsigned width)
 {
 	return o.kind == IR_MEM ? load(f, i, width) : interp_read(f, i, o, width);
 }
@@ -199,8 +198,8 @@ two_address(struct tcg_frame *f, const struct ir_insn *i)
 	uint64_t old, b;
 
 	if (i->dst.kind != IR_MEM || reads_only) {
-		b = read_any(f, i, i->src, i->width);
-		old = read_any(f, i, i->dst, i->width);
+		b = interp_read_any(f, i, i->src, i->width);
+		old = interp_read_any(f, i, i->dst, i->width);
 		uint64_t r = compute(f, i, old, b, &eflags);
 
 		set_flags(f, i->writes, eflags);
@@ -308,7 +307,7 @@ write_pair(struct tcg_frame *f, unsigned width, uint64_t low, uint64_t high)
 static void
 wide_multiply(struct tcg_frame *f, const struct ir_insn *i)
 {
-	uint64_t mask = interp_mask(i->width), b = read_any(f, i, i->dst, i->width), a = f->gpr[RAX] & mask;
+	uint64_t mask = interp_mask(i->width), b = interp_read_any(f, i, i->dst, i->width), a = f->gpr[RAX] & mask;
 	unsigned bits = 8 * i->width;
 	unsigned __int128 wide;
 	bool over;
@@ -328,7 +327,7 @@ wide_multiply(struct tcg_frame *f, const struct ir_insn *i)
 static void
 wide_divide(struct tcg_frame *f, const struct ir_insn *i)
 {
-	uint64_t mask = interp_mask(i->width), by = read_any(f, i, i->dst, i->width);
+	uint64_t mask = interp_mask(i->width), by = interp_read_any(f, i, i->dst, i->width);
 	unsigned bits = 8 * i->width;
 	unsigned __int128 n;
 
@@ -378,7 +377,7 @@ byte_swap(uint64_t v, unsigned width)
 static void
 bit_scan(struct tcg_frame *f, const struct ir_insn *i)
 {
-	uint64_t v = read_any(f, i, i->src, i->width);
+	uint64_t v = interp_read_any(f, i, i->src, i->width);
 	unsigned eflags = flags_to_eflags(f->flags) & ~FL_ZF;
 
 	f->flags = flags_from_eflags(eflags | (v == 0 ? FL_ZF : 0));
@@ -442,33 +441,33 @@ move_insn(struct tcg_frame *f, const struct ir_insn *i)
 
 	switch (i->op) {
 	case IR_mov:
-		v = read_any(f, i, i->src, i->width);
+		v = interp_read_any(f, i, i->src, i->width);
 		break;
 	case IR_movzx:
-		v = read_any(f, i, i->src, i->src_width);
+		v = interp_read_any(f, i, i->src, i->src_width);
 		break;
 	case IR_movsx:
-		v = (uint64_t)sign_extend(read_any(f, i, i->src, i->src_width), i->src_width);
+		v = (uint64_t)sign_extend(interp_read_any(f, i, i->src, i->src_width), i->src_width);
 		break;
 	case IR_lea:
 		v = interp_effective(f, &i->mem);
 		break;
 	case IR_bswap:
-		v = byte_swap(read_any(f, i, i->dst, i->width), i->width);
+		v = byte_swap(interp_read_any(f, i, i->dst, i->width), i->width);
 		break;
 	case IR_setcc:
 		v = interp_cond(i->cond, flags_to_eflags(f->flags));
 		break;
 	case IR_cmovcc:
-		v = read_any(f, i, i->src, i->width);
+		v = interp_read_any(f, i, i->src, i->width);
 		if (!interp_cond(i->cond, flags_to_eflags(f->flags)))
 			v = interp_read(f, i, i->dst, i->width);
 		break;
 	case IR_cwd:
-		v = (uint64_t)(sign_extend(read_any(f, i, i->src, i->width), i->width) >> 63);
+		v = (uint64_t)(sign_extend(interp_read_any(f, i, i->src, i->width), i->width) >> 63);
 		break;
 	case IR_crc32:
-		v = crc32c((uint32_t)interp_read(f, i, i->dst, 4), read_any(f, i, i->src, i->src_width), i->src_width);
+		v = crc32c((uint32_t)interp_read(f, i, i->dst, 4), interp_read_any(f, i, i->src, i->src_width), i->src_width);
 		break;
 	default:
 		__builtin_unreachable();
@@ -501,7 +500,7 @@ static void
 from_source(struct tcg_frame *f, const struct ir_insn *i)
 {
 	unsigned eflags = flags_to_eflags(f->flags);
-	uint64_t v = read_any(f, i, i->src, i->width);
+	uint64_t v = interp_read_any(f, i, i->src, i->width);
 
 	v = interp_alu(i->op, i->width, i->op == IR_imul3 ? (uint64_t)i->imm : 0, v, &eflags);
 	set_flags(f, i->writes, eflags);
@@ -519,6 +518,9 @@ static insn_fn *const functions[IR_OPS] = {
 	[IR_mul] = wide_multiply, [IR_imul1] = wide_multiply, [IR_div] = wide_divide, [IR_idiv] = wide_divide,
 	[IR_imul3] = from_source, [IR_tzcnt] = from_source, [IR_lzcnt] = from_source, [IR_popcnt] = from_source,
 	[IR_bsf] = bit_scan, [IR_bsr] = bit_scan, [IR_cmpxchg] = compare_exchange, [IR_cmpxchg8b] = compare_exchange_pair,
+	[IR_andn] = interp_bmi, [IR_bextr] = interp_bmi, [IR_bzhi] = interp_bmi, [IR_blsi] = interp_bmi, [IR_blsmsk] = interp_bmi,
+	[IR_blsr] = interp_bmi, [IR_pdep] = interp_bmi, [IR_pext] = interp_bmi, [IR_sarx] = interp_bmi, [IR_shlx] = interp_bmi,
+	[IR_shrx] = interp_bmi, [IR_rorx] = interp_bmi, [IR_mulx] = interp_mulx, [IR_adcx] = interp_adx, [IR_adox] = interp_adx,
 	[IR_vec] = interp_vec, [IR_x87] = interp_x87, [IR_call] = call_helper, [IR_insn] = start, [IR_jind] = bad_jump,
 };
 

@@ -17,7 +17,14 @@ uint64_t interp_address(struct tcg_frame *f, const struct ir_insn *i, unsigned s
 uint64_t interp_effective(const struct tcg_frame *f, const struct ir_mem *m);
 /* General registers, temporaries, fields, the immediate, at WIDTH bytes; not memory. */
 uint64_t interp_read(const struct tcg_frame *f, const struct ir_insn *i, struct ir_opnd o, unsigned width);
+/* The same, and memory. */
+uint64_t interp_read_any(struct tcg_frame *f, const struct ir_insn *i, struct ir_opnd o, unsigned width);
 void interp_write(struct tcg_frame *f, struct ir_opnd o, unsigned width, uint64_t v);
+
+/* BMI and ADX. */
+void interp_bmi(struct tcg_frame *f, const struct ir_insn *i);
+void interp_mulx(struct tcg_frame *f, const struct ir_insn *i);
+void interp_adx(struct tcg_frame *f, const struct ir_insn *i);
 
 /* Operations vec (tcg/vec.def) and x87, with their memory operand. */
 void interp_vec(struct tcg_frame *f, const struct ir_insn *i);

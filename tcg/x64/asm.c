@@ -91,6 +91,25 @@ op_rm(struct assembler *a, unsigned prefix, unsigned width, unsigned opcode, uns
 }
 
 void
+op_vex(struct assembler *a, unsigned prefix, unsigned map, bool w, unsigned l, unsigned opcode, unsigned reg, unsigned vvvv, struct rm rm)
+{
+	unsigned pp = prefix == 0x66 ? 1 : prefix == 0xf3 ? 2 : prefix == 0xf2 ? 3 : 0;
+	bool b = rm.mem ? rm.base != H_NONE && rm.base != H_RIP && rm.base & 8 : rm.reg & 8;
+	bool x = rm.mem && rm.index != H_NONE && rm.index & 8;
+
+	if (map == 1 && !w && !x && !b) {
+		put8(a, 0xc5);
+		put8(a, (reg & 8 ? 0 : 0x80) | (~vvvv & 15) << 3 | l << 2 | pp);
+	} else {
+		put8(a, 0xc4);
+		put8(a, (reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | map);
+		put8(a, (w ? 0x80 : 0) | (~vvvv & 15) << 3 | l << 2 | pp);
+	}
+	put8(a, opcode);
+	put_modrm(a, reg, rm);
+}
+
+void
 op_w(struct assembler *a, unsigned width, unsigned base, unsigned reg_and_flags, struct rm rm)
 {
 	unsigned flags = 0;

@@ -61,6 +61,12 @@ void put_place(struct assembler *a, const void *what);
 enum { ASM_EXT = 0x100, ASM_RM_BYTE = 0x200, ASM_REG_BYTE = 0x400, ASM_LOCK = 0x800 };
 void op_rm(struct assembler *a, unsigned prefix, unsigned width, unsigned opcode, unsigned reg_and_flags, struct rm rm);
 
+/*
+ * One instruction with a VEX prefix.  PREFIX as above; MAP: 1 0F, 2 0F38, 3 0F3A; W; L: 0 or 1; VVVV: 0 where there is none.
+ */
+void op_vex(struct assembler *a, unsigned prefix, unsigned map, bool w, unsigned l, unsigned opcode, unsigned reg, unsigned vvvv,
+	struct rm rm);
+
 /* An integer instruction whose opcode's low bit tells bytes from wider: BASE is the byte form. */
 void op_w(struct assembler *a, unsigned width, unsigned base, unsigned reg_and_flags, struct rm rm);
 

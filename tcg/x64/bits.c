@@ -129,8 +129,9 @@ scan(struct gen *g, const struct ir_insn *i)
 	static const struct {
 		uint8_t op, prefix;
 		uint16_t opcode;
-	} form[] = { { IR_bsf, 0, 0x0fbc }, { IR_bsr, 0, 0x0fbd }, { IR_tzcnt, 0xf3, 0x0fbc }, { IR_lzcnt, 0xf3, 0x0fbd },
-		{ IR_popcnt, 0xf3, 0x0fb8 } };
+		uint8_t needs; /* HOST_ bits */
+	} form[] = { { IR_bsf, 0, 0x0fbc, 0 }, { IR_bsr, 0, 0x0fbd, 0 }, { IR_tzcnt, 0xf3, 0x0fbc, HOST_BMI1 },
+		{ IR_lzcnt, 0xf3, 0x0fbd, HOST_LZCNT }, { IR_popcnt, 0xf3, 0x0fb8, HOST_POPCNT } };
 	bool memory = i->src.kind == IR_MEM;
 
 	for (unsigned n = 0; n < sizeof(form) / sizeof(form[0]); n++) {
@@ -139,6 +140,8 @@ scan(struct gen *g, const struct ir_insn *i)
 
 		if (form[n].op != i->op)
 			continue;
+		if (form[n].needs & ~g->t->host_has)
+			return false;
 		src = memory ? memory_operand(g, i, i->width) : operand_rm(i->src);
 		if (memory && !is_pinned(i->dst))
 			src = fold(g, src);
@@ -164,7 +167,7 @@ checksum(struct gen *g, const struct ir_insn *i)
 	struct rm src;
 	unsigned dst;
 
-	if (i->src.kind == IR_GPRH)
+	if (i->src.kind == IR_GPRH || !(g->t->host_has & HOST_SSE42))
 		return false;
 	src = memory ? memory_operand(g, i, i->src_width) : operand_rm(i->src);
 	if (memory && !is_pinned(i->dst))

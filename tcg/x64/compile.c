@@ -15,7 +15,7 @@ emit_insn(struct gen *g, const struct ir_insn *i)
 		emit_slow(g, i);
 		return;
 	}
-	if (!emit_integer(g, i) && !emit_move(g, i) && !emit_control(g, i) && !emit_bits(g, i) && !emit_vector(g, i))
+	if (!emit_integer(g, i) && !emit_move(g, i) && !emit_control(g, i) && !emit_bits(g, i) && !emit_bmi(g, i) && !emit_vector(g, i))
 		emit_slow(g, i);
 }
 

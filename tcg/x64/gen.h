@@ -99,6 +99,7 @@ void store_operand(struct gen *g, struct ir_opnd o, unsigned width, unsigned scr
 bool emit_integer(struct gen *g, const struct ir_insn *i);
 bool emit_move(struct gen *g, const struct ir_insn *i);
 bool emit_bits(struct gen *g, const struct ir_insn *i);
+bool emit_bmi(struct gen *g, const struct ir_insn *i);
 bool emit_control(struct gen *g, const struct ir_insn *i);
 bool emit_vector(struct gen *g, const struct ir_insn *i);
 bool vector_is_native(const struct ir *ir, const struct ir_insn *i);
@@ -114,6 +115,9 @@ void stack_entry(struct gen *g);
 void stack_entry_stub(struct gen *g);
 bool is_on_stack(const struct gen *g, const struct ir_insn *i);
 struct rm stack_operand(struct gen *g, const struct ir_insn *i);
+
+/* ---- host.c: HOST_ bits ---- */
+unsigned host_features(void);
 
 /* Of struct back_end. */
 void x64_compile(struct tcg *t, struct tcg_block *b, struct ir *ir);

@@ -43,7 +43,7 @@ names_rsp(struct ir_opnd o)
 static bool
 follow(const struct ir_insn *i, int64_t *at)
 {
-	if (i->op == IR_call || ((i->op == IR_xchg || i->op == IR_xadd) && names_rsp(i->src)))
+	if (i->op == IR_call || ((i->op == IR_xchg || i->op == IR_xadd || i->op == IR_mulx) && names_rsp(i->src)))
 		return false;
 	if (!names_rsp(i->dst) || i->op == IR_cmp || i->op == IR_test || i->op == IR_jind)
 		return true;

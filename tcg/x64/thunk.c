@@ -409,6 +409,7 @@ init(struct tcg *t, struct err *e)
 	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
 	struct x64_thunks *k = &t->thunk;
 
+	t->host_has = host_features();
 	k->enter = make_enter(&a);
 	k->leave = make_leave(&a, &k->unwind);
 	k->leave_indirect = make_leave_with(&a, LEFT_INDIRECT, k->leave);

@@ -206,7 +206,7 @@ in_list(uint8_t b, const char *list, unsigned n)
 static bool
 is_beyond_us(const struct insn *i)
 {
-	if (i->map == MAP_0F38 || i->map == MAP_0F3A)
+	if (i->map == MAP_0F38 || i->map == MAP_0F3A || i->encoding == ENC_VEX)
 		return true;
 	/* FXSAVE, FXRSTOR, LDMXCSR, STMXCSR with 66h. */
 	if (i->map == MAP_0F && i->opcode == 0xae && i->mod != 3 && i->reg < 4 && i->prefix == P66)
@@ -282,6 +282,9 @@ static const struct flag_rule {
 	{ "BTC", AF | OF | PF | SF, CF, 0 },
 	/* Scans: ZF alone; with F3 they are TZCNT and LZCNT, which define CF too. */
 	{ "BSF", ALL & ~ZF, ZF, 0 }, { "BSR", ALL & ~ZF, ZF, 0 },
+	{ "ANDN", AF | PF, ALL & ~(AF | PF), 0 }, { "BZHI", AF | PF, ALL & ~(AF | PF), 0 }, { "BLSI", AF | PF, ALL & ~(AF | PF), 0 },
+	{ "BLSMSK", AF | PF, ALL & ~(AF | PF), 0 }, { "BLSR", AF | PF, ALL & ~(AF | PF), 0 },
+	{ "BEXTR", SF | AF | PF, ZF | CF | OF, 0 }, { "ADCX", 0, 0, CF }, { "ADOX", 0, 0, OF },
 	/* Decimal arithmetic. */
 	{ "DAA", OF, ALL & ~OF, AF | CF }, { "DAS", OF, ALL & ~OF, AF | CF }, { "AAA", OF | SF | ZF | PF, AF | CF, AF },
 	{ "AAS", OF | SF | ZF | PF, AF | CF, AF }, { "AAM", OF | AF | CF, SF | ZF | PF, 0 }, { "AAD", OF | AF | CF, SF | ZF | PF, 0 },

@@ -31,6 +31,7 @@ struct template {
 	int8_t digit, rm;   /* fixed parts of ModRM, or -1 */
 	uint8_t forms;      /* FORM_ bits; 0: no ModRM */
 	bool prefix_fixed;
+	bool vex;           /* by a VEX prefix of three bytes */
 	bool not64, only64;
 	enum class class;
 	uint64_t covered;
@@ -165,6 +166,14 @@ generator_new(uint64_t seed)
 
 			expand(g, &map_rows[map][op], t);
 		}
+	for (unsigned n = 0; n < 3 * 4 * 256; n++) {
+		struct template t = { .map = (uint8_t)(MAP_0F + n / 1024), .prefix = n / 256 % 4, .opcode = (uint8_t)n, .digit = -1, .rm = -1,
+			.prefix_fixed = true, .vex = true };
+		const struct row *row = vex_row(t.map, t.prefix, t.opcode);
+
+		if (row != NULL)
+			expand(g, row, t);
+	}
 	add_vectors(g);
 	return g;
 }
@@ -250,7 +259,7 @@ put_prefixes(struct build *b, const struct template *t, bool memory, bool gs, ui
 	bool free_prefix = !t->prefix_fixed && t->vec == NULL;
 	unsigned n = 0;
 
-	if (mandatory[t->prefix] != 0)
+	if (mandatory[t->prefix] != 0 && !t->vex)
 		to[n++] = mandatory[t->prefix];
 	if (free_prefix && random_percent(b->r, 20))
 		to[n++] = 0x66;
@@ -389,6 +398,18 @@ patch_immediate(struct build *b, const struct template *t, const struct insn *i,
 	}
 }
 
+/* VEX of three bytes for the bits that REX would have, and its vvvv: a register that may be written, or none. */
+static void
+put_vex(struct build *b, const struct template *t, uint8_t rex, uint8_t *to)
+{
+	bool uses = t->row->opnd[0] == O_By || t->row->opnd[1] == O_By || t->row->opnd[2] == O_By || t->digit >= 0;
+	unsigned high = b->s->code32 ? 0 : random_below(b->r, 2) * 8, vvvv = uses ? pick_register(b, high) | high : 0;
+
+	to[0] = 0xc4;
+	to[1] = (uint8_t)((~rex & (REX_R | REX_X | REX_B)) << 5 | (t->map - MAP_0F + 1));
+	to[2] = (uint8_t)((rex & REX_W ? 0x80 : 0) | (~vvvv & 15) << 3 | t->prefix);
+}
+
 /* One try at an instruction of T at BYTES; its length, or 0. */
 static unsigned
 encode(struct build *b, const struct template *t, uint8_t *bytes)
@@ -396,12 +417,18 @@ encode(struct build *b, const struct template *t, uint8_t *bytes)
 	bool memory = t->forms == FORM_MEM || (t->forms == (FORM_MEM | FORM_REG) && random_percent(b->r, 50)), relative = false;
 	bool gs = memory && !b->s->code32 && random_percent(b->r, 4);
 	unsigned n = put_prefixes(b, t, memory, gs, bytes), rex_at = n, has_rex = put_rex(b, t, bytes + n), modrm_at;
-	uint8_t *rex = has_rex ? bytes + rex_at : NULL;
+	uint8_t vex = b->s->code32 ? 0 : (uint8_t)random_below(b->r, 16), *rex = t->vex ? (b->s->code32 ? NULL : &vex) : has_rex ? bytes + rex_at : NULL;
 	uint64_t rip = FUZZ_CODE + b->s->at + b->s->len;
 	struct insn i;
 
-	n += has_rex;
-	n += put_opcode(t, bytes + n);
+	if (t->vex)
+		n = rex_at + 3;
+	else
+		n += has_rex;
+	if (t->vex)
+		bytes[n++] = t->opcode;
+	else
+		n += put_opcode(t, bytes + n);
 	if (t->forms == 0 && t->vec == NULL) {
 		/* A register in the opcode. */
 		unsigned low = bytes[n - 1] & 7;
@@ -426,6 +453,8 @@ encode(struct build *b, const struct template *t, uint8_t *bytes)
 		else
 			bytes[n++] = (uint8_t)(0xc0 | reg << 3 | rm);
 	}
+	if (t->vex)
+		put_vex(b, t, vex, bytes + rex_at);
 	for (unsigned k = 0; k < 9; k++)
 		bytes[n + k] = (uint8_t)(random_value(b->r) >> (k & 1 ? 0 : 8));
 	if (snippet_decode(b->s, &i, bytes, 15, b->s->len) != DECODE_OK || i.row != t->row || i.vec != t->vec)

@@ -212,7 +212,7 @@ start_kernel(struct guest *g)
 static void
 add_features(struct cpu *c)
 {
-	static const enum cpu_feature features[] = { FEAT_movbe, FEAT_bmi1, FEAT_abm, FEAT_clflushopt, FEAT_clwb };
+	static const enum cpu_feature features[] = { FEAT_movbe, FEAT_bmi1, FEAT_bmi2, FEAT_adx, FEAT_abm, FEAT_clflushopt, FEAT_clwb };
 
 	for (unsigned n = 0; n < ARRAY_SIZE(features); n++)
 		c->model->has[features[n]] = true;
