@@ -4,6 +4,8 @@
  *
  *     delay:NS          every request takes NS nanoseconds more
  *     fault:RULE,...    requests that match a rule fail
+ *     mirror:FILE       reads are compared with a raw copy (filter_mirror.c)
+ *     wlog:FILE         what is written is logged (filter_log.c)
  *
  * A rule is OPERATION[@OFFSET[+LENGTH]][#N]=ERROR.  OPERATION: read, write, flush, discard or any; with an OFFSET only
  * requests that touch those bytes (LENGTH: 512) match, with N only the Nth that does so.  ERROR: EIO, ENOSPC, EROFS,
@@ -119,7 +121,10 @@ filter_status(struct image *i, uint64_t offset, uint64_t len, struct image_exten
 static int
 filter_truncate(struct image *i, uint64_t bytes)
 {
-	return layer_truncate(i->below, bytes);
+	int error = layer_truncate(i->below, bytes);
+
+	i->bytes = i->below->bytes;
+	return error;
 }
 
 static void
@@ -233,26 +238,57 @@ parse_fault(const char **text, struct filter *f)
 	return true;
 }
 
+/* A filter in a file of its own: NAME of a file follows, up to the next filter. */
+static bool
+add_with_file(struct image **top, const char **text, struct image *(*new)(struct image *, const char *, struct err *),
+	struct err *e)
+{
+	size_t len = strcspn(*text, "|");
+	char *file = xasprintf("%.*s", (int)len, *text);
+	struct image *i = new(*top, file, e);
+
+	free(file);
+	*text += len;
+	if (i != NULL)
+		*top = i;
+	return i != NULL;
+}
+
+static bool
+add_simple(struct image **top, const char **text)
+{
+	struct filter *f = xcalloc(1, sizeof(*f));
+	bool ok = false;
+
+	if (take(text, "delay:"))
+		ok = take_number(text, &f->delay_ns) && f->delay_ns <= 3600 * NS_PER_SEC;
+	else if (take(text, "fault:"))
+		ok = parse_fault(text, f);
+	if (!ok || (**text != '\0' && **text != '|')) {
+		filter_free(f);
+		return false;
+	}
+	f->image = (struct image){ .ops = &filter_ops, .bytes = (*top)->bytes, .below = *top, .grows = (*top)->grows };
+	*top = &f->image;
+	return true;
+}
+
 bool
 filters_add(struct image **top, const char *rules, struct err *e)
 {
 	const char *text = rules;
 
 	do {
-		struct filter *f = xcalloc(1, sizeof(*f));
-		bool ok = false;
-
-		if (take(&text, "delay:"))
-			ok = take_number(&text, &f->delay_ns) && f->delay_ns <= 3600 * NS_PER_SEC;
-		else if (take(&text, "fault:"))
-			ok = parse_fault(&text, f);
-		if (!ok || (*text != '\0' && *text != '|')) {
-			filter_free(f);
-			return err_set(e, "filter \"%s\": not understood from \"%s\" on; give delay:NS or "
+		if (take(&text, "mirror:")) {
+			if (!add_with_file(top, &text, mirror_new, e))
+				return false;
+		} else if (take(&text, "wlog:")) {
+			if (!add_with_file(top, &text, log_new, e))
+				return false;
+		} else if (!add_simple(top, &text)) {
+			return err_set(e, "filter \"%s\": not understood from \"%s\" on; give delay:NS, mirror:FILE, wlog:FILE or "
 				"fault:OPERATION[@OFFSET[+LENGTH]][#N]=ERROR,...", rules, text);
 		}
-		f->image = (struct image){ .ops = &filter_ops, .bytes = (*top)->bytes, .below = *top, .grows = (*top)->grows };
-		*top = &f->image;
 	} while (take(&text, "|"));
 	return true;
 }

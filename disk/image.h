@@ -102,7 +102,9 @@ char *backing_path(const char *file, const char *backing, struct err *e);
 /* Takes the writes to BELOW, which becomes part of it, into a temporary file.  NULL with E set; BELOW stays open then. */
 struct image *overlay_new(struct image *below, struct err *e);
 
-/* Puts the filters that RULES names ("fault:...", "delay:NS", several with '|' between) above *TOP. */
+struct image *mirror_new(struct image *below, const char *file, struct err *e);
+struct image *log_new(struct image *below, const char *file, struct err *e);
+/* Puts the filters that RULES names (see filter.c; several with '|' between) above *TOP. */
 bool filters_add(struct image **top, const char *rules, struct err *e);
 
 /* QEMU's locks: what we do to the file (RAW_WRITE, RAW_GROWS), and what others may not do meanwhile. */

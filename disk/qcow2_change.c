@@ -154,6 +154,16 @@ shrink_to(struct qcow2 *q, uint64_t bytes, struct err *e)
 	return failed(q, error, "can't be shrunk", e);
 }
 
+static int
+lengthen(struct qcow2 *q, uint64_t bytes)
+{
+	int error = bytes <= q->file_end ? 0 : layer_truncate(q->image.below, bytes);
+
+	if (error == 0)
+		q->file_end = MAX(q->file_end, bytes);
+	return error;
+}
+
 /* Places for all clusters of a part of the disk; FULL: with zeros written to them. */
 static int
 preallocate(struct qcow2 *q, uint64_t offset, uint64_t end, enum image_preallocation how)
@@ -170,9 +180,8 @@ preallocate(struct qcow2 *q, uint64_t offset, uint64_t end, enum image_prealloca
 		got = clusters_for(q, m.bytes);
 		if (error == 0 && m.kind == MAPPED_NOT) {
 			error = clusters_allocate(q, wanted, false, &host, &got);
-			if (error == 0 && host + (got << q->cluster_bits) > q->image.below->bytes)
-				error = layer_truncate(q->image.below, host + (got << q->cluster_bits));
-			q->file_end = MAX(q->file_end, q->image.below->bytes);
+			if (error == 0)
+				error = lengthen(q, host + (got << q->cluster_bits));
 			if (error == 0 && how == PREALLOCATE_FALLOC)
 				error = layer_write_zeros(q->image.below, host, got << q->cluster_bits, false);
 			else if (error == 0 && how == PREALLOCATE_FULL)

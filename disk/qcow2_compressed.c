@@ -105,17 +105,20 @@ static int
 find_room(struct qcow2 *q, size_t len, uint64_t *offset)
 {
 	uint64_t mask = q->cluster_bytes - 1, at = q->packed_end, next, got;
-	uint64_t left = at == 0 || refcount_most(q) == 1 ? 0 : q->cluster_bytes - (at & mask);
-	int error = 0;
+	uint64_t left = at == 0 ? 0 : q->cluster_bytes - (at & mask);
+	int error = EMLINK;
 
 	*offset = at;
 	if (left >= len)
-		return refcount_change(q, at >> q->cluster_bits, 1, 1);
+		error = refcount_change(q, at >> q->cluster_bits, 1, 1);
+	/* Refcounts of few bits let only few share a cluster. */
+	if (left >= len && error != EMLINK)
+		return error;
 	error = clusters_allocate(q, 1, true, &next, &got);
 	if (error != 0)
 		return error;
 	*offset = next;
-	if (left != 0 && next == at + left && refcount_change(q, at >> q->cluster_bits, 1, 1) == 0)
+	if (left != 0 && left < len && next == at + left && refcount_change(q, at >> q->cluster_bits, 1, 1) == 0)
 		*offset = at;
 	return 0;
 }

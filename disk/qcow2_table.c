@@ -190,7 +190,8 @@ slices_write(struct qcow2 *q, struct cache *c)
 			c->to_write[done++]->dirty = false;
 	}
 	c->dirty -= done;
-	memmove(c->to_write, c->to_write + done, c->dirty * sizeof(*c->to_write));
+	if (done != 0)
+		memmove(c->to_write, c->to_write + done, c->dirty * sizeof(*c->to_write));
 	return error;
 }
 

@@ -63,6 +63,14 @@ tests_test_hw_ide_SOURCES = tests/test_hw_ide.c
 tests_test_hw_ide_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_ide_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
+# qcow2: longer by CALQUE_POWER_STATES, CALQUE_RANDOM_REQUESTS, CALQUE_MUTATIONS, CALQUE_KILLS; CALQUE_SEED begins elsewhere.
+check_PROGRAMS += tests/qcow2_power tests/qcow2_random
+TESTS += tests/qcow2_power tests/qcow2_random
+tests_qcow2_power_SOURCES = tests/qcow2_power.c tests/qcow2_mem.c tests/qcow2_mem.h
+tests_qcow2_power_LDADD = $(DISK_LIBS)
+tests_qcow2_random_SOURCES = tests/qcow2_random.c tests/qcow2_mem.c tests/qcow2_mem.h
+tests_qcow2_random_LDADD = $(DISK_LIBS)
+
 if HAVE_CHECK
 check_PROGRAMS += tests/test_hw_vga tests/test_ui tests/test_monitor
 TESTS += tests/test_hw_vga tests/test_ui tests/test_monitor
