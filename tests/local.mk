@@ -22,6 +22,9 @@ tests_test_hw_irq_SOURCES = tests/test_hw_irq.c
 tests_test_hw_irq_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_irq_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
+dist_check_SCRIPTS += tests/window.sh
+TESTS += tests/window.sh
+
 dist_check_SCRIPTS += tests/cli.sh
 TESTS += tests/cli.sh
 

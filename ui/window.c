@@ -352,7 +352,7 @@ start_thread(struct window *w, struct err *e)
 	if (s->progress == WINDOW_UP)
 		return true;
 	pthread_join(w->thread, NULL);
-	return err_set(e, "the window can't be opened: %s", s->reason);
+	return err_set(e, "%s", s->reason);
 }
 
 static void

@@ -244,6 +244,23 @@ set_icon(SDL_Window *window)
 	SDL_FreeSurface(icon);
 }
 
+/* SDL would go on to drivers that show nothing to anybody. */
+static bool
+start_video(void)
+{
+	if (getenv("SDL_VIDEODRIVER") != NULL)
+		return SDL_InitSubSystem(SDL_INIT_VIDEO) == 0;
+	if (getenv("DISPLAY") != NULL) {
+		SDL_SetHint("SDL_VIDEODRIVER", "x11");
+		if (SDL_InitSubSystem(SDL_INIT_VIDEO) == 0)
+			return true;
+	}
+	if (getenv("WAYLAND_DISPLAY") == NULL)
+		return false;
+	SDL_SetHint("SDL_VIDEODRIVER", "wayland");
+	return SDL_InitSubSystem(SDL_INIT_VIDEO) == 0;
+}
+
 SDL_Window *
 window_open(const char *title, int width, int height, Uint32 flags)
 {
@@ -257,7 +274,7 @@ window_open(const char *title, int width, int height, Uint32 flags)
 	SDL_SetHint(SDL_HINT_GRAB_KEYBOARD, "1");
 	SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
 	SDL_SetHint(SDL_HINT_MOUSE_FOCUS_CLICKTHROUGH, "1");
-	if (SDL_InitSubSystem(SDL_INIT_VIDEO) != 0)
+	if (!start_video())
 		return NULL;
 	window = SDL_CreateWindow(title, SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, width, height,
 		flags | SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI);

@@ -219,6 +219,12 @@ image_settle(struct settings *c)
 }
 
 bool
+settings_no_window(const char *why, struct err *e)
+{
+	return err_set(e, "no window: %s; use -nographic for the serial line on this terminal, or -display none", why);
+}
+
+bool
 settings_choose_display(struct settings *c, struct err *e)
 {
 	const char *missing = window_missing();
@@ -230,6 +236,5 @@ settings_choose_display(struct settings *c, struct err *e)
 	if (c->display == DISPLAY_NONE)
 		return true;
 	c->display = DISPLAY_SDL;
-	return missing == NULL ||
-		err_set(e, "no window: %s; use -nographic for the serial line on this terminal, or -display none", missing);
+	return missing == NULL || settings_no_window(missing, e);
 }

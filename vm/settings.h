@@ -157,6 +157,8 @@ bool options_parse(struct settings *c, int argc, char **argv, struct err *e);
 
 /* Whether there is to be a window; false with E set if there can't be one. */
 bool settings_choose_display(struct settings *c, struct err *e);
+/* Sets E to why there is none, and the ways out. */
+bool settings_no_window(const char *why, struct err *e);
 
 /* Memory for a guest that nobody gave a size: what the host can give without harm, 2 GiB at the most. */
 uint64_t sensible_memory(void);

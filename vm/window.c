@@ -78,6 +78,7 @@ machine_open_window(struct machine *m, struct err *e)
 {
 	struct settings *s = m->settings;
 	struct window_tab tabs[1 + ARRAY_SIZE(m->consoles)];
+	struct err why = { "" };
 	unsigned count = 0;
 
 	if (s->display != DISPLAY_SDL)
@@ -95,6 +96,6 @@ machine_open_window(struct machine *m, struct err *e)
 	s->window.keys = m->keys;
 	if (s->window.layout == NULL)
 		s->window.layout = layout_find("en-us");
-	m->window = window_new(&s->window, tabs, count, e);
-	return m->window != NULL || err_prefix(e, "no window: ");
+	m->window = window_new(&s->window, tabs, count, &why);
+	return m->window != NULL || settings_no_window(why.text, e);
 }
