@@ -75,7 +75,7 @@ refuse "-cpu" -display none -cpu abacus
 refuse "-cpu" -display none -cpu qemu64,+abacus
 refuse "unknown option" -frobnicate
 refuse "argument is missing" -m
-refuse "not a known kind of network" -nic carrier-pigeon
+refuse "not a known kind of network" -display none -nic carrier-pigeon
 refuse "-D" -D "$none/x"
 
 # Images and lines that can't be, one of each kind.

@@ -23,6 +23,19 @@ first_zoom(void)
 	return ZOOM_ONE * MIN((unsigned)dpi / 96, 4u);
 }
 
+/* A window that has grown stays on the screen, if it has room there. */
+static void
+keep_on_screen(struct side *s, const SDL_Rect *usable)
+{
+	int x, y, to_x, to_y;
+
+	SDL_GetWindowPosition(s->window, &x, &y);
+	to_x = MAX(MIN(x, usable->x + usable->w - s->asked_width), usable->x);
+	to_y = MAX(MIN(y, usable->y + usable->h - s->asked_height), usable->y);
+	if (to_x < x || to_y < y)
+		SDL_SetWindowPosition(s->window, MIN(x, to_x), MIN(y, to_y));
+}
+
 /* Makes the window fit the picture, as far as the screen goes. */
 void
 side_fit_window(struct side *s)
@@ -33,7 +46,9 @@ side_fit_window(struct side *s)
 	if (s->canvas.width == 0 || s->user_sized ||
 	    (SDL_GetWindowFlags(s->window) & (SDL_WINDOW_FULLSCREEN_DESKTOP | SDL_WINDOW_MAXIMIZED)) != 0)
 		return;
-	if (SDL_GetDisplayUsableBounds(MAX(SDL_GetWindowDisplayIndex(s->window), 0), &usable) == 0) {
+	bool bounded = SDL_GetDisplayUsableBounds(MAX(SDL_GetWindowDisplayIndex(s->window), 0), &usable) == 0;
+
+	if (bounded) {
 		while (s->zoom > ZOOM_ONE && (width > usable.w || height > usable.h)) {
 			s->zoom -= s->canvas.smooth ? 1 : ZOOM_ONE;
 			s->zoom = MAX(s->zoom, (unsigned)ZOOM_ONE);
@@ -44,6 +59,8 @@ side_fit_window(struct side *s)
 	s->asked_width = width;
 	s->asked_height = height;
 	SDL_SetWindowSize(s->window, width, height);
+	if (bounded)
+		keep_on_screen(s, &usable);
 }
 
 void
