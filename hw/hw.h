@@ -183,6 +183,9 @@ struct dev *vga_new(const struct dev_env *env, struct pci_bus *bus, const struct
 /* The same without a VGA: Bochs VBE alone. */
 struct dev *bochs_display_new(const struct dev_env *env, struct pci_bus *bus, const struct vga_config *config, const void *rom,
 	size_t rom_size, struct display **display);
+/* CL-GD5446; of CONFIG, only ID and VRAM_MIB (4) apply. */
+struct dev *cirrus_new(const struct dev_env *env, struct pci_bus *bus, const struct vga_config *config, const void *rom,
+	size_t rom_size, struct display **display);
 
 /* ---- network ---- */
 

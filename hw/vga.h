@@ -67,7 +67,7 @@ struct vga_picture {
 		uint8_t straight;       /* the counter is the address, past 64 KiB too */
 		/* Packed pixels; PITCH in bytes. */
 		uint8_t bpp, big_endian;
-		uint8_t line_doubled;   /* each line twice */
+		uint8_t line_repeat;    /* how often each line is shown */
 	} look;
 	/* Where text needs to be drawn only as far as it became another one. */
 	uint32_t start;                 /* the counter, or in packed modes the byte, of the first dot */
@@ -103,9 +103,9 @@ struct vga_ops {
 	void (*picture)(const struct vga *v, struct vga_picture *p);
 	/* The window's linear memory, and v->bank: true, if the card's own mode decides. */
 	bool (*map)(struct vga *v, struct vga_direct direct[2]);
-	/* Accesses of the window: true, if the card's own mode takes them. */
-	bool (*window_read)(struct vga *v, uint32_t offset, uint8_t *value);
-	bool (*window_write)(struct vga *v, uint32_t offset, uint8_t value);
+	/* Accesses of the window, up to 8 bytes: true, if the card's own mode takes them. */
+	bool (*window_read)(struct vga *v, uint32_t offset, uint64_t *value, unsigned size);
+	bool (*window_write)(struct vga *v, uint32_t offset, uint64_t value, unsigned size);
 	/* Draws over line Y; the lines from *FIRST to before *END are wanted at every update. */
 	void (*overlay)(struct vga *v, unsigned y, uint32_t *line);
 	void (*overlay_lines)(struct vga *v, unsigned *first, unsigned *end);

@@ -294,7 +294,7 @@ draw_packed(struct vga *v, const struct vga_picture *p, struct vga_damage *d, bo
 		make_halves(l, &h);
 	take_overlay(v, &over_first, &over_end);
 	for (unsigned y = 0; y < l->height; y++) {
-		uint64_t at = p->start + (uint64_t)l->pitch * (l->line_doubled ? y / 2 : y);
+		uint64_t at = p->start + (uint64_t)l->pitch * (y / l->line_repeat);
 
 		if (!all && (y < over_first || y >= over_end) && (at + bytes > v->vram_bytes || !range_touched(v, at, bytes)))
 			continue;

@@ -182,13 +182,10 @@ window_read(void *opaque, uint64_t offset, unsigned size)
 	struct vga *v = opaque;
 	uint64_t value = 0;
 
-	for (unsigned i = 0; i < size; i++) {
-		uint8_t byte;
-
-		if (v->ops->window_read == NULL || !v->ops->window_read(v, offset + i, &byte))
-			byte = read_byte(v, offset + i);
-		value |= (uint64_t)byte << 8 * i;
-	}
+	if (v->ops->window_read != NULL && v->ops->window_read(v, offset, &value, size))
+		return value;
+	for (unsigned i = 0; i < size; i++)
+		value |= (uint64_t)read_byte(v, offset + i) << 8 * i;
 	return value;
 }
 
@@ -197,10 +194,10 @@ window_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
 	struct vga *v = opaque;
 
-	for (unsigned i = 0; i < size; i++, value >>= 8) {
-		if (v->ops->window_write == NULL || !v->ops->window_write(v, offset + i, value))
-			write_byte(v, offset + i, value);
-	}
+	if (v->ops->window_write != NULL && v->ops->window_write(v, offset, value, size))
+		return;
+	for (unsigned i = 0; i < size; i++, value >>= 8)
+		write_byte(v, offset + i, value);
 }
 
 const struct region_ops vga_window_ops = { window_read, window_write, 1, 8 };

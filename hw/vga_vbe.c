@@ -227,6 +227,7 @@ vga_vbe_picture(const struct vga *v, struct vga_picture *p)
 	if (r[VBE_BPP] != 4) {
 		l->kind = VGA_PACKED;
 		l->bpp = r[VBE_BPP];
+		l->line_repeat = 1;
 		l->big_endian = v->state.big_endian;
 		p->start += line_bytes(r[VBE_BPP], r[VBE_X_OFFSET]);
 		return;

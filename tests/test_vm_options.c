@@ -61,7 +61,7 @@ static const struct {
 	{ "-boot order=cq", "'q' is not a boot device" },
 	{ "-boot order=cc", "given twice" },
 	{ "-boot colour=red", "'colour'" },
-	{ "-vga cirrus", "use std or none" },
+	{ "-vga qxl", "use std, cirrus or none" },
 	{ "-display gtk", "use sdl" }, { "-display sdl,gl=maybe", "gl=maybe" }, { "-display sdl,grab-mod=x", "grab-mod=x" },
 	{ "-display sdl,alt_grab=on", "grab-mod" }, { "-display vnc=:0", "not supported" }, { "-display curses", "-nographic" },
 	{ "-vnc :0", "VNC server" },

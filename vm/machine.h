@@ -223,6 +223,7 @@ const char *screen_rom(const struct machine *m); /* the file's name; NULL: no ad
 bool screen_is_vga(const struct machine *m);
 void screen_make(struct machine *m);
 bool device_vga(struct machine *m, struct keyval *k, struct err *e);
+bool device_cirrus_vga(struct machine *m, struct keyval *k, struct err *e);
 bool device_bochs_display(struct machine *m, struct keyval *k, struct err *e);
 
 /* ---- direct.c ---- */

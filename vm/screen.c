@@ -22,6 +22,7 @@ struct adapter {
 static const struct adapter adapters[] = {
 	[ADAPTER_NONE] = { "none", NULL, NULL, 0, "no graphic card", NULL },
 	[ADAPTER_STD] = { "std", "VGA", "vgabios-stdvga.bin", 16, "standard VGA (default)", vga_new },
+	[ADAPTER_CIRRUS] = { "cirrus", "cirrus-vga", "vgabios-cirrus.bin", 4, "Cirrus Logic CL-GD5446", cirrus_new },
 	[ADAPTER_BOCHS] = { NULL, "bochs-display", "vgabios-bochs-display.bin", 16, NULL, bochs_display_new },
 };
 
@@ -38,7 +39,7 @@ opt_vga(struct settings *c, const char *arg, struct err *e)
 			return true;
 		}
 	}
-	return c->exit || err_set(e, "there is no such display adapter here; use std or none");
+	return c->exit || err_set(e, "there is no such display adapter here; use std, cirrus or none");
 }
 
 /* ---- -device ---- */
@@ -115,6 +116,13 @@ bool
 device_bochs_display(struct machine *m, struct keyval *k, struct err *e)
 {
 	return add_vbe(m, ADAPTER_BOCHS, k, e);
+}
+
+bool
+device_cirrus_vga(struct machine *m, struct keyval *k, struct err *e)
+{
+	return take_adapter(m, ADAPTER_CIRRUS, k, e) && take_vram(k, 4, &m->screen.vram_mib, e) &&
+		(m->screen.vram_mib == 4 || err_set(e, "vgamem_mb=%u: the CL-GD5446 has 4", m->screen.vram_mib));
 }
 
 /* ---- the adapter itself ---- */

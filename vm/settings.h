@@ -27,7 +27,7 @@ struct drive_config {
 	struct drive_config *next;
 };
 
-enum adapter_kind { ADAPTER_NONE, ADAPTER_STD, ADAPTER_BOCHS };
+enum adapter_kind { ADAPTER_NONE, ADAPTER_STD, ADAPTER_CIRRUS, ADAPTER_BOCHS };
 
 /* A -chardev (or what stands for one): SPEC is as -serial has it. */
 struct chardev_config {
