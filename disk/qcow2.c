@@ -77,6 +77,20 @@ qcow2_flush(struct image *i)
 	return qcow2_commit(to_qcow2(i));
 }
 
+/* Clusters of a sparse file, or such as were written in part, may read as zeros, which the file system knows. */
+static int
+look_for_hole(struct image *file, struct image_extent *x)
+{
+	struct image_extent below;
+	int error = layer_status(file, x->host_offset, x->bytes, &below);
+
+	if (error != 0)
+		return error;
+	x->bytes = MIN(x->bytes, below.bytes);
+	x->zero = below.zero;
+	return 0;
+}
+
 static int
 qcow2_status(struct image *i, uint64_t offset, uint64_t len, struct image_extent *out)
 {
@@ -95,7 +109,7 @@ qcow2_status(struct image *i, uint64_t offset, uint64_t len, struct image_extent
 	out->zero = m.kind == MAPPED_ZERO || (m.kind == MAPPED_NOT && q->backing_file == NULL);
 	out->has_offset = m.kind == MAPPED_DATA;
 	out->host_offset = m.host;
-	return 0;
+	return m.kind == MAPPED_DATA ? look_for_hole(i->below, out) : 0;
 }
 
 static void

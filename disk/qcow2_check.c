@@ -154,6 +154,7 @@ count_l2(struct checker *c, uint64_t table)
 		return 0;
 	}
 	entries = xcalloc(1, q->cluster_bytes);
+	c->next_offset = 0;
 	error = file_read(q, table, entries, q->cluster_bytes);
 	for (uint64_t at = 0; at < q->cluster_bytes && error == 0; at += 8)
 		count_entry(c, get_be(entries + at, 8));

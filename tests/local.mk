@@ -202,8 +202,8 @@ tests_test_terminal_SOURCES = tests/test_terminal.c
 tests_test_terminal_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_terminal_LDADD = base/libbase.a $(CHECK_LIBS)
 
-dist_check_SCRIPTS += tests/ring0.sh
-TESTS += tests/ring0.sh
+dist_check_SCRIPTS += tests/ring0.sh tests/img.sh
+TESTS += tests/ring0.sh tests/img.sh
 
 if HAVE_CHECK
 check_PROGRAMS += tests/test_sound
