@@ -206,6 +206,8 @@ struct usb_bus {
  */
 struct dev *uhci_new(const struct dev_env *env, struct pci_bus *pci, int devfn, const char *id, const char *bus_name,
 	struct usb_bus **bus);
+struct dev *xhci_new(const struct dev_env *env, struct pci_bus *pci, int devfn, const char *id, const char *bus_name,
+	unsigned ports2, unsigned ports3, struct usb_bus **bus);
 /* Devices, not yet plugged in.  SERIAL may be empty.  Keys and movements come from IN, which must outlive them. */
 struct usb_dev *usb_kbd_new(const struct dev_env *env, const char *id, const char *serial, struct input *in);
 struct usb_dev *usb_mouse_new(const struct dev_env *env, const char *id, const char *serial, struct input *in);

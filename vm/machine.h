@@ -261,6 +261,7 @@ void machine_remove_device(struct machine *m, struct dev *d);
 bool usb_boot_path(const struct usb_dev *d, char *path, size_t size);
 void usb_fill_view(struct machine_view *v);
 bool device_piix3_usb_uhci(struct machine *m, struct keyval *k, struct err *e);
+bool device_qemu_xhci(struct machine *m, struct keyval *k, struct err *e);
 bool device_usb_hub(struct machine *m, struct keyval *k, struct err *e);
 bool device_usb_kbd(struct machine *m, struct keyval *k, struct err *e);
 bool device_usb_mouse(struct machine *m, struct keyval *k, struct err *e);

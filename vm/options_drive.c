@@ -208,6 +208,7 @@ static const struct {
 	const char *name, *instead;
 } refused_devices[] = {
 	{ "usb-ehci", "use qemu-xhci or piix3-usb-uhci" },
+	{ "nec-usb-xhci", "use qemu-xhci" },
 	{ "ich9-usb-ehci1", "use qemu-xhci or piix3-usb-uhci" },
 	{ "pci-ohci", "use qemu-xhci or piix3-usb-uhci" },
 };

@@ -69,6 +69,27 @@ device_piix3_usb_uhci(struct machine *m, struct keyval *k, struct err *e)
 	return true;
 }
 
+bool
+device_qemu_xhci(struct machine *m, struct keyval *k, struct err *e)
+{
+	uint64_t ports2 = 4, ports3 = 4;
+	const char *id = keyval_str(k, "id");
+	struct usb_bus *bus;
+	char *name;
+	int devfn;
+
+	if (!machine_pci_place(m, k, &devfn, e) || !keyval_uint(k, "p2", USB_PORTS_MAX, &ports2, e) ||
+	    !keyval_uint(k, "p3", USB_PORTS_MAX, &ports3, e))
+		return false;
+	if (ports2 == 0)
+		return err_set(e, "p2=0 leaves no place for keyboards and the like; 1 to %u are possible", USB_PORTS_MAX);
+	name = bus_name(m, id);
+	xhci_new(&m->env, m->pci, devfn, id, name, (unsigned)ports2, (unsigned)ports3, &bus);
+	add_bus(m, bus);
+	free(name);
+	return true;
+}
+
 /* ---- places ---- */
 
 static struct usb_bus *
