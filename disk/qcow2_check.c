@@ -327,6 +327,15 @@ wrong_count(struct checker *c, uint64_t cluster, uint64_t stored, uint64_t named
 	return error == 0 && q->blocks.dirty > q->blocks.limit / 2 ? refcounts_write(q) : error;
 }
 
+/* A block that is in use for several things says nothing. */
+static bool
+has_own_block(const struct checker *c, uint64_t cluster)
+{
+	const struct qcow2 *q = c->q;
+
+	return refcount_has_block(q, cluster) && count_of(c, q->rt[cluster / block_entries(q)] >> q->cluster_bits) == 1;
+}
+
 static int
 compare(struct checker *c, unsigned fix)
 {
@@ -337,7 +346,7 @@ compare(struct checker *c, unsigned fix)
 	for (uint64_t cluster = 0; cluster < end && error == 0; cluster++) {
 		uint64_t stored, named = count_of(c, cluster);
 
-		if (cluster >= c->clusters && cluster % block_entries(q) == 0 && !refcount_has_block(q, cluster)) {
+		if (cluster >= c->clusters && cluster % block_entries(q) == 0 && !has_own_block(c, cluster)) {
 			cluster += block_entries(q) - 1;
 			continue;
 		}

@@ -67,12 +67,16 @@ tests_test_hw_ide_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_ide_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
 # qcow2: longer by CALQUE_POWER_STATES, CALQUE_RANDOM_REQUESTS, CALQUE_MUTATIONS, CALQUE_KILLS; CALQUE_SEED begins elsewhere.
-check_PROGRAMS += tests/qcow2_power tests/qcow2_random
-TESTS += tests/qcow2_power tests/qcow2_random
+check_PROGRAMS += tests/qcow2_power tests/qcow2_random tests/qcow2_mutate tests/qcow2_kill
+TESTS += tests/qcow2_power tests/qcow2_random tests/qcow2_mutate tests/qcow2_kill
 tests_qcow2_power_SOURCES = tests/qcow2_power.c tests/qcow2_mem.c tests/qcow2_mem.h
 tests_qcow2_power_LDADD = $(DISK_LIBS)
 tests_qcow2_random_SOURCES = tests/qcow2_random.c tests/qcow2_mem.c tests/qcow2_mem.h
 tests_qcow2_random_LDADD = $(DISK_LIBS)
+tests_qcow2_mutate_SOURCES = tests/qcow2_mutate.c tests/qcow2_mem.c tests/qcow2_mem.h
+tests_qcow2_mutate_LDADD = $(DISK_LIBS)
+tests_qcow2_kill_SOURCES = tests/qcow2_kill.c tests/qcow2_mem.c tests/qcow2_mem.h
+tests_qcow2_kill_LDADD = $(DISK_LIBS)
 
 if HAVE_CHECK
 check_PROGRAMS += tests/test_hw_vga tests/test_ui tests/test_monitor
@@ -220,3 +224,11 @@ endif
 tests_test_hw_e1000_SOURCES = tests/test_hw_e1000.c
 tests_test_hw_e1000_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_e1000_LDADD = $(HW_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += tests/test_hw_sound
+TESTS += tests/test_hw_sound
+endif
+tests_test_hw_sound_SOURCES = tests/test_hw_sound.c
+tests_test_hw_sound_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_sound_LDADD = $(HW_LIBS) $(CHECK_LIBS)

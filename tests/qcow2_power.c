@@ -160,7 +160,7 @@ static void
 complain(void *opaque, const char *line)
 {
 	(void)opaque;
-	if (strncmp(line, "Leaked", 6) != 0)
+	if (strncmp(line, "ERROR", 5) == 0)
 		fprintf(stderr, "%s\n", line);
 }
 
