@@ -272,6 +272,8 @@ i8254_update(struct i8254 *p)
 	uint64_t now = clock_now(p->clock), earliest = 0;
 	bool rises = p->state.event_ns <= now, extra = !rises && p->state.owed != 0 && p->state.extra_ns <= now;
 
+	if (p->speaker_changing != NULL)
+		p->speaker_changing(p->speaker_opaque);
 	for (unsigned i = 0; i < 3; i++)
 		take_next_count(p, &p->state.counter[i]);
 	if (rises) {
