@@ -226,9 +226,12 @@ tests_test_hw_e1000_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_e1000_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += tests/test_hw_sound
-TESTS += tests/test_hw_sound
+check_PROGRAMS += tests/test_hw_sound tests/test_hw_hda
+TESTS += tests/test_hw_sound tests/test_hw_hda
 endif
-tests_test_hw_sound_SOURCES = tests/test_hw_sound.c
+tests_test_hw_hda_SOURCES = tests/test_hw_hda.c tests/sound_machine.c tests/sound_machine.h
+tests_test_hw_hda_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_hda_LDADD = $(HW_LIBS) $(CHECK_LIBS)
+tests_test_hw_sound_SOURCES = tests/test_hw_sound.c tests/sound_machine.c tests/sound_machine.h
 tests_test_hw_sound_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_sound_LDADD = $(HW_LIBS) $(CHECK_LIBS)

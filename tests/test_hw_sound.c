@@ -1,167 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sound devices without a processor, driven by ports, memory and the clock: what was put into guest memory is compared with
- * what came into the WAV file, sample by sample.
+ * The PC speaker and AC'97 without a processor, driven by ports, memory and the clock: what was put into guest memory is compared
+ * with what came into the WAV file, sample by sample.
  */
-#include "base/clock.h"
 #include "base/err.h"
-#include "base/util.h"
 #include "hw/hw.h"
-#include "hw/pci.h"
-#include "ui/sound.h"
+#include "tests/sound_machine.h"
 
 #include <check.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-enum { RAM = 2 * MiB, CARD = 4 << 3, NAM = 0xc000, BM = 0xc100 };
+enum { NAM = 0xc000, BM = 0xc100 };
 
-#define MS 1000000ull
-#define BAR 0xe0000000u
-
-static struct clock *clk;
-static struct space *mem, *io;
-static struct dev *devices, *pit, *card;
-static struct dev_env env;
-static struct pci_bus *bus;
-static struct sound *sound;
-static uint8_t *ram, bios[128 * KiB];
-static struct region bios_region;
-static int lines[16], messages;
-static char path[64];
-
-static void
-set_line(void *opaque, int n, int level)
-{
-	(void)opaque;
-	lines[n] = level;
-}
-
-static void
-on_msi(void *opaque, uint64_t address, uint32_t data)
-{
-	(void)opaque;
-	messages += address == 0xfee00000 && data == 0x4321;
-}
-
-static void
-ignore(void *opaque, int n, int level)
-{
-	(void)opaque, (void)n, (void)level;
-}
-
-static void
-set_up(void)
-{
-	struct irq isa_lines[16];
-	char spec[128];
-	struct err e = { "" };
-
-	strcpy(path, "/tmp/calque-sound-XXXXXX");
-	close(mkstemp(path));
-	clk = clock_new(true);
-	clock_advance(clk, 5 * NS_PER_SEC);
-	mem = space_new("mem", false);
-	io = space_new("io", true);
-	devices = NULL;
-	env = (struct dev_env){ clk, NULL, mem, io, &devices };
-	ram = aligned_alloc(4096, RAM);
-	memset(ram, 0, RAM);
-	region_init_rom(&bios_region, "bios", bios, sizeof(bios));
-	i440fx_new(&env, ram, RAM, &bios_region, &bus);
-	pci_bus_on_msi(bus, on_msi, NULL);
-	for (int i = 0; i < 16; i++)
-		isa_lines[i] = irq_to(set_line, NULL, i);
-	piix3_new(&env, bus, isa_lines, irq_to(ignore, NULL, 0));
-	pit = i8254_new(&env, irq_to(ignore, NULL, 0));
-	snprintf(spec, sizeof(spec), "wav,path=%s,out.frequency=48000", path);
-	sound = sound_open(clk, spec, &e);
-	ck_assert_msg(sound != NULL, "%s", e.text);
-	messages = 0;
-}
-
-static void
-tear_down(void)
-{
-	dev_free_all(devices);
-	sound_close(sound);
-	space_free(mem);
-	space_free(io);
-	clock_free(clk);
-	free(ram);
-	unlink(path);
-}
-
-static uint32_t
-in(unsigned port, unsigned size)
-{
-	return (uint32_t)space_read(io, port, size, false);
-}
-
-static void
-out(unsigned port, uint32_t value, unsigned size)
-{
-	space_write(io, port, value, size, false);
-}
-
-static void
-set_conf(unsigned devfn, unsigned reg, uint32_t value, unsigned size)
-{
-	out(0xcf8, 0x80000000 | devfn << 8 | (reg & 0xfc), 4);
-	out(0xcfc + (reg & 3), value, size);
-}
-
-static uint32_t
-conf(unsigned devfn, unsigned reg, unsigned size)
-{
-	out(0xcf8, 0x80000000 | devfn << 8 | (reg & 0xfc), 4);
-	return in(0xcfc + (reg & 3), size);
-}
-
-static void
-put(unsigned at, uint64_t value, unsigned size)
-{
-	store_le(ram + at, value, size);
-}
-
-/* So many frames of the file so far; the samples stand in FILE_FRAMES. */
-static int16_t file_frames[2 * 48000 * 4];
-
-static size_t
-wav_frames(void)
-{
-	FILE *f = fopen(path, "rb");
-
-	ck_assert_ptr_nonnull(f);
-	fseek(f, 44, SEEK_SET);
-	size_t n = fread(file_frames, 4, sizeof(file_frames) / 4, f);
-	fclose(f);
-	return n;
-}
-
-/* How many of COUNT frames from FIRST on are not 2 * I + START and its complement, by the 16 bits at RAM. */
-static void
-fill_ramp(unsigned at, unsigned frames, unsigned start)
-{
-	for (unsigned i = 0; i < frames; i++) {
-		put(at + 4 * i, start + i, 2);
-		put(at + 4 * i + 2, ~(start + i), 2);
-	}
-}
-
-static void
-check_ramp(size_t frames, unsigned start)
-{
-	size_t wrong = 0, first = 0;
-
-	for (size_t i = 0; i < frames; i++) {
-		if (file_frames[2 * i] != (int16_t)(start + i) || file_frames[2 * i + 1] != (int16_t)~(start + i))
-			first = wrong++ == 0 ? i : first;
-	}
-	ck_assert_msg(wrong == 0, "%zu frames of %zu are wrong, the first one %zu: %d", wrong, frames, first, file_frames[2 * first]);
-}
+static struct dev *card;
 
 /* ---- coverage ---- */
 
@@ -169,8 +20,6 @@ START_TEST(coverage)
 {
 	pcspk_new(&env, pit, sound);
 	ac97_new(&env, bus, NULL, 5 << 3, sound);
-	struct dev *h = hda_new(&env, bus, "h", 6 << 3, HDA_ICH6, true);
-	hda_codec_new(&env, h, "c", HDA_DUPLEX, 0, true, sound);
 	for (struct dev *d = devices; d != NULL; d = d->next)
 		ck_assert_msg(dev_uncovered(d->cls) == -1, "%s: byte %ld", d->cls->name, dev_uncovered(d->cls));
 }
@@ -279,8 +128,7 @@ make_ac97(void)
 	set_conf(CARD, 0x10, NAM, 4);
 	set_conf(CARD, 0x14, BM, 4);
 	set_conf(CARD, 4, 5, 2);
-	set_conf(1 << 3, 0x60, 11, 4); /* all pins to IRQ 11, 0, 0, 0 */
-	set_conf(1 << 3, 0x60, 0x0b0b0b0b, 4);
+	set_conf(1 << 3, 0x60, 0x0b0b0b0b, 4); /* all pins are IRQ 11 */
 	out(BM + 0x2c, 2, 4);
 	out(NAM + 0x02, 0x0000, 2);
 	out(NAM + 0x18, 0x0808, 2);
@@ -572,7 +420,7 @@ main(void)
 	TCase *t = tcase_create("sound");
 	SRunner *r = srunner_create(suite);
 
-	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_checked_fixture(t, sound_set_up, sound_tear_down);
 	tcase_add_test(t, coverage);
 	tcase_add_test(t, speaker_tone);
 	tcase_add_test(t, speaker_changes);
