@@ -182,7 +182,7 @@ ready(void *opaque, struct loop *l)
 /* ---- the end ---- */
 
 static bool
-user_receive(void *opaque, const struct net_frame *f)
+input(void *opaque, const struct net_frame *f)
 {
 	struct user *u = opaque;
 
@@ -192,6 +192,23 @@ user_receive(void *opaque, const struct net_frame *f)
 		net_gather(f, u->frame, sizeof(u->frame));
 		slirp_input(u->slirp, u->frame, (int)f->len);
 	}
+	return true;
+}
+
+static bool
+user_receive(void *opaque, const struct net_frame *f)
+{
+	struct user *u = opaque;
+	struct net_frame whole = *f;
+
+	/* It wants a checksum, and no pieces. */
+	whole.needs_sum = f->needs_sum || f->segment != 0;
+	whole.segment = 0;
+	if (whole.needs_sum)
+		net_make_plain(&whole, input, u);
+	else
+		input(u, &whole);
+	/* What its sockets are polled for may be something else now. */
 	loop_ask_again(u->loop);
 	return true;
 }
@@ -216,6 +233,7 @@ user_close(void *opaque)
 
 static const struct net_end_ops user_ops = {
 	.kind = "user",
+	.takes_segments = true,
 	.receive = user_receive,
 	.describe = user_describe,
 	.close = user_close,
