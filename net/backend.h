@@ -5,6 +5,7 @@
 
 #include "net/net.h"
 
+struct dump;
 struct keyval;
 struct port;
 
@@ -38,6 +39,9 @@ struct net_end *socket_open_dgram_fd(struct net *n, const char *id, int fd, stru
 struct loop *net_loop(struct net *n);
 /* The list of the ports of hubs. */
 struct port **net_ports(struct net *n);
+const struct net_devices *net_devices(struct net *n);
+struct dump **net_dumps(struct net *n);
+void dumps_free(struct dump *d);
 /* Ends a back end. */
 void net_end_close(struct net_end *end);
 /* A frame of one piece to the other end; see net_send(). */

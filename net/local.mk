@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/libnet.a
 %C%_libnet_a_SOURCES += %D%/address.c %D%/address.h
 %C%_libnet_a_SOURCES += %D%/cut.c
 %C%_libnet_a_SOURCES += %D%/dgram.c
+%C%_libnet_a_SOURCES += %D%/dump.c
 %C%_libnet_a_SOURCES += %D%/hub.c
 %C%_libnet_a_SOURCES += %D%/kinds.c
 %C%_libnet_a_SOURCES += %D%/net.c
@@ -17,6 +18,7 @@ if HAVE_SLIRP
 %C%_libnet_a_SOURCES += %D%/user.c %D%/user.h
 %C%_libnet_a_SOURCES += %D%/user_config.c
 %C%_libnet_a_SOURCES += %D%/user_forward.c
+%C%_libnet_a_SOURCES += %D%/user_guest.c
 else
 %C%_libnet_a_SOURCES += %D%/user_none.c
 endif

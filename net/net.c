@@ -48,6 +48,8 @@ struct net {
 	struct loop *loop;
 	struct net_end *ends;   /* in the order of creation */
 	struct port *ports;     /* of hubs */
+	struct dump *dumps;
+	struct net_devices devices;
 	bool posted;
 };
 
@@ -72,6 +74,24 @@ struct port **
 net_ports(struct net *n)
 {
 	return &n->ports;
+}
+
+void
+net_set_devices(struct net *n, const struct net_devices *d)
+{
+	n->devices = *d;
+}
+
+const struct net_devices *
+net_devices(struct net *n)
+{
+	return &n->devices;
+}
+
+struct dump **
+net_dumps(struct net *n)
+{
+	return &n->dumps;
 }
 
 static void
@@ -123,6 +143,7 @@ net_free(struct net *n)
 		return;
 	while (n->ends != NULL)
 		net_end_close(n->ends);
+	dumps_free(n->dumps);
 	free(n);
 }
 
@@ -508,6 +529,11 @@ print_end(const struct net_end *end, const char *margin, void (*line)(void *opaq
 		about[0] != '\0' ? "," : "", about, end->down ? ",link=off" : "");
 	line(opaque, text);
 	free(text);
+	for (const struct net_tap *t = end->taps; t != NULL; t = t->next) {
+		text = xasprintf("%s  filter %s", margin, t->about);
+		line(opaque, text);
+		free(text);
+	}
 }
 
 void
@@ -529,12 +555,24 @@ net_walk(struct net *n, void (*line)(void *opaque, const char *text), void *opaq
 bool
 net_hostfwd(struct net *n, const char *id, const char *rule, bool add, struct err *e)
 {
-	(void)n, (void)id, (void)rule, (void)add;
-	return err_set(e, "there is no user network");
+	struct net_end *end = id != NULL ? net_find(n, id) : n->ends;
+
+	while (end != NULL && id == NULL && end->ops->forward == NULL)
+		end = end->next;
+	if (end == NULL)
+		return id == NULL ? err_set(e, "there is no user network") : err_set(e, "there is no network '%s'", id);
+	if (end->ops->forward == NULL)
+		return err_set(e, "'%s' is not a user network", id);
+	return end->ops->forward(end->opaque, rule, add, e);
 }
 
 void
 net_user_info(struct net *n, void (*line)(void *opaque, const char *text), void *opaque)
 {
-	(void)n, (void)line, (void)opaque;
+	for (struct net_end *end = n->ends; end != NULL; end = end->next) {
+		if (end->ops->connections == NULL)
+			continue;
+		line(opaque, end->id);
+		end->ops->connections(end->opaque, line, opaque);
+	}
 }

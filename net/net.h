@@ -51,11 +51,32 @@ struct net_end_ops {
 	void (*link)(void *opaque, bool up);
 	/* The rest of its line in `info network`. */
 	void (*describe)(void *opaque, char *text, size_t size);
+	/* Of the user network alone: see net_hostfwd() and net_user_info(). */
+	bool (*forward)(void *opaque, const char *rule, bool add, struct err *e);
+	void (*connections)(void *opaque, void (*line)(void *opaque, const char *text), void *to);
 	/* Back ends: ends it.  NULL for cards, which their device frees. */
 	void (*close)(void *opaque);
 };
 
+/*
+ * What guestfwd= leads to: the machine opens it by SPEC, as -serial has it, and hands over what comes from it as far as there
+ * is room.  WRITE takes some of what goes to it, and never blocks; ACCEPT: there is room again.
+ */
+struct net_device_user {
+	void *opaque;
+	size_t (*room)(void *opaque);
+	void (*input)(void *opaque, const uint8_t *bytes, size_t len);
+};
+struct net_devices {
+	void *opaque;
+	void *(*open)(void *opaque, const char *spec, const struct net_device_user *user, struct err *e);
+	size_t (*write)(void *device, const void *bytes, size_t len);
+	void (*accept)(void *device);
+	void (*detach)(void *device);
+};
+
 struct net *net_new(struct loop *l);
+void net_set_devices(struct net *n, const struct net_devices *d);
 void net_free(struct net *n); /* closes the back ends; cards have gone before */
 
 /* A back end by QEMU's -netdev syntax without the option: "user,id=n,hostfwd=...".  It exists until net_free().  NULL with E set. */
@@ -82,9 +103,12 @@ bool net_peer_takes_segments(const struct net_end *end);
 struct net_tap {
 	void *opaque;
 	void (*see)(void *opaque, const struct net_frame *f);
+	const char *about; /* its line in `info network` */
 	struct net_tap *next;
 };
 void net_add_tap(struct net_end *end, struct net_tap *t);
+/* `-object filter-dump`, without the type: id=, netdev=, file=, maxlen=. */
+bool net_add_dump(struct net *n, const char *spec, struct err *e);
 
 /*
  * The sum of RFC 1071 over BYTES, added to SUM (of what stands before, an even number of bytes), folded to 16 bits, not

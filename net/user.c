@@ -23,6 +23,7 @@ struct user {
 	struct net_end *end;
 	Slirp *slirp;
 	struct loop_source source;
+	struct user_guest *guests;
 	char about[128];
 	uint8_t frame[NET_FRAME_MAX];
 };
@@ -177,6 +178,7 @@ ready(void *opaque, struct loop *l)
 
 	(void)l;
 	slirp_pollfds_poll(u->slirp, 0, get_events, u);
+	user_guests_serve(u->guests);
 }
 
 /* ---- the end ---- */
@@ -228,7 +230,30 @@ user_close(void *opaque)
 
 	loop_remove_source(u->loop, &u->source);
 	slirp_cleanup(u->slirp);
+	user_guests_free(u->guests);
 	free(u);
+}
+
+static bool
+user_forward(void *opaque, const char *rule, bool add, struct err *e)
+{
+	struct user *u = opaque;
+
+	return add ? user_add_forward(u->slirp, rule, e) : user_remove_forward(u->slirp, rule, e);
+}
+
+/* The text is from GLib's allocator, which is malloc(). */
+static void
+user_connections(void *opaque, void (*line)(void *opaque, const char *text), void *to)
+{
+	struct user *u = opaque;
+	char *text = slirp_connection_info(u->slirp), *rest = text, *one;
+
+	while ((one = strsep(&rest, "\n")) != NULL) {
+		if (*one != '\0')
+			line(to, one);
+	}
+	free(text);
 }
 
 static const struct net_end_ops user_ops = {
@@ -236,16 +261,22 @@ static const struct net_end_ops user_ops = {
 	.takes_segments = true,
 	.receive = user_receive,
 	.describe = user_describe,
+	.forward = user_forward,
+	.connections = user_connections,
 	.close = user_close,
 };
 
 static bool
-add_forwards(struct user *u, struct keyval *k, struct err *e)
+add_forwards(struct user *u, const struct net_devices *devices, struct keyval *k, struct err *e)
 {
 	const char *rule;
 
 	for (unsigned at = 0; (rule = keyval_next(k, "hostfwd", &at)) != NULL;) {
 		if (!user_add_forward(u->slirp, rule, e))
+			return false;
+	}
+	for (unsigned at = 0; (rule = keyval_next(k, "guestfwd", &at)) != NULL;) {
+		if (!user_add_guest(&u->guests, u->slirp, devices, rule, e))
 			return false;
 	}
 	return true;
@@ -281,11 +312,12 @@ user_open(struct net *n, const char *id, struct keyval *k, struct err *e)
 	u->loop = net_loop(n);
 	note_about(u, &config.slirp);
 	u->slirp = slirp_new(&config.slirp, &callbacks, u);
-	if (u->slirp == NULL || !add_forwards(u, k, e)) {
+	if (u->slirp == NULL || !add_forwards(u, net_devices(n), k, e)) {
 		if (u->slirp == NULL)
 			err_set(e, "libslirp refuses these settings");
 		else
 			slirp_cleanup(u->slirp);
+		user_guests_free(u->guests);
 		free(u);
 		return NULL;
 	}

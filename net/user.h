@@ -25,4 +25,11 @@ bool user_add_forward(Slirp *s, const char *rule, struct err *e);
 /* "tcp:[HOST]:PORT" */
 bool user_remove_forward(Slirp *s, const char *rule, struct err *e);
 
+/* "tcp:ADDRESS:PORT-WHAT" */
+struct user_guest;
+bool user_add_guest(struct user_guest **list, Slirp *s, const struct net_devices *devices, const char *rule, struct err *e);
+/* After libslirp has run: hands over what waits. */
+void user_guests_serve(struct user_guest *list);
+void user_guests_free(struct user_guest *list);
+
 #endif

@@ -106,6 +106,25 @@ refuse "Is a directory" -display none -pidfile "$dir/folder"
 refuse "BACKEND,id=ID" -display none -chardev null
 refuse "-daemonize" -nographic -daemonize
 
+# Sound.
+refuse "id=ID is missing" -audiodev none
+refuse "path=FILE is missing" -display none -audiodev wav,id=a
+refuse "check the path" -display none -audiodev "wav,id=a,path=$none/x"
+refuse "back end 'tuba' is not known" -display none -audiodev tuba,id=a
+refuse "back end 'pa' is not supported; use sdl" -display none -audiodev pa,id=a
+refuse "'colour'" -display none -audiodev none,id=a,colour=red
+refuse "out.frequency" -display none -audiodev none,id=a,out.frequency=7
+refuse "id=a is given twice" -display none -audiodev none,id=a -audiodev none,id=a
+refuse "audiodev=b is not there" -display none -audiodev none,id=a -device AC97,audiodev=b
+refuse "audiodev=b is not there" -display none -machine pc,pcspk-audiodev=b
+refuse "there is no HDA controller" -display none -audiodev none,id=a -device hda-duplex,audiodev=a
+refuse "bus=x.0 is not there" -display none -audiodev none,id=a -device intel-hda -device hda-duplex,bus=x.0
+refuse "address on the bus is taken" -display none -audiodev none,id=a -device intel-hda -device hda-output,cad=1 -device hda-output,cad=1
+refuse "model=sb16 is not supported" -display none -audio none,model=sb16
+refuse "given twice" -display none -audio none,model=ac97 -audio none,model=hda
+refuse "use -audio DRIVER,model=" -soundhw hda
+SDL_AUDIODRIVER=nonsense refuse "-audiodev sdl,id=a" -display none -audiodev sdl,id=a
+
 # A socket and a port in use.
 "$calque" -S -m 16 -display none -serial none -monitor "unix:$dir/socket,server,nowait" </dev/null &
 pid=$!
@@ -120,8 +139,8 @@ wait $pid || fail "SIGTERM: exit status $?"
 [ -e "$dir/socket" ] && fail "SIGTERM: the socket is still there"
 
 # Options of QEMU's that aren't there are known by name.
-for option in enable-kvm s gdb qmp global loadvm incoming usb audiodev spice curses no-acpi singlestep \
-	mem-prealloc numa object blockdev virtfs icount smbios acpitable tpmdev readconfig sandbox runas chroot add-fd plugin \
+for option in enable-kvm s gdb qmp global loadvm incoming usb spice curses no-acpi singlestep \
+	mem-prealloc numa blockdev virtfs icount smbios acpitable tpmdev readconfig sandbox runas chroot add-fd plugin \
 	overcommit echr sd mtdblock compat iscsi rotate portrait dump-vmstate xen-domid async-teardown; do
 	refuse "-$option is not supported" -$option x
 done
@@ -138,4 +157,7 @@ print "qemu64" -cpu help
 print "/calque" -L help
 print "none" -display help
 print "socket" -chardev help
+print "wav " -audiodev help
+print "wav " -audio help
+print "ac97" -audio none,model=help
 exit $failed

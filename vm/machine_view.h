@@ -84,6 +84,12 @@ struct machine_view {
 	struct display *(*display)(void *opaque);       /* NULL: there is no screen */
 	void (*chardev_info)(void *opaque, view_print *print, void *to);
 	void (*net_info)(void *opaque, view_print *print, void *to);
+	void (*usernet_info)(void *opaque, view_print *print, void *to); /* connections of user networks */
+	bool (*set_link)(void *opaque, const char *name, bool up, struct err *e);
+	/* RULE of user network ID, or of the first one if that is NULL. */
+	bool (*hostfwd)(void *opaque, const char *id, const char *rule, bool add, struct err *e);
+	bool (*netdev_add)(void *opaque, const char *spec, struct err *e);
+	bool (*netdev_del)(void *opaque, const char *id, struct err *e);
 	void (*pci_info)(void *opaque, view_print *print, void *to);
 	void (*irq_info)(void *opaque, view_print *print, void *to);   /* counters by line; NULL: taken from the PICs' info() */
 	void (*jit_info)(void *opaque, view_print *print, void *to);   /* code cache and translator's counters */

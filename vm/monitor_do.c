@@ -367,3 +367,63 @@ cmd_trace_event(struct mon *m, const struct mon_args *a)
 	if (!trace_enable(a->v[0].text, a->v[1].number != 0))
 		mon_printf(m, "Error: no trace event matches \"%s\"\n", a->v[0].text);
 }
+
+/* ---- networks ---- */
+
+void
+cmd_set_link(struct mon *m, const struct mon_args *a)
+{
+	struct err e = { "" };
+
+	if (m->view->set_link != NULL)
+		tell(m, m->view->set_link(m->view->opaque, a->v[0].text, a->v[1].number != 0, &e), &e);
+	else
+		mon_unsupported(m, "set_link");
+}
+
+void
+cmd_netdev_add(struct mon *m, const struct mon_args *a)
+{
+	struct err e = { "" };
+
+	if (m->view->netdev_add != NULL)
+		tell(m, m->view->netdev_add(m->view->opaque, a->v[0].text, &e), &e);
+	else
+		mon_unsupported(m, "netdev_add");
+}
+
+void
+cmd_netdev_del(struct mon *m, const struct mon_args *a)
+{
+	struct err e = { "" };
+
+	if (m->view->netdev_del != NULL)
+		tell(m, m->view->netdev_del(m->view->opaque, a->v[0].text, &e), &e);
+	else
+		mon_unsupported(m, "netdev_del");
+}
+
+/* [ID] RULE */
+static void
+hostfwd(struct mon *m, const struct mon_args *a, bool add, const char *name)
+{
+	const char *id = a->v[1].given ? a->v[0].text : NULL, *rule = a->v[a->v[1].given].text;
+	struct err e = { "" };
+
+	if (m->view->hostfwd != NULL)
+		tell(m, m->view->hostfwd(m->view->opaque, id, rule, add, &e), &e);
+	else
+		mon_unsupported(m, name);
+}
+
+void
+cmd_hostfwd_add(struct mon *m, const struct mon_args *a)
+{
+	hostfwd(m, a, true, "hostfwd_add");
+}
+
+void
+cmd_hostfwd_remove(struct mon *m, const struct mon_args *a)
+{
+	hostfwd(m, a, false, "hostfwd_remove");
+}

@@ -103,6 +103,13 @@ info_network(struct mon *m, const char *rest)
 }
 
 static void
+info_usernet(struct mon *m, const char *rest)
+{
+	(void)rest;
+	from_view(m, m->view->usernet_info, "info usernet");
+}
+
+static void
 info_usb(struct mon *m, const char *rest)
 {
 	(void)rest;

@@ -80,6 +80,27 @@ opt_nic(struct settings *c, const char *arg, struct err *e)
 }
 
 bool
+opt_object(struct settings *c, const char *arg, struct err *e)
+{
+	struct keyval k;
+	bool ok = keyval_parse(&k, arg, "qom-type", e);
+	const char *type = ok ? keyval_str(&k, "qom-type") : NULL, *rest = strchr(arg, ',');
+	bool given = c->net_given;
+
+	if (strcmp(arg, "help") == 0) {
+		printf("List of user creatable objects:\n  filter-dump\n");
+		c->exit = true;
+	} else if (ok && (type == NULL || strcmp(type, "filter-dump") != 0)) {
+		ok = err_set(e, "object '%s' is not supported; filter-dump is", type != NULL ? type : "");
+	} else if (ok) {
+		add_config(c, NET_DUMP, rest != NULL && strncmp(arg, "filter-dump", 11) == 0 ? rest + 1 : "");
+		c->net_given = given;
+	}
+	keyval_free(&k);
+	return ok;
+}
+
+bool
 opt_net(struct settings *c, const char *arg, struct err *e)
 {
 	(void)e;
@@ -317,14 +338,58 @@ add_nics(struct machine *m, struct err *e)
 	return true;
 }
 
+static bool
+add_dumps(struct machine *m, struct err *e)
+{
+	for (const struct net_config *c = m->settings->nets; c != NULL; c = c->next) {
+		if (c->option == NET_DUMP && !net_add_dump(m->net, c->spec, e))
+			return err_prefix(e, "-object filter-dump,%s: ", c->spec);
+	}
+	return true;
+}
+
+/* ---- guestfwd= ---- */
+
+static void *
+open_device(void *opaque, const char *spec, const struct net_device_user *user, struct err *e)
+{
+	struct machine *m = opaque;
+	struct chr_user u = { .opaque = user->opaque, .can_receive = user->room, .receive = user->input };
+	struct chr *chr = machine_line(m, "guestfwd", spec, e);
+
+	if (chr != NULL)
+		chr_attach(chr, &u);
+	return chr;
+}
+
+static size_t
+write_device(void *device, const void *bytes, size_t len)
+{
+	return chr_write(device, bytes, len);
+}
+
+static void
+accept_device(void *device)
+{
+	chr_accept(device);
+}
+
+static void
+detach_device(void *device)
+{
+	chr_attach(device, NULL);
+}
+
 bool
 machine_add_networks(struct machine *m, struct err *e)
 {
+	const struct net_devices devices = { m, open_device, write_device, accept_device, detach_device };
 	const struct settings *s = m->settings;
 
+	net_set_devices(m->net, &devices);
 	if (s->defaults && !s->net_given && net_has_user() && find_card(DEFAULT_MODEL) != NULL)
 		return add_nic(m, "user", e);
-	return open_backends(m, e) && add_nics(m, e) && add_legacies(m, e);
+	return open_backends(m, e) && add_nics(m, e) && add_legacies(m, e) && add_dumps(m, e);
 }
 
 /* ---- the monitor ---- */
@@ -351,8 +416,51 @@ net_info(void *opaque, view_print *print, void *to)
 	net_walk(((struct machine *)opaque)->net, print_line, &p);
 }
 
+static void
+usernet_info(void *opaque, view_print *print, void *to)
+{
+	struct printer p = { print, to };
+
+	net_user_info(((struct machine *)opaque)->net, print_line, &p);
+}
+
+static bool
+set_link(void *opaque, const char *name, bool up, struct err *e)
+{
+	return net_set_link(((struct machine *)opaque)->net, name, up, e);
+}
+
+static bool
+hostfwd(void *opaque, const char *id, const char *rule, bool add, struct err *e)
+{
+	return net_hostfwd(((struct machine *)opaque)->net, id, rule, add, e);
+}
+
+static bool
+netdev_add(void *opaque, const char *spec, struct err *e)
+{
+	struct keyval k;
+	bool ok = keyval_parse(&k, spec, "type", e);
+
+	if (ok && keyval_str(&k, "id") == NULL)
+		ok = err_set(e, "id=ID is missing");
+	keyval_free(&k);
+	return ok && net_add_backend(((struct machine *)opaque)->net, spec, e) != NULL;
+}
+
+static bool
+netdev_del(void *opaque, const char *id, struct err *e)
+{
+	return net_remove_backend(((struct machine *)opaque)->net, id, e);
+}
+
 void
 networks_fill_view(struct machine_view *v)
 {
 	v->net_info = net_info;
+	v->usernet_info = usernet_info;
+	v->set_link = set_link;
+	v->hostfwd = hostfwd;
+	v->netdev_add = netdev_add;
+	v->netdev_del = netdev_del;
 }

@@ -22,7 +22,8 @@ struct drive_config {
 	enum drive_interface interface;
 	int index;              /* -1: the next one that is free */
 	int boot_index;         /* -1: none */
-	bool cdrom, readonly, snapshot, cache_unsafe;
+	bool cdrom, readonly, snapshot;
+	bool cache_unsafe, cache_through, cache_direct, discard, detect_zeros;
 	enum disk_policy on_write_error, on_read_error;
 	struct drive_config *next;
 };
@@ -43,14 +44,14 @@ struct device_config {
 	struct device_config *next;
 };
 
-/* A -netdev, -nic or -net, as it was written. */
 /* An -audiodev; OPTION is what it was written as. */
 struct sound_config {
 	const char *option, *spec;
 	struct sound_config *next;
 };
 
-enum net_option { NET_NETDEV, NET_NIC, NET_LEGACY };
+/* A -netdev, -nic, -net or, without its type, -object filter-dump, as it was written. */
+enum net_option { NET_NETDEV, NET_NIC, NET_LEGACY, NET_DUMP };
 
 struct net_config {
 	enum net_option option;
