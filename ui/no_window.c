@@ -4,6 +4,12 @@
 
 #include "base/err.h"
 
+bool
+window_built(void)
+{
+	return false;
+}
+
 const char *
 window_missing(void)
 {

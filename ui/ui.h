@@ -238,6 +238,8 @@ struct window_tab {
 
 struct window;
 
+/* Does this build have one? */
+bool window_built(void);
 /* Why there can be no window, or NULL. */
 const char *window_missing(void);
 /* TABS are copied.  To be freed before what they name. */
