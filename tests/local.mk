@@ -22,6 +22,16 @@ tests_test_hw_irq_SOURCES = tests/test_hw_irq.c
 tests_test_hw_irq_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_irq_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
+if HAVE_CHECK
+if HAVE_WINDOW
+check_PROGRAMS += tests/test_window
+TESTS += tests/test_window
+endif
+endif
+tests_test_window_SOURCES = tests/test_window.c
+tests_test_window_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_window_LDADD = $(UI_LIBS) $(CHECK_LIBS)
+
 dist_check_SCRIPTS += tests/window.sh
 TESTS += tests/window.sh
 
