@@ -245,3 +245,11 @@ tests_test_hw_hda_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 tests_test_hw_sound_SOURCES = tests/test_hw_sound.c tests/sound_machine.c tests/sound_machine.h
 tests_test_hw_sound_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_sound_LDADD = $(HW_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
+check_PROGRAMS += tests/test_net
+TESTS += tests/test_net
+endif
+tests_test_net_SOURCES = tests/test_net.c
+tests_test_net_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_net_LDADD = $(NET_LIBS) $(CHECK_LIBS)
