@@ -65,7 +65,7 @@ struct disk {
 	struct mailbox *mailbox;
 	char *file;
 	const char *format;
-	bool readonly, unsafe, discard, closing;
+	bool readonly, unsafe, through, discard, detect_zeros, closing;
 	enum disk_policy on_write_error, on_read_error;
 	void (*stalled)(void *opaque, int error);
 	void *stalled_opaque;
@@ -103,10 +103,25 @@ flush_image(struct disk *d)
 	return error;
 }
 
+static bool
+is_zero(const uint8_t *p, size_t len)
+{
+	return len > 0 && p[0] == 0 && memcmp(p, p + 1, len - 1) == 0;
+}
+
+static int
+write_image(struct disk *d, uint64_t offset, const void *buf, size_t len)
+{
+	if (d->detect_zeros && is_zero(buf, len))
+		return layer_write_zeros(d->image, offset, len, d->discard);
+	return d->image->ops->write(d->image, offset, buf, len);
+}
+
 static int
 perform(struct disk *d, enum request_kind kind, uint64_t offset, void *buf, uint64_t len)
 {
 	struct image *i = d->image;
+	int error;
 
 	if (kind == REQUEST_FLUSH)
 		return flush_image(d);
@@ -116,9 +131,8 @@ perform(struct disk *d, enum request_kind kind, uint64_t offset, void *buf, uint
 		return i->ops->read(i, offset, buf, len);
 	if (d->readonly)
 		return EROFS;
-	if (kind == REQUEST_DISCARD)
-		return d->discard ? i->ops->discard(i, offset, len) : 0;
-	return i->ops->write(i, offset, buf, len);
+	error = kind == REQUEST_WRITE ? write_image(d, offset, buf, len) : d->discard ? i->ops->discard(i, offset, len) : 0;
+	return error == 0 && d->through ? flush_image(d) : error;
 }
 
 static void
@@ -363,7 +377,7 @@ perform_in_place(struct disk *d, struct request *r)
 		return false;
 	if (r->kind == REQUEST_READ)
 		return ops->read_now != NULL && ops->read_now(d->image, r->offset, r->buf, r->len) == 0;
-	return r->kind == REQUEST_WRITE && !d->readonly && write_in_place(d, r);
+	return r->kind == REQUEST_WRITE && !d->readonly && !d->through && !d->detect_zeros && write_in_place(d, r);
 }
 
 static void
@@ -491,6 +505,8 @@ flags_for(const struct disk_options *o)
 
 	if (o->cache_unsafe)
 		flags |= IMAGE_UNSAFE;
+	if (o->cache_direct)
+		flags |= IMAGE_DIRECT;
 	return o->discard ? flags | IMAGE_UNMAP : flags;
 }
 
@@ -541,6 +557,8 @@ disk_open(struct loop *l, const struct disk_options *o, struct err *e)
 	d->readonly = o->readonly;
 	d->unsafe = o->cache_unsafe;
 	d->discard = o->discard;
+	d->through = o->cache_through;
+	d->detect_zeros = o->detect_zeros;
 	d->on_write_error = o->on_write_error;
 	d->on_read_error = o->on_read_error;
 	pthread_mutex_init(&d->lock, NULL);

@@ -32,8 +32,11 @@ struct disk_options {
 	bool readonly;
 	bool snapshot;        /* writes go to a temporary file that ends with the process */
 	bool cache_unsafe;    /* flushes are not passed on */
+	bool cache_direct;    /* past the host's cache */
+	bool cache_through;   /* each write is flushed before it is done */
 	bool discard;         /* what guests discard is given back; else it stays as it is */
 	const char *filter;   /* NULL, or "fault:RULES", "delay:NS"; "below:..." between the file and its format: see docs */
+	bool detect_zeros;    /* writes of zeros take up no space if that can be; DISCARD: none at all */
 	enum disk_policy on_write_error, on_read_error;
 };
 

@@ -5,7 +5,7 @@
  * A file whose size is no multiple of 512 is a disk of one sector more; what is missing at its end reads as zeros, and
  * a write there makes the file longer.  The kernel keeps single calls apart, so that this layer needs no lock.
  */
-#define _GNU_SOURCE /* fallocate, O_CLOEXEC */
+#define _GNU_SOURCE /* fallocate, O_CLOEXEC, O_DIRECT */
 #include "disk/image.h"
 
 #include "base/err.h"
@@ -26,6 +26,7 @@
 struct raw {
 	struct image image;
 	int fd;
+	int direct_fd;     /* the same past the host's cache (O_DIRECT), for what is aligned; -1: not so */
 	bool block_device;
 };
 
@@ -90,32 +91,101 @@ raw_preallocate(int fd, uint64_t offset, uint64_t len, bool full)
 	return error;
 }
 
+/* ---- past the host's cache ---- */
+
+enum { DIRECT_UNIT = 4096, DIRECT_MOST = 1 << 20 };
+
+/*
+ * Blocks of 4 KiB are aligned for every device and file system.  What isn't made of such blocks goes through the cache,
+ * which the kernel keeps in step with what goes past it.
+ */
+static bool
+goes_direct(const struct raw *r, uint64_t offset, size_t len)
+{
+	return r->direct_fd >= 0 && offset % DIRECT_UNIT == 0 && len % DIRECT_UNIT == 0 && offset + len <= r->image.bytes;
+}
+
+static bool
+is_aligned(const void *buf)
+{
+	return (uintptr_t)buf % DIRECT_UNIT == 0;
+}
+
+/* By way of an aligned buffer, as guests' buffers lie anywhere. */
+static int
+read_direct(struct raw *r, uint64_t offset, uint8_t *buf, size_t len)
+{
+	void *bounce;
+	int error = 0;
+
+	if (is_aligned(buf))
+		return pread_all(r->direct_fd, buf, len, offset);
+	if (posix_memalign(&bounce, DIRECT_UNIT, MIN(len, DIRECT_MOST)) != 0)
+		return ENOMEM;
+	for (size_t done = 0, n; done < len && error == 0; done += n) {
+		n = MIN(len - done, DIRECT_MOST);
+		error = pread_all(r->direct_fd, bounce, n, offset + done);
+		if (error == 0)
+			memcpy(buf + done, bounce, n);
+	}
+	free(bounce);
+	return error;
+}
+
+static int
+write_direct(struct raw *r, uint64_t offset, const uint8_t *buf, size_t len)
+{
+	void *bounce;
+	int error = 0;
+
+	if (is_aligned(buf))
+		return pwrite_all(r->direct_fd, buf, len, offset);
+	if (posix_memalign(&bounce, DIRECT_UNIT, MIN(len, DIRECT_MOST)) != 0)
+		return ENOMEM;
+	for (size_t done = 0, n; done < len && error == 0; done += n) {
+		n = MIN(len - done, DIRECT_MOST);
+		memcpy(bounce, buf + done, n);
+		error = pwrite_all(r->direct_fd, bounce, n, offset + done);
+	}
+	free(bounce);
+	return error;
+}
+
+/* ---- bytes ---- */
+
 static int
 raw_read(struct image *i, uint64_t offset, void *buf, size_t len)
 {
-	return pread_all(CONTAINER_OF(i, struct raw, image)->fd, buf, len, offset);
+	struct raw *r = CONTAINER_OF(i, struct raw, image);
+
+	return goes_direct(r, offset, len) ? read_direct(r, offset, buf, len) : pread_all(r->fd, buf, len, offset);
 }
 
 static int
 raw_write(struct image *i, uint64_t offset, const void *buf, size_t len)
 {
-	return pwrite_all(CONTAINER_OF(i, struct raw, image)->fd, buf, len, offset);
+	struct raw *r = CONTAINER_OF(i, struct raw, image);
+
+	return goes_direct(r, offset, len) ? write_direct(r, offset, buf, len) : pwrite_all(r->fd, buf, len, offset);
 }
 
 /* Only what is in the host's cache. */
 static int
 raw_read_now(struct image *i, uint64_t offset, void *buf, size_t len)
 {
+	struct raw *r = CONTAINER_OF(i, struct raw, image);
 	struct iovec v = { buf, len };
 
-	return preadv2(CONTAINER_OF(i, struct raw, image)->fd, &v, 1, offset, RWF_NOWAIT) == (ssize_t)len ? 0 : EAGAIN;
+	return r->direct_fd < 0 && preadv2(r->fd, &v, 1, offset, RWF_NOWAIT) == (ssize_t)len ? 0 : EAGAIN;
 }
 
 /* Into the host's cache: most file systems can't promise not to wait for anything (RWF_NOWAIT). */
 static int
 raw_write_now(struct image *i, uint64_t offset, const void *buf, size_t len)
 {
-	return pwrite(CONTAINER_OF(i, struct raw, image)->fd, buf, len, offset) == (ssize_t)len ? 0 : EAGAIN;
+	struct raw *r = CONTAINER_OF(i, struct raw, image);
+
+	return r->direct_fd < 0 && pwrite(r->fd, buf, len, offset) == (ssize_t)len ? 0 : EAGAIN;
 }
 
 static int
@@ -229,6 +299,8 @@ raw_close(struct image *i)
 	struct raw *r = CONTAINER_OF(i, struct raw, image);
 
 	close(r->fd);
+	if (r->direct_fd >= 0)
+		close(r->direct_fd);
 	free(i->file);
 	free(r);
 }
@@ -283,6 +355,25 @@ measure(struct raw *r, const char *file, bool may_be_empty, struct err *e)
 	return true;
 }
 
+/* The file that is open already, whatever stands under its name by now. */
+static bool
+open_direct(struct raw *r, bool readonly, struct err *e)
+{
+	char *path = xasprintf("/proc/self/fd/%d", r->fd);
+	void *probe = NULL;
+
+	r->direct_fd = open(path, (readonly ? O_RDONLY : O_RDWR) | O_DIRECT | O_CLOEXEC);
+	free(path);
+	if (r->direct_fd >= 0 && posix_memalign(&probe, DIRECT_UNIT, DIRECT_UNIT) == 0 &&
+	    pread(r->direct_fd, probe, DIRECT_UNIT, 0) >= 0) {
+		free(probe);
+		return true;
+	}
+	free(probe);
+	return err_set(e, "%s: its file system can't go past the host's cache: %s; use cache=writeback", r->image.file,
+		strerror(errno));
+}
+
 struct image *
 raw_open(const char *file, unsigned flags, struct err *e)
 {
@@ -304,7 +395,9 @@ raw_open(const char *file, unsigned flags, struct err *e)
 	r->image.ops = &raw_ops;
 	r->image.file = xstrdup(file);
 	r->fd = fd;
-	if (!measure(r, file, (flags & RAW_CREATE) != 0, e) || ((flags & RAW_NO_LOCK) == 0 && !lock_image(fd, file, flags, e))) {
+	r->direct_fd = -1;
+	if (!measure(r, file, (flags & RAW_CREATE) != 0, e) || ((flags & RAW_NO_LOCK) == 0 && !lock_image(fd, file, flags, e)) ||
+	    ((flags & RAW_DIRECT) && !open_direct(r, readonly, e))) {
 		raw_close(&r->image);
 		return NULL;
 	}

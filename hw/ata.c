@@ -21,6 +21,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum { ATA_RANGE = 8 }; /* bytes of a range to be trimmed */
+
 _Static_assert(offsetof(struct ata_state, buffer) == 112, "no gaps before the buffer");
 _Static_assert(sizeof(struct ata_state) == 112 + ATA_BUFFER, "nor after it");
 _Static_assert(sizeof(struct ata_channel_state) == 8, "no gaps");
@@ -303,6 +305,77 @@ submit_dma_out(struct ata_drive *d)
 	disk_write(d->disk, d->s->lba * ATA_SECTOR, r->buf, r->sectors * ATA_SECTOR, request_done, r);
 }
 
+/* ---- trimming ---- */
+
+/* Ranges of 8 bytes: 48 of the first sector, 16 of how many; the rest of the buffer may be filled with zeros. */
+static bool
+get_range(const struct ata_drive *d, uint32_t pos, uint64_t *lba, uint64_t *count)
+{
+	const uint8_t *p = d->s->buffer + pos;
+
+	*lba = load_le(p, 6);
+	*count = load_le(p + 6, 2);
+	return *lba <= d->sectors && *count <= d->sectors - *lba;
+}
+
+/* All of them are looked at before anything is lost. */
+static bool
+are_inside(const struct ata_drive *d)
+{
+	uint64_t lba, count;
+
+	for (uint32_t pos = 0; pos < d->s->filled; pos += ATA_RANGE) {
+		if (!get_range(d, pos, &lba, &count) && count != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Ranges that follow each other are one request: drivers have to cut what is longer than 65535 sectors. */
+static void
+submit_trim(struct ata_drive *d)
+{
+	struct ata_state *s = d->s;
+	struct ata_request *r;
+	uint64_t lba = 0, count = 0, next, more;
+
+	s->end = s->pos;
+	while (s->end < s->filled) {
+		get_range(d, s->end, &next, &more);
+		if (count != 0 && more != 0 && next != lba + count)
+			break;
+		if (count == 0)
+			lba = next;
+		count += more;
+		s->end += ATA_RANGE;
+	}
+	if (count == 0) {
+		ata_complete(d);
+		return;
+	}
+	r = take_request(d, 0);
+	disk_discard(d->disk, lba * ATA_SECTOR, count * ATA_SECTOR, request_done, r);
+}
+
+static void
+submit_ranges_out(struct ata_drive *d)
+{
+	struct ata_channel *ch = d->channel;
+	struct ata_state *s = d->s;
+
+	if (!ch->dma->ready(ch->dma_opaque, false))
+		return;
+	s->pos += ch->dma->from_memory(ch->dma_opaque, s->buffer + s->pos, s->filled - s->pos);
+	ch->dma->commit(ch->dma_opaque);
+	if (s->pos < s->filled)
+		return;
+	s->pos = s->end = 0;
+	if (are_inside(d))
+		ata_start(d, ATA_TRIMMING);
+	else
+		ata_fail(d, ATA_IDNF | ATA_ABRT);
+}
+
 static void
 submit_flush(struct ata_drive *d)
 {
@@ -327,6 +400,13 @@ continue_dma_in(struct ata_drive *d)
 		ata_complete(d);
 	else if (ready)
 		submit_read(d);
+}
+
+/* Waits for the bus master, or is at work with it. */
+static bool
+is_dma(unsigned phase)
+{
+	return phase == ATA_DMA_IN || phase == ATA_DMA_OUT || phase == ATA_RANGES_OUT;
 }
 
 void
@@ -354,13 +434,19 @@ ata_resume(struct ata_drive *d)
 	case ATA_FLUSHING:
 		submit_flush(d);
 		break;
+	case ATA_RANGES_OUT:
+		submit_ranges_out(d);
+		break;
+	case ATA_TRIMMING:
+		submit_trim(d);
+		break;
 	}
 }
 
 void
 ata_start(struct ata_drive *d, enum ata_phase phase)
 {
-	bool dma = phase == ATA_DMA_IN || phase == ATA_DMA_OUT;
+	bool dma = is_dma(phase);
 
 	d->s->phase = phase;
 	d->s->status = ATA_DRDY | ATA_DSC | (dma ? ATA_DRQ : ATA_BSY);
@@ -466,6 +552,10 @@ request_succeeded(struct ata_drive *d, struct ata_request *r)
 	case ATA_FLUSHING:
 		ata_complete(d);
 		break;
+	case ATA_TRIMMING:
+		d->s->pos = d->s->end;
+		ata_resume(d);
+		break;
 	}
 }
 
@@ -483,7 +573,7 @@ request_done(void *opaque, int error)
 		ata_resume(d);
 	} else if (error == 0) {
 		request_succeeded(d, r);
-	} else if (d->s->phase == ATA_FLUSHING) {
+	} else if (d->s->phase == ATA_FLUSHING || d->s->phase == ATA_TRIMMING) {
 		ata_fail(d, ATA_ABRT);
 	} else if (r->sectors > 1 && error != ECANCELED) {
 		d->s->careful = 1;
@@ -500,7 +590,7 @@ ata_dma_started(struct ata_channel *ch)
 {
 	struct ata_drive *d = selected(ch);
 
-	if (ata_is_present(d) && (d->s->phase == ATA_DMA_IN || d->s->phase == ATA_DMA_OUT))
+	if (ata_is_present(d) && is_dma(d->s->phase))
 		ata_resume(d);
 }
 
@@ -510,7 +600,7 @@ ata_dma_stopped(struct ata_channel *ch)
 	for (unsigned i = 0; i < 2; i++) {
 		struct ata_drive *d = &ch->drives[i];
 
-		if (ata_is_present(d) && (d->s->phase == ATA_DMA_IN || d->s->phase == ATA_DMA_OUT))
+		if (ata_is_present(d) && is_dma(d->s->phase))
 			d->generation++;
 	}
 }
@@ -731,12 +821,25 @@ ata_channel_reset(struct ata_channel *ch)
 
 /* ---- loading ---- */
 
+static bool
+is_trim_possible(const struct ata_drive *d)
+{
+	const struct ata_state *s = d->s;
+
+	if (d->kind != ATA_DISK || s->filled % ATA_SECTOR != 0 || s->filled > ATA_TRIM_BLOCKS * ATA_SECTOR || s->pos > s->filled)
+		return false;
+	return s->phase == ATA_RANGES_OUT || (s->pos % ATA_RANGE == 0 && are_inside(d));
+}
+
 /* The buffer and the guest's place in it. */
 static bool
-is_buffer_possible(const struct ata_state *s)
+is_buffer_possible(const struct ata_drive *d)
 {
+	const struct ata_state *s = d->s;
 	bool pio = s->phase == ATA_PIO_IN || s->phase == ATA_PIO_OUT;
 
+	if (s->phase == ATA_RANGES_OUT || s->phase == ATA_TRIMMING)
+		return is_trim_possible(d);
 	if (s->pos > s->end || s->end > s->filled || s->block == 0)
 		return s->phase == ATA_DMA_IN && s->pos <= s->filled && s->block != 0;
 	if (pio && s->pos == s->end)
@@ -757,7 +860,7 @@ is_possible(const struct ata_drive *d)
 
 	if (!ata_is_present(d))
 		return s->phase == ATA_IDLE;
-	if (s->heads == 0 || s->sectors == 0 || !is_buffer_possible(s) || (needs_sectors && s->left == 0))
+	if (s->heads == 0 || s->sectors == 0 || !is_buffer_possible(d) || (needs_sectors && s->left == 0))
 		return false;
 	if (s->left > 0 && (s->lba > d->sectors || s->left > d->sectors - s->lba))
 		return false;

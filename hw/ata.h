@@ -50,6 +50,7 @@ enum {
 	ATA_BUFFER = 64 * 1024,      /* of PIO */
 	ATA_REQUEST = 1024 * 1024,   /* the most that one request of the host moves */
 	ATA_MULTIPLE = 16,           /* sectors of a DRQ block */
+	ATA_TRIM_BLOCKS = 8,         /* sectors of ranges to be trimmed */
 	ATAPI_PACKET = 12,
 };
 
@@ -65,6 +66,8 @@ enum ata_phase {
 	ATA_DMA_OUT,
 	ATA_VERIFYING,  /* sectors are read and forgotten */
 	ATA_FLUSHING,   /* what is written becomes stable, then the command is complete */
+	ATA_RANGES_OUT, /* DMA fills the buffer with ranges to be trimmed */
+	ATA_TRIMMING,   /* they are, from POS on */
 	ATA_PHASES,
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The commands of ATA disks, and those that CD drives have beside PACKET; by "AT Attachment with Packet Interface - 7",
- * volume 1, with CHS translation and the power mode codes of ATA-1 that old systems use.
+ * volume 1, with CHS translation and the power mode codes of ATA-1 that old systems use, and the TRIM of "ATA/ATAPI Command
+ * Set - 2".
  *
  * Not there, and so aborted: the security, host protected area, overlap, streaming and long (ECC) features.
  */
@@ -143,6 +144,22 @@ run_write_dma(struct ata_drive *d)
 	d->s->pos = d->s->end = d->s->filled = 0;
 	if (begin(d))
 		ata_start(d, ATA_DMA_OUT);
+}
+
+/* DATA SET MANAGEMENT: of its features there is TRIM. */
+static void
+run_trim(struct ata_drive *d)
+{
+	struct ata_state *s = d->s;
+	uint32_t blocks = get_count(d);
+
+	if (s->regs[ATA_FEATURE] != 1 || blocks > ATA_TRIM_BLOCKS) {
+		ata_fail(d, ATA_ABRT);
+		return;
+	}
+	s->pos = s->end = 0;
+	s->filled = blocks * ATA_SECTOR;
+	ata_start(d, ATA_RANGES_OUT);
 }
 
 static void
@@ -512,6 +529,7 @@ run_nop(struct ata_drive *d)
 
 static const struct command commands[] = {
 	{ 0x00, 0x00, ON_BOTH, run_nop },
+	{ 0x06, 0x06, ON_DISK | WAKES | WRITES | EXT, run_trim },
 	{ 0x08, 0x08, ON_CD, run_device_reset },
 	{ 0x10, 0x1f, ON_DISK, run_recalibrate },
 	{ 0x20, 0x21, ON_DISK | WAKES, run_read },

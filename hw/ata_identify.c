@@ -150,6 +150,8 @@ ata_identify(const struct ata_drive *d, uint8_t page[512])
 	put_capacity(d, page);
 	put_modes(s, page);
 	put_word(page, 80, 0x00f0); /* ATA/ATAPI-4 to -7 */
+	put_word(page, 105, ATA_TRIM_BLOCKS);
+	put_word(page, 169, 0x0001); /* TRIM */
 	put_features(s, page);
 	put_word(page, 93, reset_result(d));
 	put_word(page, 106, 0x4000); /* physical sectors are logical ones */

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SIZE = 8 << 20, REQUESTS = 2000 };
@@ -248,6 +249,123 @@ START_TEST(ends)
 }
 END_TEST
 
+/* ---- caches and zeros ---- */
+
+/* Aligned or not, at the end of a file of odd size: what was written is read, by either way. */
+START_TEST(direct)
+{
+	uint8_t *buf = xcalloc(1, 40000), *back = xcalloc(1, 40000);
+	struct err e = { "" };
+	struct disk_options o = { .file = path, .cache_direct = true };
+	uint32_t seed = 1;
+
+	ck_assert_int_eq(truncate(path, 1000000), 0);
+	disk = disk_open(loop, &o, &e);
+	if (disk == NULL) {
+		/* Not every file system can. */
+		ck_assert_msg(strstr(e.text, "cache=writeback") != NULL, "%s", e.text);
+		free(buf);
+		free(back);
+		return;
+	}
+	for (unsigned i = 0; i < 500; i++) {
+		uint64_t offset;
+		size_t len, at;
+
+		seed = seed * 1664525 + 1013904223;
+		offset = (seed >> 8) % 1953 * 512;
+		len = i % 3 == 0 ? 4096 : 512 * (1 + (seed >> 20) % 60);
+		at = i % 5 * 8;
+		if (i % 3 == 0)
+			offset &= ~4095ull;
+		if (offset + len > disk_bytes(disk))
+			len = disk_bytes(disk) - offset;
+		memset(buf, i, 40000);
+		ck_assert_int_eq(disk_write_sync(disk, offset, buf + at, len), 0);
+		ck_assert_int_eq(disk_read_sync(disk, offset, back + at, len), 0);
+		ck_assert_mem_eq(back + at, buf + at, len);
+	}
+	ck_assert_int_eq(disk_flush_sync(disk), 0);
+	disk_close(disk);
+	free(buf);
+	free(back);
+}
+END_TEST
+
+static int
+result_of(bool write, uint64_t offset, uint8_t *buf, size_t len)
+{
+	struct guest *g = xcalloc(1, sizeof(*g));
+	int error;
+
+	loop_lock(loop);
+	if (write)
+		disk_write(disk, offset, buf, len, done, g);
+	else
+		disk_discard(disk, offset, len, done, g);
+	loop_unlock(loop);
+	turn_until(g, 1);
+	error = g->error;
+	free(g);
+	return error;
+}
+
+/* A write isn't done before its flush, whose failure is the write's. */
+START_TEST(write_through)
+{
+	uint8_t buf[4096] = { 1 };
+
+	open_disk((struct disk_options){ .cache_through = true, .filter = "fault:flush#2=EIO" });
+	ck_assert_int_eq(result_of(true, 0, buf, 4096), 0);
+	ck_assert_int_eq(result_of(true, 0, buf, 4096), EIO);
+	disk_close(disk);
+	open_disk((struct disk_options){ .filter = "fault:flush#2=EIO" });
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert_int_eq(result_of(true, 0, buf, 4096), 0);
+	disk_close(disk);
+}
+END_TEST
+
+static uint64_t
+space_of(void)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(path, &st), 0);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+START_TEST(zeros)
+{
+	uint8_t *buf = xcalloc(1, 1 << 20), byte = 1;
+	uint64_t full;
+
+	memset(buf, 0x77, 1 << 20);
+	open_disk((struct disk_options){ .detect_zeros = true, .discard = true });
+	ck_assert_int_eq(result_of(true, 0, buf, 1 << 20), 0);
+	ck_assert_int_eq(disk_flush_sync(disk), 0);
+	full = space_of();
+	memset(buf, 0, 1 << 20);
+	ck_assert_int_eq(result_of(true, 0, buf, 1 << 19), 0);
+	/* File systems without holes write them. */
+	if (space_of() < full)
+		ck_assert_uint_le(space_of(), full - (1 << 19));
+	ck_assert_int_eq(disk_read_sync(disk, (1 << 19) - 1, &byte, 1), 0);
+	ck_assert_uint_eq(byte, 0);
+	ck_assert_int_eq(disk_read_sync(disk, 1 << 19, &byte, 1), 0);
+	ck_assert_uint_eq(byte, 0x77);
+	ck_assert_int_eq(result_of(false, 1 << 19, NULL, 1 << 19), 0);
+	if (space_of() < full)
+		ck_assert_uint_eq(space_of(), 0);
+	disk_close(disk);
+	/* Not asked for, nothing is discarded. */
+	open_disk((struct disk_options){ .filter = "fault:discard=EIO" });
+	ck_assert_int_eq(result_of(false, 0, NULL, 4096), 0);
+	disk_close(disk);
+	free(buf);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -262,6 +380,9 @@ main(void)
 	tcase_add_test(t, not_in_place);
 	tcase_add_test(t, chains);
 	tcase_add_test(t, ends);
+	tcase_add_test(t, direct);
+	tcase_add_test(t, write_through);
+	tcase_add_test(t, zeros);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -63,7 +63,8 @@ make_image(char *path, uint32_t sectors, uint32_t size)
 static struct disk *
 open_image(const char *path, bool readonly, const char *filter)
 {
-	struct disk_options o = { .file = path, .format = "raw", .readonly = readonly, .filter = filter, .snapshot = !readonly };
+	struct disk_options o = { .file = path, .format = "raw", .readonly = readonly, .filter = filter, .snapshot = !readonly,
+		.discard = true };
 	struct err e = { "" };
 	struct disk *d = disk_open(loop, &o, &e);
 
@@ -127,7 +128,7 @@ set_up(void)
 	make_image(cd_path, CD_SECTORS, 2048);
 	disk = open_image(disk_path, false, NULL);
 	cd = open_image(cd_path, true, NULL);
-	faulty = open_image(disk_path, false, "fault:read@0x2800=EIO,write@0x3000=ENOSPC,flush=EIO");
+	faulty = open_image(disk_path, false, "fault:read@0x2800=EIO,write@0x3000=ENOSPC,flush=EIO,discard@0x100000=EIO");
 	disks[0] = disk;
 	disks[1] = NULL;
 	disks[2] = cd;
@@ -410,6 +411,79 @@ START_TEST(dma)
 }
 END_TEST
 
+static void
+save_and_load(void)
+{
+	uint8_t *state = (uint8_t *)ide + ide->cls->state_offset, *copy = xcalloc(1, ide->cls->state_size);
+	struct err e = { "" };
+
+	memcpy(copy, state, ide->cls->state_size);
+	dev_reset_all(devices);
+	memcpy(state, copy, ide->cls->state_size);
+	free(copy);
+	ck_assert_msg(ide->cls->loaded(ide, &e), "%s", e.text);
+}
+
+/* Up to three ranges to the disk with faults, whose sector 2048 can't be discarded.  What the status register says then. */
+static unsigned
+trim(uint8_t feature, uint16_t blocks, const uint64_t ranges[6], bool load)
+{
+	uint8_t status;
+
+	memset(ram + 0x100000, 0, 0x2000);
+	for (unsigned n = 0; n < 3; n++)
+		store_le(ram + 0x100000 + 8 * n, ranges[2 * n] | ranges[2 * n + 1] << 48, 8);
+	put_prd(0, 0x100000, 100, false);
+	put_prd(1, 0x100064, 0x2000, true);
+	out(0x171, feature, 1);
+	command_48(1, 1, 0, blocks, 0x06);
+	if (load)
+		save_and_load();
+	start_bus_master(1, false);
+	if (load)
+		save_and_load();
+	wait_irq(1);
+	status = in(0x177, 1);
+	out(BM + 8, 0, 1);
+	return status;
+}
+
+START_TEST(trims)
+{
+	static const struct {
+		uint8_t feature;
+		uint16_t blocks;
+		uint64_t ranges[6];
+		uint8_t status, error;
+	} rows[] = {
+		{ 1, 1, { 10, 5, 15, 10, 100, 1 }, 0x50, 0 },
+		{ 1, 8, { 2000, 48, 0, 0, 2049, 1 }, 0x50, 0 },
+		{ 1, 1, { 10, 1, 2000, 49, 0, 0 }, 0x51, 0x04 },
+		{ 1, 1, { 2000, 40, 2040, 20, 0, 0 }, 0x51, 0x04 }, /* the two as one */
+		{ 1, 1, { 0, 0, 0, 0, 0, 0 }, 0x50, 0 },
+		{ 1, 1, { DISK_SECTORS - 1, 1, 0, 0, 0, 0 }, 0x50, 0 },
+		{ 1, 1, { DISK_SECTORS - 1, 2, 0, 0, 0, 0 }, 0x51, 0x14 },
+		{ 1, 1, { 0xffffffffffff, 0xffff, 0, 0, 0, 0 }, 0x51, 0x14 },
+		{ 1, 9, { 10, 1, 0, 0, 0, 0 }, 0x51, 0x04 },
+		{ 1, 0, { 10, 1, 0, 0, 0, 0 }, 0x51, 0x04 },
+		{ 0, 1, { 10, 1, 0, 0, 0, 0 }, 0x51, 0x04 },
+		{ 3, 1, { 10, 1, 0, 0, 0, 0 }, 0x51, 0x04 },
+	};
+	uint8_t page[512];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		ck_assert_uint_eq(trim(rows[i].feature, rows[i].blocks, rows[i].ranges, i % 2 == 0), rows[i].status);
+		ck_assert_uint_eq(in(0x171, 1), rows[i].error);
+	}
+	command(1, 1, 0, 0, 0xec);
+	wait_irq(1);
+	in(0x177, 1);
+	read_data(1, page, 512);
+	ck_assert_uint_eq(word(page, 169), 1);
+	ck_assert_uint_eq(word(page, 105), 8);
+}
+END_TEST
+
 START_TEST(dma_list_too_short)
 {
 	put_prd(0, 0x100000, 0x400, true);
@@ -475,19 +549,6 @@ START_TEST(reset_while_busy)
 END_TEST
 
 /* The state goes through a reset, as through a snapshot, with the host at work: the command goes on from it. */
-static void
-save_and_load(void)
-{
-	uint8_t *state = (uint8_t *)ide + ide->cls->state_offset, *copy = xcalloc(1, ide->cls->state_size);
-	struct err e = { "" };
-
-	memcpy(copy, state, ide->cls->state_size);
-	dev_reset_all(devices);
-	memcpy(state, copy, ide->cls->state_size);
-	free(copy);
-	ck_assert_msg(ide->cls->loaded(ide, &e), "%s", e.text);
-}
-
 START_TEST(loading)
 {
 	static uint8_t buf[20 * 512];
@@ -926,6 +987,7 @@ main(void)
 	tcase_add_test(t, pio_read);
 	tcase_add_test(t, pio_multiple);
 	tcase_add_test(t, dma);
+	tcase_add_test(t, trims);
 	tcase_add_test(t, dma_list_too_short);
 	tcase_add_test(t, reset_while_busy);
 	tcase_add_test(t, loading);

@@ -122,19 +122,52 @@ drive_media(struct drive_config *d, const char *media, struct err *e)
 	return true;
 }
 
+/* cache= names the three switches that can be given by themselves too. */
 static bool
-drive_cache(struct drive_config *d, const char *cache, struct err *e)
+drive_cache(struct drive_config *d, struct keyval *k, struct err *e)
 {
-	static const char *const modes[] = { "writeback", "none", "writethrough", "directsync" };
+	static const struct {
+		const char *name;
+		bool direct, through, unsafe;
+	} modes[] = {
+		{ "writeback", false, false, false }, { "none", true, false, false }, { "off", true, false, false },
+		{ "writethrough", false, true, false }, { "directsync", true, true, false }, { "unsafe", false, false, true },
+	};
+	const char *cache = keyval_str(k, "cache");
+	bool known = cache == NULL, write_back;
 
-	d->cache_unsafe = cache != NULL && strcmp(cache, "unsafe") == 0;
-	if (cache == NULL || d->cache_unsafe)
-		return true;
-	for (unsigned i = 0; i < ARRAY_SIZE(modes); i++) {
-		if (strcmp(cache, modes[i]) == 0)
-			return true;
+	for (unsigned i = 0; !known && i < ARRAY_SIZE(modes); i++) {
+		if (strcmp(cache, modes[i].name) != 0)
+			continue;
+		d->cache_direct = modes[i].direct;
+		d->cache_through = modes[i].through;
+		d->cache_unsafe = modes[i].unsafe;
+		known = true;
 	}
-	return err_set(e, "cache=%s is not known; use writeback, none, writethrough, directsync or unsafe", cache);
+	if (!known)
+		return err_set(e, "cache=%s is not known; use writeback, none, writethrough, directsync or unsafe", cache);
+	write_back = !d->cache_through;
+	if (!keyval_bool(k, "cache.direct", &d->cache_direct, e) || !keyval_bool(k, "cache.no-flush", &d->cache_unsafe, e) ||
+	    !keyval_bool(k, "cache.writeback", &write_back, e))
+		return false;
+	d->cache_through = !write_back;
+	return true;
+}
+
+static bool
+drive_space(struct drive_config *d, struct keyval *k, struct err *e)
+{
+	const char *discard = keyval_str(k, "discard"), *zeros = keyval_str(k, "detect-zeroes");
+
+	d->discard = discard != NULL && (strcmp(discard, "unmap") == 0 || strcmp(discard, "on") == 0);
+	if (discard != NULL && !d->discard && strcmp(discard, "ignore") != 0 && strcmp(discard, "off") != 0)
+		return err_set(e, "discard=%s is not known; use ignore or unmap", discard);
+	if (zeros == NULL || strcmp(zeros, "off") == 0)
+		return true;
+	d->detect_zeros = true;
+	if (strcmp(zeros, "on") != 0 && strcmp(zeros, "unmap") != 0)
+		return err_set(e, "detect-zeroes=%s is not known; use off, on or unmap", zeros);
+	return d->discard || strcmp(zeros, "on") == 0 || err_set(e, "detect-zeroes=unmap needs discard=unmap too");
 }
 
 static bool
@@ -162,7 +195,7 @@ drive_options(struct settings *c, struct drive_config *d, struct keyval *k, stru
 {
 	/* readonly= is the old spelling of read-only=. */
 	if (!drive_interface(d, keyval_str(k, "if"), e) || !drive_place(d, k, e) ||
-	    !drive_media(d, keyval_str(k, "media"), e) || !drive_cache(d, keyval_str(k, "cache"), e) ||
+	    !drive_media(d, keyval_str(k, "media"), e) || !drive_cache(d, k, e) || !drive_space(d, k, e) ||
 	    !keyval_bool(k, "readonly", &d->readonly, e) || !keyval_bool(k, "read-only", &d->readonly, e) ||
 	    !keyval_bool(k, "snapshot", &d->snapshot, e))
 		return false;
@@ -172,11 +205,10 @@ drive_options(struct settings *c, struct drive_config *d, struct keyval *k, stru
 	d->serial = dup_or_null(c, keyval_str(k, "serial"));
 	d->filter = dup_or_null(c, keyval_str(k, "filter"));
 	if (d->format != NULL && strcmp(d->format, "help") == 0)
-		return err_set(e, "format= takes raw, qcow2 and others that disk images are recognised by; leave it out");
+		return err_set(e, "format= takes raw and qcow2; without it, an image is recognised by its mark");
 	if (d->file != NULL && *d->file == '\0')
 		d->file = NULL;
-	return keyval_only(k, "aio", "*", e) && keyval_only(k, "discard", "*", e) &&
-		keyval_only(k, "detect-zeroes", "off", e) && keyval_only(k, "copy-on-read", "off", e) &&
+	return keyval_only(k, "aio", "threads", e) && keyval_only(k, "copy-on-read", "off", e) &&
 		error_policy(k, "werror", true, &d->on_write_error, e) &&
 		error_policy(k, "rerror", false, &d->on_read_error, e) && keyval_end(k, e);
 }
