@@ -90,7 +90,7 @@ take_network(SlirpConfig *c, const char *text, struct err *e)
 		mask = usual_mask(net);
 		ok = slash == NULL || parse_mask(slash + 1, &mask, e);
 		if (ok && (net & ~mask) != 0)
-			ok = err_set(e, "net=%s: the address has bits beyond the mask", text);
+			ok = err_set(e, "net=%s: the address has bits beyond the mask; write the mask too, as in 10.0.2.0/24", text);
 		c->vnetmask.s_addr = htonl(mask);
 	}
 	free(copy);

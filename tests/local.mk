@@ -247,9 +247,12 @@ tests_test_hw_sound_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_sound_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += tests/test_net
-TESTS += tests/test_net
+check_PROGRAMS += tests/test_net tests/test_net_user
+TESTS += tests/test_net tests/test_net_user
 endif
 tests_test_net_SOURCES = tests/test_net.c
 tests_test_net_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_net_LDADD = $(NET_LIBS) $(CHECK_LIBS)
+tests_test_net_user_SOURCES = tests/test_net_user.c
+tests_test_net_user_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_net_user_LDADD = $(NET_LIBS) $(CHECK_LIBS)
