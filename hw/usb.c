@@ -58,13 +58,26 @@ usb_add_port(struct usb_bus *bus, struct usb_port *p, struct usb_port *parent, u
 	*last = p;
 }
 
+/* Takes D out of its port, of which nobody is told. */
+static void
+pull(struct usb_dev *d)
+{
+	struct usb_port *p = d->port;
+
+	if (d->ops->plugged != NULL)
+		d->ops->plugged(d, false);
+	p->dev = NULL;
+	d->port = NULL;
+	usb_bus_reset(d);
+}
+
 void
 usb_remove_port(struct usb_port *p)
 {
 	if (p->bus == NULL)
 		return;
 	if (p->dev != NULL)
-		usb_unplug(p->dev);
+		pull(p->dev);
 	for (struct usb_port **at = &p->bus->ports; *at != NULL; at = &(*at)->next) {
 		if (*at == p) {
 			*at = p->next;
@@ -130,12 +143,8 @@ usb_unplug(struct usb_dev *d)
 
 	if (p == NULL)
 		return;
-	if (d->ops->plugged != NULL)
-		d->ops->plugged(d, false);
 	p->ops->detached(p);
-	p->dev = NULL;
-	d->port = NULL;
-	usb_bus_reset(d);
+	pull(d);
 }
 
 struct usb_dev *
@@ -181,7 +190,8 @@ usb_reset(struct usb_dev *d)
 void
 usb_destroy(struct usb_dev *d)
 {
-	usb_unplug(d);
+	if (d->port != NULL)
+		pull(d);
 }
 
 bool

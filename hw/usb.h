@@ -224,6 +224,7 @@ struct usb_port *usb_find_port(struct usb_bus *bus, const char *path);
 struct usb_port *usb_free_port(struct usb_bus *bus, uint8_t speeds, unsigned *free_ports);
 /* False with E set: no common speed. */
 bool usb_plug(struct usb_dev *d, struct usb_port *p, struct err *e);
+/* The guest sees that.  A device that is freed without goes unseen, for the end of a machine. */
 void usb_unplug(struct usb_dev *d);
 const char *usb_speed_name(enum usb_speed speed);
 

@@ -80,7 +80,7 @@ struct trb {
 struct xhci_ep {
 	uint64_t dequeue;
 	uint32_t done;            /* bytes of the TRB at DEQUEUE */
-	uint32_t total;           /* bytes since the last Event Data TRB */
+	uint32_t total;           /* bytes of the TD since its last Event Data TRB */
 	uint8_t type, state;
 	uint8_t cycle;
 	uint8_t waits;            /* for the device */

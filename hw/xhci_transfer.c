@@ -264,8 +264,10 @@ pass(struct xhci_ep *e, const struct trb *t)
 {
 	e->dequeue += TRB_SIZE;
 	e->done = 0;
-	if (!(t->control & TRB_CHAIN))
+	if (!(t->control & TRB_CHAIN)) {
 		e->skip = e->reported = 0;
+		e->total = 0;
+	}
 }
 
 bool

@@ -117,6 +117,17 @@ tests_test_hw_floppy_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_floppy_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
+check_PROGRAMS += tests/test_hw_usb tests/test_hw_xhci
+TESTS += tests/test_hw_usb tests/test_hw_xhci
+endif
+tests_test_hw_usb_SOURCES = tests/test_hw_usb.c
+tests_test_hw_usb_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_usb_LDADD = $(HW_LIBS) $(CHECK_LIBS)
+tests_test_hw_xhci_SOURCES = tests/test_hw_xhci.c
+tests_test_hw_xhci_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_xhci_LDADD = $(HW_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
 check_PROGRAMS += tests/test_cpu_exec
 TESTS += tests/test_cpu_exec
 endif

@@ -162,6 +162,7 @@ finish(struct machine *m, struct usb_dev *d, struct keyval *k, struct err *e)
 {
 	if (place(m, d, k, e) && keyval_end(k, e))
 		return true;
+	usb_unplug(d);
 	machine_remove_device(m, &d->dev);
 	return false;
 }
@@ -319,6 +320,7 @@ remove_usb(struct machine *m, struct usb_dev *d)
 			remove_usb(m, child);
 	for (drive = m->usb_drives; drive != NULL && drive->usb != d; drive = drive->next)
 		continue;
+	usb_unplug(d);
 	machine_remove_device(m, &d->dev);
 	if (drive != NULL)
 		machine_remove_usb_drive(m, drive);
