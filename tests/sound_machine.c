@@ -150,3 +150,48 @@ check_ramp(size_t frames, unsigned start)
 	}
 	ck_assert_msg(wrong == 0, "%zu frames of %zu are wrong, the first one %zu: %d", wrong, frames, first, file_frames[2 * first]);
 }
+
+static uint32_t
+random_of(uint32_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 17;
+	*seed ^= *seed << 5;
+	return *seed;
+}
+
+/* Addresses in RAM more often than not, small numbers, all kinds of bits. */
+static uint32_t
+random_value(uint32_t *seed)
+{
+	uint32_t v = random_of(seed);
+
+	switch (random_of(seed) % 5) {
+	case 0: return v % RAM;
+	case 1: return v % 64;
+	case 2: return 1u << v % 32;
+	case 3: return 0xffffffffu << v % 32;
+	default: return v;
+	}
+}
+
+void
+sound_storm(unsigned number, unsigned count, unsigned port, unsigned ports, uint64_t memory, unsigned bytes)
+{
+	uint32_t seed = number * 2654435761u + 1;
+
+	for (unsigned i = 0; i < RAM / 4; i++)
+		store_le(ram + 4 * i, random_value(&seed), 4);
+	for (unsigned i = 0; i < count; i++) {
+		unsigned size = 1u << random_of(&seed) % 3;
+		struct space *s = ports != 0 && (bytes == 0 || random_of(&seed) % 2) ? io : mem;
+		uint64_t at = s == io ? port + random_of(&seed) % ports : memory + random_of(&seed) % bytes;
+
+		if (random_of(&seed) % 3 == 0)
+			space_read(s, at, size, false);
+		else
+			space_write(s, at, random_value(&seed), size, false);
+		if (random_of(&seed) % 16 == 0)
+			clock_advance(clk, random_of(&seed) % (random_of(&seed) % 8 == 0 ? 300 * MS : 2 * MS));
+	}
+}

@@ -30,6 +30,11 @@ uint32_t in(unsigned port, unsigned size);
 void out(unsigned port, uint32_t value, unsigned size);
 uint32_t conf(unsigned devfn, unsigned reg, unsigned size);
 void set_conf(unsigned devfn, unsigned reg, uint32_t value, unsigned size);
+/*
+ * COUNT accesses of all sizes at random places of PORTS ports, or of MEMORY bytes, with memory full of random things, and time
+ * that goes by: nothing is expected but that it ends.  SEED is printed by whoever fails.
+ */
+void sound_storm(unsigned seed, unsigned count, unsigned port, unsigned ports, uint64_t memory, unsigned bytes);
 /* Into RAM. */
 void put(unsigned at, uint64_t value, unsigned size);
 /* FRAMES of 16-bit stereo: START and so on to the left, their complement to the right. */

@@ -483,6 +483,18 @@ START_TEST(abuse)
 }
 END_TEST
 
+/* All registers, and the streams' and the controller's own more often. */
+START_TEST(storm)
+{
+	make(HDA_DUPLEX, true);
+	for (unsigned i = 0; i < 20; i++) {
+		set(GCTL, 1, 4);
+		sound_storm((unsigned)_i * 100 + i, 1000, 0, 0, BAR, 0x180);
+	}
+	sound_storm((unsigned)_i, 1000, 0, 0, BAR, 0x4000);
+}
+END_TEST
+
 START_TEST(loaded)
 {
 	struct err e = { "" };
@@ -527,6 +539,7 @@ main(void)
 	tcase_add_test(t, synchronous_start);
 	tcase_add_test(t, abuse);
 	tcase_add_test(t, loaded);
+	tcase_add_loop_test(t, storm, 0, 5);
 	suite_add_tcase(suite, t);
 	srunner_run_all(r, CK_NORMAL);
 	int failed = srunner_ntests_failed(r);

@@ -413,6 +413,21 @@ START_TEST(ac97_loaded)
 }
 END_TEST
 
+START_TEST(ac97_storm)
+{
+	make_ac97();
+	sound_storm((unsigned)_i, 20000, NAM, 0x140, 0, 0);
+}
+END_TEST
+
+START_TEST(speaker_storm)
+{
+	pcspk_new(&env, pit, sound);
+	dev_reset_all(devices);
+	sound_storm((unsigned)_i, 5000, 0x40, 0x22, 0, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -433,6 +448,8 @@ main(void)
 	tcase_add_test(t, ac97_capture);
 	tcase_add_test(t, ac97_abuse);
 	tcase_add_test(t, ac97_loaded);
+	tcase_add_loop_test(t, ac97_storm, 0, 5);
+	tcase_add_loop_test(t, speaker_storm, 0, 5);
 	suite_add_tcase(suite, t);
 	srunner_run_all(r, CK_NORMAL);
 	int failed = srunner_ntests_failed(r);
