@@ -27,7 +27,7 @@ static const char implemented[] =
 	" fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush acpi mmx fxsr sse sse2 ht"
 	" sse3 pclmulqdq monitor ssse3 cx16 pcid sse4_1 sse4_2 x2apic popcnt tsc_deadline aes xsave hypervisor"
 	" arat fsgsbase tsc_adjust smep erms invpcid smap umip fsrm rdpid xsaveopt xsavec xgetbv1"
-	" movbe bmi1 bmi2 adx abm clflushopt clwb lahf_lm cr8_legacy 3dnowprefetch syscall nx pdpe1gb rdtscp lm ";
+	" movbe bmi1 bmi2 adx abm clflushopt clwb avx avx2 fma f16c vaes vpclmulqdq lahf_lm cr8_legacy 3dnowprefetch syscall nx pdpe1gb rdtscp lm ";
 
 static const struct {
 	const char *name, *vendor;
@@ -202,7 +202,7 @@ cpuid_efer_mask(const struct cpu *c)
 uint64_t
 cpuid_xcr0_mask(const struct cpu *c)
 {
-	return cpu_has(c, FEAT_xsave) ? 3 : 0;
+	return cpu_has(c, FEAT_xsave) ? cpu_has(c, FEAT_avx) ? 7 : 3 : 0;
 }
 
 /* ---- the leaves ---- */
@@ -239,6 +239,13 @@ query_4(uint32_t subleaf, uint32_t out[4])
 	out[2] = caches[subleaf].sets - 1;
 }
 
+/* All components have the same place in the standard and in the compacted form. */
+static uint32_t
+xsave_bytes(uint64_t xcr0)
+{
+	return xcr0 & 4 ? XSAVE_AVX_AT + XSAVE_AVX_BYTES : XSAVE_AVX_AT;
+}
+
 static void
 query_d(const struct cpu *c, uint32_t subleaf, uint32_t out[4])
 {
@@ -246,9 +253,13 @@ query_d(const struct cpu *c, uint32_t subleaf, uint32_t out[4])
 		return;
 	if (subleaf == 0) {
 		out[0] = cpuid_xcr0_mask(c);
-		out[1] = out[2] = 512 + 64;
+		out[1] = xsave_bytes(c->xcr0);
+		out[2] = xsave_bytes(cpuid_xcr0_mask(c));
 	} else if (subleaf == 1) {
-		out[1] = 512 + 64;
+		out[1] = xsave_bytes(c->xcr0);
+	} else if (subleaf == 2 && cpu_has(c, FEAT_avx)) {
+		out[0] = XSAVE_AVX_BYTES;
+		out[1] = XSAVE_AVX_AT;
 	}
 }
 

@@ -32,5 +32,7 @@ enum { PHYS_BITS = 40 };
 uint64_t cpuid_cr4_mask(const struct cpu *c);
 uint64_t cpuid_efer_mask(const struct cpu *c);
 uint64_t cpuid_xcr0_mask(const struct cpu *c);
+/* The place of the upper halves of YMM registers in an XSAVE area. */
+enum { XSAVE_AVX_AT = 576, XSAVE_AVX_BYTES = 256 };
 
 #endif

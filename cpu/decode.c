@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "cpu/avx.h"
 #include "cpu/map.h"
 #include "cpu/vec.h"
 
@@ -211,7 +212,7 @@ memory32(struct insn *i, struct decode_mode m, struct reader *r)
 
 		base = sib & 7;
 		i->mem.scale = sib >> 6;
-		if (index != 4)
+		if (index != 4 || i->vsib)
 			i->mem.index = index;
 	} else if (i->mod == 0 && base == 5 && m.code == 8) {
 		i->mem.disp = get_signed(r, 4);
@@ -486,6 +487,28 @@ vector(struct insn *i, struct decode_mode m, struct reader *r)
 	return lengths(i, r, i->lock || !vec_is_legal(i) ? DECODE_UD : DECODE_OK);
 }
 
+/* The same with a VEX prefix. */
+static enum decode_result
+avx(struct insn *i, struct decode_mode m, struct reader *r)
+{
+	bool rip_relative = false, has_modrm = avx_has_modrm(i);
+
+	if (has_modrm)
+		modrm(i, r);
+	i->avx = avx_find(i);
+	if (i->avx == NULL)
+		return lengths(i, r, DECODE_UD);
+	operand_sizes(i, m);
+	i->vsib = i->avx->form == AVX_GATHER;
+	if (has_modrm && i->mod != 3)
+		rip_relative = memory(i, m, r);
+	if (i->avx->flags & VEC_IMM8)
+		i->imm = (int64_t)get(r, 1);
+	if (rip_relative)
+		i->mem.disp += (int64_t)(i->rip + r->at);
+	return lengths(i, r, avx_is_legal(i) ? DECODE_OK : DECODE_UD);
+}
+
 enum decode_result
 decode(struct insn *i, const uint8_t *bytes, unsigned avail, uint64_t rip, struct decode_mode m)
 {
@@ -502,8 +525,10 @@ decode(struct insn *i, const uint8_t *bytes, unsigned avail, uint64_t rip, struc
 		row = i->no_such ? NULL : vex_row(i->map, i->prefix, i->opcode);
 	else
 		row = i->map == MAP_0F3A ? NULL : &map_rows[i->map][i->opcode];
+	if (i->no_such)
+		return lengths(i, &r, DECODE_UD);
 	if (row == NULL || (row->gen == NULL && row->group == 0))
-		return i->map == MAP_1 || i->encoding != ENC_LEGACY ? lengths(i, &r, DECODE_UD) : vector(i, m, &r);
+		return i->map == MAP_1 ? lengths(i, &r, DECODE_UD) : i->encoding == ENC_VEX ? avx(i, m, &r) : vector(i, m, &r);
 	i->row = resolve(i, row, &r, &has_modrm);
 	if (i->row == NULL)
 		return lengths(i, &r, DECODE_UD);

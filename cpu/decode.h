@@ -82,12 +82,14 @@ struct insn {
 	uint8_t vl;          /* vector length: 0 16 bytes, 1 32 */
 	bool vex_w;          /* W as it stands; REX.W only in 64-bit mode */
 	bool no_such;        /* undefined by its prefixes alone */
+	bool vsib;           /* the index of its address is a vector */
 	uint8_t seg;         /* override in force, or IR_NO_REG */
 	uint8_t modrm, mod, reg, rm; /* REG and RM without REX */
 	uint8_t width;       /* operand size: 2, 4, 8 */
 	uint8_t addr_width;
 	const struct row *row; /* NULL: undefined, or a vector instruction (VEC) */
 	const struct vec_row *vec;
+	const struct avx_row *avx; /* the same with VEX */
 	uint8_t opnd[3];
 	uint32_t flags;        /* of the rows */
 	struct ir_mem mem;     /* if mod is not 3, and for Ob, Ov */

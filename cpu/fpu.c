@@ -5,13 +5,14 @@
  * The x87 state is kept as an FXSAVE image (AMD64 Architecture Programmer's Manual, volume 2, "FXSAVE Format"): its helpers are
  * called with the image up to date.  Last-instruction and last-data pointers read as 0.
  */
+#include "cpu/cpuid.h"
 #include "cpu/system.h"
 
 #include "tcg/interp/x87.h"
 
 enum {
 	IMAGE_FCW = 0, IMAGE_FSW = 2, IMAGE_FTW = 4, IMAGE_MXCSR = 24, IMAGE_MXCSR_MASK = 28, IMAGE_ST = 32, IMAGE_XMM = 160,
-	IMAGE_BYTES = 512, IMAGE_USED = 416, HEADER = 512, XSAVE_BYTES = 576,
+	IMAGE_BYTES = 512, IMAGE_USED = 416, HEADER = 512, XSAVE_BYTES = XSAVE_AVX_AT + XSAVE_AVX_BYTES,
 	EXCEPTIONS = FSW_EXCEPTIONS,
 	MXCSR_BITS = 0xffff, MXCSR_INIT = 0x1f80, FCW_INIT = 0x37f,
 };
@@ -358,7 +359,9 @@ do_fxrstor(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	return 0;
 }
 
-/* ---- XSAVE and its family: components 0 (x87) and 1 (SSE) ---- */
+/* ---- XSAVE and its family: components 0 (x87), 1 (SSE) and 2 (the upper halves of YMM registers) ---- */
+
+enum { LEGACY_BYTES = HEADER + 64 };
 
 static void
 xsave_allowed(struct cpu *c)
@@ -375,54 +378,111 @@ requested(const struct cpu *c)
 	return ((c->f.gpr[2] & 0xffffffff) << 32 | (c->f.gpr[0] & 0xffffffff)) & c->xcr0;
 }
 
-static void
-save(struct cpu *c, uint64_t ea, uint32_t aux, bool compact)
+/* How much of an area MASK and the header take. */
+static unsigned
+area_bytes(uint64_t mask)
 {
-	uint64_t mask, linear, in_use;
+	return mask & 4 ? XSAVE_BYTES : LEGACY_BYTES;
+}
+
+static void
+copy_ymm_out(const struct cpu *c, uint8_t *image)
+{
+	for (unsigned n = 0; n < xmm_count(c); n++)
+		memcpy(image + XSAVE_AVX_AT + 16 * n, c->f.vec[n] + 16, 16);
+}
+
+/* IMAGE NULL: the initial state. */
+static void
+copy_ymm_in(struct cpu *c, const uint8_t *image)
+{
+	for (unsigned n = 0; n < xmm_count(c); n++)
+		if (image != NULL)
+			memcpy(c->f.vec[n] + 16, image + XSAVE_AVX_AT + 16 * n, 16);
+		else
+			memset(c->f.vec[n] + 16, 0, 16);
+}
+
+/* Components that aren't in their initial state; the two of old always count as used. */
+static uint64_t
+in_use(const struct cpu *c)
+{
+	static const uint8_t zero[16];
+
+	for (unsigned n = 0; n < 16; n++)
+		if (memcmp(c->f.vec[n] + 16, zero, 16) != 0)
+			return 7;
+	return 3;
+}
+
+uint64_t
+fpu_in_use(const struct cpu *c)
+{
+	return in_use(c) & c->xcr0;
+}
+
+/* AS_NEEDED: what is in its initial state isn't written. */
+static void
+save(struct cpu *c, uint64_t ea, uint32_t aux, bool compact, bool as_needed)
+{
+	uint64_t mask, linear, used, before;
+	unsigned bytes, view = view_of(c, c->cpl), seg = aux_seg(aux);
 	uint8_t image[XSAVE_BYTES];
 
 	xsave_allowed(c);
 	mask = requested(c);
-	linear = aligned_area(c, ea, aux, XSAVE_BYTES, 64, true);
-	span_check(c, linear, XSAVE_BYTES, true, view_of(c, c->cpl), aux_seg(aux));
-	span_load(c, linear, image, IMAGE_BYTES, view_of(c, c->cpl), aux_seg(aux));
-	span_load(c, linear + IMAGE_BYTES, image + IMAGE_BYTES, XSAVE_BYTES - IMAGE_BYTES, view_of(c, c->cpl), aux_seg(aux));
+	used = mask & in_use(c);
+	bytes = area_bytes(mask);
+	linear = aligned_area(c, ea, aux, bytes, 64, true);
+	span_check(c, linear, bytes, true, view, seg);
+	span_load(c, linear, image, IMAGE_BYTES, view, seg);
+	span_load(c, linear + HEADER, image + HEADER, LEGACY_BYTES - HEADER, view, seg);
 	if (mask & 1)
 		copy_x87_out(c, image);
 	if (mask & 2) {
 		put_mxcsr(c, image);
 		copy_xmm_out(c, image);
+	} else if (mask & 4 && !compact) {
+		put_mxcsr(c, image);
 	}
-	in_use = load_le(image + HEADER, 8);
+	before = load_le(image + HEADER, 8);
 	if (compact) {
-		memset(image + HEADER, 0, XSAVE_BYTES - HEADER);
+		memset(image + HEADER, 0, LEGACY_BYTES - HEADER);
 		store_le(image + HEADER + 8, XCOMP_COMPACT | mask, 8);
-		in_use = 0;
+		before = 0;
 	}
-	store_le(image + HEADER, (in_use & ~mask) | mask, 8);
-	span_store(c, linear, image, IMAGE_BYTES, view_of(c, c->cpl), aux_seg(aux));
-	span_store(c, linear + HEADER, image + HEADER, compact ? 64 : 8, view_of(c, c->cpl), aux_seg(aux));
+	store_le(image + HEADER, (before & ~mask) | used, 8);
+	if (mask & 4 && (used & 4 || !as_needed)) {
+		/* 16 of them are kept as they are in code that has 8 registers. */
+		span_load(c, linear + XSAVE_AVX_AT, image + XSAVE_AVX_AT, XSAVE_AVX_BYTES, view, seg);
+		copy_ymm_out(c, image);
+		span_store(c, linear + XSAVE_AVX_AT, image + XSAVE_AVX_AT, XSAVE_AVX_BYTES, view, seg);
+	}
+	span_store(c, linear, image, IMAGE_BYTES, view, seg);
+	span_store(c, linear + HEADER, image + HEADER, compact ? 64 : 8, view, seg);
 }
 
 uint64_t
 do_xsave(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	(void)b;
-	save(cpu_of(f), a, aux, false);
+	save(cpu_of(f), a, aux, false, false);
 	return 0;
 }
 
 uint64_t
 do_xsaveopt(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
-	return do_xsave(f, a, b, aux);
+	(void)b;
+	save(cpu_of(f), a, aux, false, true);
+	return 0;
 }
 
 uint64_t
 do_xsavec(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	(void)b;
-	save(cpu_of(f), a, aux, true);
+	save(cpu_of(f), a, aux, true, true);
 	return 0;
 }
 
@@ -458,34 +518,41 @@ static void
 restore(struct cpu *c, uint64_t ea, uint32_t aux, bool compact_only)
 {
 	uint64_t mask, linear, present;
+	unsigned view = view_of(c, c->cpl), seg = aux_seg(aux);
 	uint8_t image[XSAVE_BYTES];
+	bool compact;
 
 	xsave_allowed(c);
 	if (compact_only && c->cpl != 0)
 		cpu_raise_error(c, EXC_GP, 0);
 	mask = requested(c);
-	linear = aligned_area(c, ea, aux, XSAVE_BYTES, 64, false);
-	span_load(c, linear, image, IMAGE_BYTES, view_of(c, c->cpl), aux_seg(aux));
-	span_load(c, linear + IMAGE_BYTES, image + IMAGE_BYTES, XSAVE_BYTES - IMAGE_BYTES, view_of(c, c->cpl), aux_seg(aux));
+	linear = aligned_area(c, ea, aux, LEGACY_BYTES, 64, false);
+	span_load(c, linear, image, IMAGE_BYTES, view, seg);
+	span_load(c, linear + HEADER, image + HEADER, LEGACY_BYTES - HEADER, view, seg);
 	check_header(c, image, compact_only);
+	compact = load_le(image + HEADER + 8, 8) & XCOMP_COMPACT;
 	present = load_le(image + HEADER, 8);
-	if (mask & 2 && (present & 2 || !(load_le(image + HEADER + 8, 8) & XCOMP_COMPACT)))
+	if (mask & present & 4) {
+		linear = aligned_area(c, ea, aux, XSAVE_BYTES, 64, false);
+		span_load(c, linear + XSAVE_AVX_AT, image + XSAVE_AVX_AT, XSAVE_AVX_BYTES, view, seg);
+	}
+	if ((mask & 2 && (present & 2 || !compact)) || (mask & 4 && !compact))
 		check_mxcsr(c, image);
 	if (mask & 1 && present & 1)
 		copy_x87_in(c, image);
 	else if (mask & 1)
 		memset(c->f.x87, 0, sizeof(c->f.x87)), init_x87(c);
-	if (mask & 2) {
-		if (present & 2)
-			copy_xmm_in(c, image);
-		else
-			for (unsigned n = 0; n < xmm_count(c); n++)
-				memset(c->f.vec[n], 0, 16);
-		if (present & 2 || !(load_le(image + HEADER + 8, 8) & XCOMP_COMPACT))
-			c->f.mxcsr = load_le(image + IMAGE_MXCSR, 4);
-		else
-			c->f.mxcsr = MXCSR_INIT;
-	}
+	if (mask & 2 && present & 2)
+		copy_xmm_in(c, image);
+	else if (mask & 2)
+		for (unsigned n = 0; n < xmm_count(c); n++)
+			memset(c->f.vec[n], 0, 16);
+	if (mask & 4)
+		copy_ymm_in(c, present & 4 ? image : NULL);
+	if ((mask & 2 && (present & 2 || !compact)) || (mask & 4 && !compact))
+		c->f.mxcsr = load_le(image + IMAGE_MXCSR, 4);
+	else if (mask & 2)
+		c->f.mxcsr = MXCSR_INIT;
 	cpu_update_mode(c);
 }
 

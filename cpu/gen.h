@@ -94,5 +94,6 @@ bool trans_has(const struct trans *t, enum cpu_feature feature);
 
 /* Vector instructions, all alike (gen_vec.c). */
 void gen_VEC(struct trans *t);
+void gen_AVX(struct trans *t);
 
 #endif

@@ -2,9 +2,11 @@
 noinst_LIBRARIES += %D%/libcpu.a
 %C%_libcpu_a_SOURCES =
 %C%_libcpu_a_SOURCES += %D%/bcd.c
+%C%_libcpu_a_SOURCES += %D%/avx.c %D%/avx.h
 %C%_libcpu_a_SOURCES += %D%/decode.c
 %C%_libcpu_a_SOURCES += %D%/disas.c
 %C%_libcpu_a_SOURCES += %D%/gen.c
+%C%_libcpu_a_SOURCES += %D%/gen_avx.c
 %C%_libcpu_a_SOURCES += %D%/gen_bmi.c
 %C%_libcpu_a_SOURCES += %D%/gen_flow.c
 %C%_libcpu_a_SOURCES += %D%/gen_fpu.c

@@ -91,6 +91,8 @@ fpu_mode(const struct cpu *c)
 		mode |= MODE_EM | MODE_NM | MODE_NO_SSE;
 	if (!(c->cr4 & CR4_OSFXSR))
 		mode |= MODE_NO_SSE;
+	if ((c->xcr0 & 6) != 6 || !(c->cr4 & CR4_OSXSAVE) || !(c->cr0 & CR0_PE) || c->eflags & EFL_VM)
+		mode |= MODE_NO_AVX;
 	if ((c->f.mxcsr & 0x1f80) != 0x1f80)
 		mode |= MODE_SSE_SLOW;
 	if (fpu_is_slow(c))

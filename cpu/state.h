@@ -72,6 +72,7 @@ enum {
 	MODE_EM = 0x80000,
 	MODE_ONE = 0x100000,      /* a block of one instruction, back to the run loop behind it (inhibited interrupts, breakpoints) */
 	MODE_OSXSAVE = 0x200000,
+	MODE_NO_AVX = 0x400000,   /* VEX-encoded vector instructions are #UD */
 };
 
 struct cpu {

@@ -289,8 +289,10 @@ do_xgetbv(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 		cpu_raise(c, EXC_UD);
 	if (index > 1 || (index == 1 && !cpu_has(c, FEAT_xgetbv1)))
 		cpu_raise_error(c, EXC_GP, 0);
-	f->gpr[0] = (uint32_t)c->xcr0;
-	f->gpr[2] = c->xcr0 >> 32;
+	uint64_t value = index == 1 ? fpu_in_use(c) : c->xcr0;
+
+	f->gpr[0] = (uint32_t)value;
+	f->gpr[2] = value >> 32;
 	return 0;
 }
 
@@ -303,7 +305,7 @@ do_xsetbv(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	(void)a, (void)b, (void)aux;
 	if (!(c->cr4 & CR4_OSXSAVE))
 		cpu_raise(c, EXC_UD);
-	if (c->cpl != 0 || (uint32_t)f->gpr[1] != 0 || !(value & 1) || value & ~cpuid_xcr0_mask(c))
+	if (c->cpl != 0 || (uint32_t)f->gpr[1] != 0 || !(value & 1) || value & ~cpuid_xcr0_mask(c) || (value & 6) == 4)
 		cpu_raise_error(c, EXC_GP, 0);
 	c->xcr0 = value;
 	cpu_update_mode(c);

@@ -224,6 +224,8 @@ void msr_reset(struct cpu *c);
 /* ---- fpu.c ---- */
 void fpu_reset(struct cpu *c);
 bool fpu_is_slow(const struct cpu *c);
+/* XINUSE and XCR0: what XGETBV with ECX 1 gives. */
+uint64_t fpu_in_use(const struct cpu *c);
 
 /* ---- run.c ---- */
 void run_select_jumps(struct cpu *c);

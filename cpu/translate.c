@@ -123,6 +123,8 @@ gen_insn(struct trans *t, enum decode_result result)
 		gen_raise(t, EXC_UD);
 	else if (i->vec != NULL)
 		gen_VEC(t);
+	else if (i->avx != NULL)
+		gen_AVX(t);
 	else
 		i->row->gen(t);
 }

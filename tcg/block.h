@@ -71,7 +71,7 @@ struct tcg_segment {
 };
 
 struct x64_thunks {
-	const uint8_t *enter, *leave, *leave_slot, *leave_indirect, *leave_pending, *unwind, *slow, *guess_s1, *guess_s2, *vec_load, *x87_load, *stack_fill;
+	const uint8_t *enter, *leave, *leave_slot, *leave_indirect, *leave_pending, *unwind, *slow, *guess_s1, *guess_s2, *vec_load[2], *x87_load, *stack_fill;
 };
 
 /* Host pages that a thread is asked to make. */
@@ -91,7 +91,9 @@ struct warmer {
 };
 
 /* What the host's processor has beyond the back end's base line. */
-enum { HOST_BMI1 = 1, HOST_BMI2 = 2, HOST_LZCNT = 4, HOST_ADX = 8, HOST_POPCNT = 16, HOST_SSE42 = 32 };
+enum { HOST_BMI1 = 1, HOST_BMI2 = 2, HOST_LZCNT = 4, HOST_ADX = 8, HOST_POPCNT = 16, HOST_SSE42 = 32,
+	HOST_AVX = 64, HOST_AVX2 = 128, HOST_FMA = 256, HOST_F16C = 512, HOST_VAES = 1024, HOST_VPCLMUL = 2048, HOST_AES = 4096,
+	HOST_PCLMUL = 8192 };
 
 struct tcg {
 	struct tcg_options options;

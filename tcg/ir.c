@@ -72,7 +72,7 @@ memory_access(const struct ir_insn *i)
 		return IR_READ;
 	if (ir_ops[i->op].traits & PURE)
 		return IR_WRITE;
-	return i->op == IR_vec || i->op == IR_x87 ? IR_WRITE : IR_READ | IR_WRITE;
+	return i->op == IR_vec || i->op == IR_avx || i->op == IR_x87 ? IR_WRITE : IR_READ | IR_WRITE;
 }
 
 struct ir_insn *
@@ -156,19 +156,22 @@ ir_exit_rip_set(struct ir *ir)
 
 /* Operations after which someone outside of the block may look at the flags: they can fault, call, or leave. */
 static bool
-shows_flags(const struct ir_insn *i)
+shows_flags(const struct ir *ir, const struct ir_insn *i)
 {
 	switch (i->op) {
 	case IR_div:
 	case IR_idiv:
 	case IR_call:
-	case IR_vec:
 	case IR_x87:
 	case IR_jmp:
 	case IR_jcc:
 	case IR_jind:
 	case IR_exit:
 		return true;
+	case IR_vec:
+	case IR_avx:
+		/* On registers, with all exceptions masked, it can't fault. */
+		return !ir->native_sse || !ir->native_x87 || i->attr & (IR_READ | IR_WRITE);
 	default:
 		return i->attr & (IR_READ | IR_WRITE);
 	}
@@ -186,6 +189,6 @@ ir_pass_flags(struct ir *ir)
 			i->attr |= IR_FLAGS_LIVE;
 		if (!(ir_ops[i->op].traits & MAYBE))
 			live &= ~i->writes;
-		live |= shows_flags(i) ? FL_ALL : i->reads;
+		live |= shows_flags(ir, i) ? FL_ALL : i->reads;
 	}
 }

@@ -25,6 +25,7 @@
 
 #include "base/util.h"
 #include "tcg/op.h"
+#include "tcg/avx.h"
 #include "tcg/vec.h"
 
 enum { LINE = 512, TOKEN = 64 };
@@ -186,6 +187,8 @@ say_words(struct text *t, const struct ir_insn *i)
 		say(t, " %s", ((const struct ir_helper *)(uintptr_t)i->imm)->name);
 	if (i->op == IR_vec)
 		say(t, " %s", i->sub < VEC_ROWS ? vec_rows[i->sub].name : "?");
+	if (i->op == IR_avx)
+		say(t, " %s", i->sub < AVX_ROWS ? avx_rows[i->sub].name : "?");
 	if (i->op == IR_x87)
 		say(t, " sub 0x%x", i->sub);
 	if (op->traits & COND)
@@ -562,6 +565,14 @@ parse_sub(struct parser *p, struct ir_insn *i)
 	if (i->op == IR_vec) {
 		for (unsigned n = 0; n < VEC_ROWS; n++)
 			if (accept(p, vec_rows[n].name)) {
+				i->sub = (uint16_t)n;
+				return true;
+			}
+		return wrong(p, "no such vector instruction: '%s'", p->token);
+	}
+	if (i->op == IR_avx) {
+		for (unsigned n = 0; n < AVX_ROWS; n++)
+			if (accept(p, avx_rows[n].name)) {
 				i->sub = (uint16_t)n;
 				return true;
 			}

@@ -8,6 +8,7 @@
  */
 #include "tcg/ir.h"
 
+#include "tcg/avx.h"
 #include "tcg/op.h"
 #include "tcg/vec.h"
 
@@ -107,6 +108,7 @@ static const struct shape shapes[IR_OPS] = {
 	[IR_xadd] = { G | H | T | M, G | H | T, N, ANY },
 	[IR_cmpxchg8b] = { M, N, N, 8 | 16 },
 	[IR_vec] = { G | X | Y | M, N | G | X | Y | M, N | X | Y, ANY | 16 },
+	[IR_avx] = { N | G | X | M, N | G | X | M, N | G | X | M, ANY | 16 | 32 },
 	[IR_x87] = { N | G | M, N | M, N, ANY },
 	[IR_call] = { N | G | T, N | G | T | F, N | G | T | F, ANY },
 	[IR_jcc] = { N, N, N, 8 },
@@ -240,6 +242,20 @@ check_vec(const struct ir_insn *i)
 }
 
 static const char *
+check_avx(const struct ir_insn *i)
+{
+	const struct avx_row *r = &avx_rows[i->sub < AVX_ROWS ? i->sub : 0];
+
+	if (i->sub >= AVX_ROWS)
+		return "no such vector instruction";
+	if (i->src_width != 4 && i->src_width != 8)
+		return "a vector instruction's general register has 4 or 8 bytes";
+	if (ir_has_mem(i) && r->form != AVX_MASK && i->width != avx_memory_size(r, AVX_AUX_L(i->aux), i->src_width))
+		return "a width that the vector instruction has not";
+	return NULL;
+}
+
+static const char *
 check_x87(const struct ir_insn *i)
 {
 	bool memory = (i->sub & 0xff) < 0xc0;
@@ -341,7 +357,7 @@ check_op(const struct ir_insn *i)
 		return "a factor of more than 32 bits";
 	if (i->op == IR_call && i->imm == 0)
 		return "a call of nothing";
-	return i->op == IR_vec ? check_vec(i) : i->op == IR_x87 ? check_x87(i) : NULL;
+	return i->op == IR_vec ? check_vec(i) : i->op == IR_avx ? check_avx(i) : i->op == IR_x87 ? check_x87(i) : NULL;
 }
 
 static const char *

@@ -110,6 +110,14 @@ op_vex(struct assembler *a, unsigned prefix, unsigned map, bool w, unsigned l, u
 }
 
 void
+op_vzero(struct assembler *a, bool all)
+{
+	put8(a, 0xc5);
+	put8(a, all ? 0xfc : 0xf8);
+	put8(a, 0x77);
+}
+
+void
 op_w(struct assembler *a, unsigned width, unsigned base, unsigned reg_and_flags, struct rm rm)
 {
 	unsigned flags = 0;

@@ -67,6 +67,9 @@ void op_rm(struct assembler *a, unsigned prefix, unsigned width, unsigned opcode
 void op_vex(struct assembler *a, unsigned prefix, unsigned map, bool w, unsigned l, unsigned opcode, unsigned reg, unsigned vvvv,
 	struct rm rm);
 
+/* VZEROUPPER, or VZEROALL. */
+void op_vzero(struct assembler *a, bool all);
+
 /* An integer instruction whose opcode's low bit tells bytes from wider: BASE is the byte form. */
 void op_w(struct assembler *a, unsigned width, unsigned base, unsigned reg_and_flags, struct rm rm);
 

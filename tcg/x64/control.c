@@ -2,6 +2,8 @@
 /* How a block is entered and left. */
 #include "tcg/x64/gen.h"
 
+#include "base/util.h"
+
 static void
 set_rip(struct gen *g, uint64_t rip)
 {
@@ -212,7 +214,8 @@ void
 emit_entry(struct gen *g)
 {
 	uint64_t linear = g->ir->cs_base + g->ir->rip;
-	bool vec = false, x87 = false;
+	bool x87 = false;
+	unsigned level = 0;
 
 	if (!g->ir->mode64)
 		linear = (uint32_t)linear;
@@ -225,13 +228,14 @@ emit_entry(struct gen *g)
 	for (unsigned n = 0; n < g->ir->count; n++) {
 		const struct ir_insn *i = &g->ir->insn[n];
 
-		if ((i->op == IR_vec || i->op == IR_x87) && vector_is_native(g->ir, i)) {
-			vec |= i->op == IR_vec;
+		level = MAX(level, vector_level(g->t, g->ir, i));
+		if ((i->op == IR_vec || i->op == IR_x87) && vector_is_native(g->ir, i))
 			x87 |= vector_needs_x87(i);
-		}
 	}
-	if (vec) {
-		g->vec_load = unless(g, FRAME(vec_resident));
+	if (level != 0) {
+		alu_imm(&g->a, 1, 7, FRAME(vec_resident), (int32_t)level);
+		g->vec_level = level;
+		g->vec_load = jump(&g->a, 2); /* jb */
 		g->vec_back = g->a.p;
 	}
 	if (x87) {
@@ -246,7 +250,7 @@ emit_entry_stubs(struct gen *g)
 {
 	if (g->vec_load != NULL) {
 		here(&g->a, g->vec_load);
-		jump_to(&g->a, CC_CALL, g->t->thunk.vec_load);
+		jump_to(&g->a, CC_CALL, g->t->thunk.vec_load[g->vec_level - 1]);
 		jump_to(&g->a, CC_JMP, g->vec_back + g->a.to_rx);
 	}
 	if (g->x87_load != NULL) {

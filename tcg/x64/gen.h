@@ -49,6 +49,7 @@ struct gen {
 	unsigned pendings;
 	uint8_t *miss[2];
 	unsigned misses;
+	unsigned vec_level;
 	uint8_t *vec_load, *vec_back, *x87_load, *x87_back;
 	uint8_t *stack_miss, *stack_back;      /* the check of the predicted stack, if there is one */
 	int32_t stack_low;
@@ -103,6 +104,8 @@ bool emit_bmi(struct gen *g, const struct ir_insn *i);
 bool emit_control(struct gen *g, const struct ir_insn *i);
 bool emit_vector(struct gen *g, const struct ir_insn *i);
 bool vector_is_native(const struct ir *ir, const struct ir_insn *i);
+/* Which of the vector registers' halves have to be in the host's: 0 none, 1 the lower ones, 2 both. */
+unsigned vector_level(const struct tcg *t, const struct ir *ir, const struct ir_insn *i);
 bool vector_needs_x87(const struct ir_insn *i);
 void emit_entry(struct gen *g);
 void emit_entry_stubs(struct gen *g);

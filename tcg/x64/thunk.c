@@ -44,12 +44,18 @@ move_pinned(struct assembler *a, bool to_frame)
 	}
 }
 
-/* movaps of all sixteen; SKEW: how far rsp stands below the frame. */
+/* movaps, or vmovaps of 32 bytes, of all sixteen; SKEW: how far rsp stands below the frame. */
 static void
-move_vectors(struct assembler *a, bool to_frame, unsigned skew)
+move_vectors(struct assembler *a, bool to_frame, unsigned level, unsigned skew)
 {
-	for (unsigned n = 0; n < 16; n++)
-		op_rm(a, 0, 4, to_frame ? 0x0f29 : 0x0f28, n, rm_at(H_RSP, skew + offsetof(struct tcg_frame, vec) + 64 * n));
+	for (unsigned n = 0; n < 16; n++) {
+		struct rm at = rm_at(H_RSP, skew + offsetof(struct tcg_frame, vec) + 64 * n);
+
+		if (level == 2)
+			op_vex(a, 0, 1, false, 1, to_frame ? 0x29 : 0x28, n, 0, at);
+		else
+			op_rm(a, 0, 4, to_frame ? 0x0f29 : 0x0f28, n, at);
+	}
 }
 
 static void
@@ -59,20 +65,23 @@ mxcsr(struct assembler *a, bool store, unsigned offset)
 }
 
 static void
-save_vectors(struct assembler *a)
+save_vectors(struct assembler *a, unsigned level)
 {
-	move_vectors(a, true, 0);
+	move_vectors(a, true, level, 0);
+	/* The host's own code is spared mixed halves. */
+	if (level == 2)
+		op_vzero(a, false);
 	mxcsr(a, true, offsetof(struct tcg_frame, mxcsr));
 	mxcsr(a, false, offsetof(struct tcg_frame, host_mxcsr));
 	mov_store_imm(a, 1, FRAME(vec_resident), 0);
 }
 
 static void
-load_vectors(struct assembler *a, unsigned skew)
+load_vectors(struct assembler *a, unsigned level, unsigned skew)
 {
-	move_vectors(a, false, skew);
+	move_vectors(a, false, level, skew);
 	mxcsr(a, false, skew + offsetof(struct tcg_frame, mxcsr));
-	mov_store_imm(a, 1, rm_at(H_RSP, skew + offsetof(struct tcg_frame, vec_resident)), 1);
+	mov_store_imm(a, 1, rm_at(H_RSP, skew + offsetof(struct tcg_frame, vec_resident)), level);
 }
 
 static const uint8_t *
@@ -135,10 +144,10 @@ run_slow(struct tcg_frame *f, struct tcg_site *s)
  * S1.
  */
 static const uint8_t *
-make_slow(struct assembler *a)
+make_slow(struct assembler *a, bool has_wide)
 {
 	const uint8_t *start = begin(a);
-	uint8_t *vectors, *restore;
+	uint8_t *vectors, *wide, *restore;
 
 	push_pop(a, 0x58, S1);
 	mov_store(a, 8, FRAME(flags), H_RAX);
@@ -146,8 +155,9 @@ make_slow(struct assembler *a)
 	op_rm(a, 0, 8, 0x63, H_RSI, rm_at(S1, 0)); /* movsxd */
 	op_rm(a, 0, 8, 0x03, H_RSI, rm_reg(S1));
 	mov_rr(a, 8, H_RDI, H_RSP);
-	alu_imm(a, 1, 7, FRAME(vec_resident), 0);
-	vectors = jump(a, 5);
+	alu_imm(a, 1, 7, FRAME(vec_resident), 1);
+	vectors = jump(a, 4);
+	wide = jump(a, 7); /* ja */
 	call_c(a, run_slow);
 	mov_rr(a, 8, S2, H_RAX);
 	restore = a->p;
@@ -159,12 +169,16 @@ make_slow(struct assembler *a)
 	put8(a, 0x81);
 	put8(a, 0x9e);
 	op_rm(a, 0, 4, 0xff, 4 | ASM_EXT, rm_reg(S2));
-	here(a, vectors);
-	save_vectors(a);
-	call_c(a, run_slow);
-	mov_rr(a, 8, S2, H_RAX);
-	load_vectors(a, 0);
-	jump_to(a, CC_JMP, restore + a->to_rx);
+	for (unsigned level = 1; level <= 2; level++) {
+		here(a, level == 1 ? vectors : wide);
+		if (level == 2 && !has_wide)
+			break;
+		save_vectors(a, level);
+		call_c(a, run_slow);
+		mov_rr(a, 8, S2, H_RAX);
+		load_vectors(a, level, 0);
+		jump_to(a, CC_JMP, restore + a->to_rx);
+	}
 	return start;
 }
 
@@ -224,17 +238,23 @@ make_enter(struct assembler *a)
 
 /* leave: pinned registers and flags to the frame, vectors if they are resident; rax = r13. */
 static const uint8_t *
-make_leave(struct assembler *a, const uint8_t **tail)
+make_leave(struct assembler *a, bool has_wide, const uint8_t **tail)
 {
 	const uint8_t *start = begin(a);
-	uint8_t *over;
+	uint8_t *over, *narrow, *end;
 
 	move_pinned(a, true);
 	mov_store(a, 8, FRAME(flags), H_RAX);
-	alu_imm(a, 1, 7, FRAME(vec_resident), 0);
-	over = jump(a, 4);
-	save_vectors(a);
+	alu_imm(a, 1, 7, FRAME(vec_resident), 1);
+	over = jump(a, 2); /* jb */
+	narrow = jump(a, 4);
+	if (has_wide)
+		save_vectors(a, 2);
+	end = jump(a, CC_JMP);
+	here(a, narrow);
+	save_vectors(a, 1);
 	here(a, over);
+	here(a, end);
 	*tail = a->p + a->to_rx;
 	mov_rr(a, 8, H_RAX, S1);
 	mov_load(a, 8, H_RSP, FRAME(host_sp));
@@ -271,12 +291,21 @@ make_leave_slot(struct assembler *a, const uint8_t *leave)
 	return start;
 }
 
+/* LEVEL 2 where level 1 may be there already: the lower halves are in the host's then, the upper ones never. */
 static const uint8_t *
-make_vec_load(struct assembler *a)
+make_vec_load(struct assembler *a, unsigned level)
 {
 	const uint8_t *start = begin(a);
+	uint8_t *none;
 
-	load_vectors(a, 8);
+	if (level == 2) {
+		alu_imm(a, 1, 7, rm_at(H_RSP, 8 + offsetof(struct tcg_frame, vec_resident)), 1);
+		none = jump(a, 5);
+		move_vectors(a, true, 1, 8);
+		mxcsr(a, true, 8 + offsetof(struct tcg_frame, mxcsr));
+		here(a, none);
+	}
+	load_vectors(a, level, 8);
 	put8(a, 0xc3);
 	return start;
 }
@@ -408,17 +437,21 @@ init(struct tcg *t, struct err *e)
 	struct assembler a = { t->code_rw, t->to_rx };
 	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
 	struct x64_thunks *k = &t->thunk;
+	bool wide;
 
 	t->host_has = host_features();
+	wide = t->host_has & HOST_AVX;
 	k->enter = make_enter(&a);
-	k->leave = make_leave(&a, &k->unwind);
+	k->leave = make_leave(&a, wide, &k->unwind);
 	k->leave_indirect = make_leave_with(&a, LEFT_INDIRECT, k->leave);
 	k->leave_pending = make_leave_with(&a, LEFT_PENDING, k->leave);
 	k->leave_slot = make_leave_slot(&a, k->leave);
-	k->slow = make_slow(&a);
+	k->slow = make_slow(&a, wide);
 	k->guess_s1 = make_guess(&a, S1);
 	k->guess_s2 = make_guess(&a, S2);
-	k->vec_load = make_vec_load(&a);
+	k->vec_load[0] = make_vec_load(&a, 1);
+	if (wide)
+		k->vec_load[1] = make_vec_load(&a, 2);
 	k->x87_load = make_x87_load(&a);
 	k->stack_fill = make_stack_fill(&a);
 	if (sigaction(SIGSEGV, &action, NULL) != 0 || sigaction(SIGBUS, &action, NULL) != 0 || sigaction(SIGFPE, &action, NULL) != 0)

@@ -2,7 +2,7 @@
 /* SSE, MMX and x87: the guest's instruction itself, on the host's registers of the same name. */
 #include "tcg/x64/gen.h"
 
-#include "tcg/vec.h"
+#include "tcg/avx.h"
 
 static bool
 is_mmx(const struct vec_row *v)
@@ -15,6 +15,51 @@ static bool
 row_is_native(const struct vec_row *v)
 {
 	return v->form != VEC_MASK && !(v->flags & VEC_STRING);
+}
+
+static unsigned
+host_feature_of(const struct avx_row *r)
+{
+	static const uint16_t bit[] = { [AVX_FEATURE_avx] = HOST_AVX, [AVX_FEATURE_avx2] = HOST_AVX2, [AVX_FEATURE_fma] = HOST_FMA,
+		[AVX_FEATURE_f16c] = HOST_F16C, [AVX_FEATURE_aes] = HOST_AES, [AVX_FEATURE_pclmulqdq] = HOST_PCLMUL };
+
+	return bit[r->feature];
+}
+
+/* What the host needs for an instruction with a VEX prefix. */
+static unsigned
+host_needs(const struct avx_row *r, bool l, bool memory)
+{
+	unsigned needs = HOST_AVX | host_feature_of(r);
+
+	if ((r->flags & VEC_INT256 && l) || (r->flags & VEC_REG_AVX2 && !memory))
+		needs |= HOST_AVX2;
+	if (r->flags & VEC_VAES256 && l)
+		needs |= HOST_VAES;
+	if (r->flags & VEC_VCLMUL256 && l)
+		needs |= HOST_VPCLMUL;
+	return needs;
+}
+
+/* Gathers have no address of the guest's that could be checked beforehand. */
+static bool
+avx_is_native(const struct tcg *t, const struct ir *ir, const struct ir_insn *i)
+{
+	const struct avx_row *r = &avx_rows[i->sub];
+
+	if (r->form == AVX_NONE && AVX_AUX_INDEX(i->aux) != 15)
+		return false;
+	if (!ir->native_sse || r->form == AVX_GATHER || r->form == AVX_MASK || r->flags & VEC_STRING)
+		return false;
+	return !(host_needs(r, AVX_AUX_L(i->aux), ir_has_mem(i)) & ~t->host_has);
+}
+
+unsigned
+vector_level(const struct tcg *t, const struct ir *ir, const struct ir_insn *i)
+{
+	if (i->op == IR_avx)
+		return avx_is_native(t, ir, i) ? 2 : 0;
+	return i->op == IR_vec && vector_is_native(ir, i) ? 1 : 0;
 }
 
 bool
@@ -82,6 +127,54 @@ vector(struct gen *g, const struct ir_insn *i)
 	return true;
 }
 
+/* The register operand of an instruction with a VEX prefix; a result that has no host register goes to SCRATCH first. */
+static unsigned
+avx_register(struct gen *g, const struct ir_insn *i, struct ir_opnd o, bool read, unsigned scratch)
+{
+	return o.kind == IR_NONE ? 0 : register_operand(g, i, o, read, scratch);
+}
+
+static bool
+avx(struct gen *g, const struct ir_insn *i)
+{
+	const struct avx_row *r = &avx_rows[i->sub];
+	bool memory = ir_has_mem(i), w = r->w == AVX_W_1 || (r->w == AVX_W_X && i->src_width == 8), to_rm = r->form == AVX_MR || r->form == AVX_MVR;
+	struct ir_opnd reg = i->dst, v = { IR_NONE, 0, 0 }, other = r->form == AVX_RM || r->form == AVX_VM ? i->src : i->src2;
+	unsigned reg_number, v_number;
+	struct rm rm;
+
+	if (r->form == AVX_NONE) {
+		op_vzero(&g->a, AVX_AUX_L(i->aux));
+		return true;
+	}
+	if (r->form == AVX_MR)
+		reg = i->src, other = i->dst;
+	else if (r->form == AVX_MVR)
+		reg = i->src2, v = i->src, other = i->dst;
+	else if (r->form == AVX_RVM || r->form == AVX_RVMR)
+		v = i->src;
+	else if (r->form == AVX_VM)
+		v = i->dst;
+	if (r->flags & VEC_FLAGS)
+		flags_clobber(g);
+	if (memory)
+		rm = memory_operand(g, i, i->width);
+	else
+		rm = rm_reg(avx_register(g, i, other, !to_rm, S1));
+	v_number = avx_register(g, i, v, false, 0);
+	reg_number = r->form == AVX_VM ? (unsigned)r->ext : avx_register(g, i, reg, false, S2);
+	op_vex(&g->a, r->prefix, r->map, w, AVX_AUX_L(i->aux), r->opcode, reg_number, v_number, rm);
+	if (r->flags & VEC_IMM8)
+		put8(&g->a, i->aux & 0xff);
+	if (r->flags & VEC_FLAGS)
+		flags_defined(g, i);
+	if (i->dst.kind == IR_GPR && !is_pinned(i->dst))
+		mov_store(&g->a, 8, operand_rm(i->dst), to_rm ? S1 : S2);
+	if (memory)
+		memory_done(g);
+	return true;
+}
+
 /* x87 opcodes that touch the host's flags or general registers, or wait for exceptions where the guest would not. */
 enum { X87_FNSTSW_AX = 7 << 8 | 0xe0 };
 
@@ -136,6 +229,8 @@ x87(struct gen *g, const struct ir_insn *i)
 bool
 emit_vector(struct gen *g, const struct ir_insn *i)
 {
+	if (i->op == IR_avx)
+		return avx_is_native(g->t, g->ir, i) && avx(g, i);
 	if ((i->op != IR_vec && i->op != IR_x87) || !vector_is_native(g->ir, i))
 		return false;
 	return i->op == IR_vec ? vector(g, i) : x87(g, i);

@@ -11,13 +11,14 @@
 #include "cpu/decode.h"
 #include "cpu/map.h"
 #include "cpu/vec.h"
+#include "tcg/avx.h"
 
 enum { CF = 1, PF = 4, AF = 0x10, ZF = 0x40, SF = 0x80, OF = 0x800, ALL = 0x8d5 };
 
 const char *
 insn_name(const struct insn *i)
 {
-	return i->vec != NULL ? i->vec->name : i->row != NULL ? i->row->name : "undefined";
+	return i->avx != NULL ? i->avx->name : i->vec != NULL ? i->vec->name : i->row != NULL ? i->row->name : "undefined";
 }
 
 static bool
@@ -76,6 +77,9 @@ static const struct { const char *name, *why; } excluded[] = {
 	{ "CLAC", "depends on the host's features" },
 	{ "INVPCID", "depends on the host's features" },
 	{ "RSM", "only of use in system management mode" },
+	{ "vpgatherdd", "addresses are wild" }, { "vpgatherdq", "addresses are wild" }, { "vpgatherqd", "addresses are wild" },
+	{ "vpgatherqq", "addresses are wild" }, { "vgatherdps", "addresses are wild" }, { "vgatherdpd", "addresses are wild" },
+	{ "vgatherqps", "addresses are wild" }, { "vgatherqpd", "addresses are wild" },
 	{ "INT1", "a host that is a virtual machine itself may report it before the instruction" },
 };
 
@@ -96,6 +100,16 @@ static const struct { const char *name; uint8_t loose; const char *why; } loose_
 	{ "XSAVE", LOOSE_FAULT, "the host may have more state to write" },
 	{ "maskmovq", LOOSE_FAULT, "bytes that the mask leaves out may be looked at" },
 	{ "maskmovdqu", LOOSE_FAULT, "bytes that the mask leaves out may be looked at" },
+	{ "vmaskmovps", LOOSE_FAULT, "its elements need not be aligned on all processors" },
+	{ "vmaskmovpd", LOOSE_FAULT, "its elements need not be aligned on all processors" },
+	{ "vmaskmovps_st", LOOSE_FAULT, "its elements need not be aligned on all processors" },
+	{ "vmaskmovpd_st", LOOSE_FAULT, "its elements need not be aligned on all processors" },
+	{ "vpmaskmovd", LOOSE_FAULT, "its elements need not be aligned on all processors" },
+	{ "vpmaskmovq", LOOSE_FAULT, "its elements need not be aligned on all processors" },
+	{ "vpmaskmovd_st", LOOSE_FAULT, "its elements need not be aligned on all processors" },
+	{ "vpmaskmovq_st", LOOSE_FAULT, "its elements need not be aligned on all processors" },
+	{ "vmaskmovdqu", LOOSE_FAULT, "bytes that the mask leaves out may be looked at" },
+	{ "VLDMXCSR", LOOSE_FAULT, "bit 17 of MXCSR is AMD's own" },
 	{ "CALL_IND", LOOSE_STACK, "the return address is stored before the target turns out to be bad" },
 };
 
@@ -332,6 +346,8 @@ flags_undefined(const struct insn *i, unsigned undefined)
 	const struct flag_rule *rule = rule_of(i);
 	unsigned added;
 
+	if (i->avx != NULL)
+		return i->avx->flags & VEC_FLAGS ? 0 : undefined;
 	if (i->vec != NULL)
 		return i->vec->flags & VEC_FLAGS ? 0 : undefined;
 	if (rule == NULL)

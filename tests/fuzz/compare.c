@@ -146,7 +146,8 @@ fx_equal(const uint8_t *a, const uint8_t *b, char *what, size_t size)
 		if (!bytes_equal("st", n, a + FX_ST + 16 * n, b + FX_ST + 16 * n, 10, what, size))
 			return false;
 	for (unsigned n = 0; n < 16; n++)
-		if (!bytes_equal("xmm", n, a + FX_XMM + 16 * n, b + FX_XMM + 16 * n, 16, what, size))
+		if (!bytes_equal("xmm", n, a + FX_XMM + 16 * n, b + FX_XMM + 16 * n, 16, what, size) ||
+			!bytes_equal("upper half of ymm", n, a + FX_YMM + 16 * n, b + FX_YMM + 16 * n, 16, what, size))
 			return false;
 	return true;
 }

@@ -128,7 +128,7 @@ simplify_registers(struct fuzz *f, struct snippet *s)
 		if (s->start.gpr[n] != 0 && still_differs(f, &simple))
 			*s = simple;
 	}
-	for (unsigned n = FX_ST; n < FX_END; n += 16) {
+	for (unsigned n = FX_ST; n < FX_AREA; n += n + 16 == FX_END ? FX_YMM - n : 16) {
 		simple = *s;
 		memset(simple.start.fx + n, 0, 16);
 		if (still_differs(f, &simple))

@@ -26,16 +26,16 @@ enum { DATA_BYTES = DATA_PAGES * FUZZ_PAGE, CODE_BYTES = CODE_PAGES * FUZZ_PAGE 
 enum { USER_CS32 = 0x23, USER_SS = 0x2b, USER_CS = 0x33 };
 enum { SNIPPET_BYTES = 1024, SNIPPET_INSNS = 160, JUMP_BYTES = 5, CODE_FILL = 0xcc };
 
-/* Offsets in an FXSAVE image. */
+/* Offsets in an FXSAVE image, and in what XSAVE has behind it. */
 enum {
 	FX_FCW = 0, FX_FSW = 2, FX_FTW = 4, FX_POINTERS = 6, FX_MXCSR = 24, FX_MXCSR_MASK = 28, FX_ST = 32, FX_XMM = 160,
-	FX_END = 416, FX_BYTES = 512,
+	FX_END = 416, FX_BYTES = 512, FX_HEADER = 512, FX_YMM = 576, FX_AREA = 832,
 };
 
 struct registers {
 	uint64_t gpr[16];
 	uint64_t flags;
-	_Alignas(16) uint8_t fx[FX_BYTES];
+	_Alignas(64) uint8_t fx[FX_AREA];
 };
 
 /* What processors may differ in when an instruction faults: which address, whether it does, what is below the stack, #AC. */
@@ -93,6 +93,8 @@ struct batch {
 };
 /* False: this host can't. */
 bool native_init(void);
+/* Are there YMM registers? */
+bool native_has_avx(void);
 struct batch *native_batch(unsigned n);
 /* One batch runs at a time; false: the process is gone. */
 bool native_start(unsigned n);

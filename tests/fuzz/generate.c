@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "cpu/avx.h"
 #include "cpu/decode.h"
 #include "cpu/map.h"
 #include "cpu/vec.h"
@@ -26,6 +27,7 @@ struct template {
 	const char *name;
 	const struct row *row;
 	const struct vec_row *vec;
+	const struct avx_row *avx;
 	uint32_t flags;     /* of the rows */
 	uint8_t map, opcode, prefix;
 	int8_t digit, rm;   /* fixed parts of ModRM, or -1 */
@@ -154,6 +156,20 @@ add_vectors(struct generator *g)
 	}
 }
 
+static void
+add_avx(struct generator *g)
+{
+	for (unsigned n = 0; n < AVX_ROWS; n++) {
+		const struct avx_row *v = &avx_rows[n];
+		struct template t = { .name = v->name, .avx = v, .map = (uint8_t)(MAP_0F + v->map - 1), .opcode = v->opcode, .digit = v->ext, .rm = -1,
+			.prefix_fixed = true, .vex = true, .class = CLASS_VECTOR,
+			.prefix = v->prefix == 0x66 ? P66 : v->prefix == 0xf2 ? PF2 : v->prefix == 0xf3 ? PF3 : NP };
+
+		t.forms = v->form == AVX_NONE ? 0 : v->flags & VEC_REGS ? FORM_REG : v->rm == VEC_KIND_N ? FORM_MEM : FORM_MEM | FORM_REG;
+		add_template(g, &t);
+	}
+}
+
 struct generator *
 generator_new(uint64_t seed)
 {
@@ -175,6 +191,8 @@ generator_new(uint64_t seed)
 			expand(g, row, t);
 	}
 	add_vectors(g);
+	if (native_has_avx())
+		add_avx(g);
 	return g;
 }
 
@@ -246,6 +264,8 @@ is_string(const struct template *t)
 static bool
 needs_alignment(const struct template *t)
 {
+	if (t->avx != NULL)
+		return t->avx->flags & VEC_ALIGN;
 	if (t->vec != NULL)
 		return t->vec->flags & VEC_ALIGN;
 	return in_words(" CMPXCHG8B FXRSTOR FXSAVE XSAVE ", t->name);
@@ -321,7 +341,7 @@ displacement(struct build *b, const struct template *t, unsigned reach)
 
 	if (b->edge && random_percent(b->r, 70))
 		d = random_below(b->r, 33) - 16;
-	return needs_alignment(t) && random_percent(b->r, b->edge ? 60 : 97) ? d & ~15u : d;
+	return needs_alignment(t) && random_percent(b->r, b->edge ? 60 : 97) ? d & ~31u : d;
 }
 
 /* An address in the data without a register. */
@@ -331,7 +351,7 @@ put_absolute(struct build *b, const struct template *t, bool gs, uint8_t *to, un
 	uint32_t at = (uint32_t)(gs ? 0 : FUZZ_DATA + 0x800) + random_below(b->r, 0x1800);
 
 	if (needs_alignment(t))
-		at &= ~15u;
+		at &= ~31u;
 	to[0] = (uint8_t)(reg << 3 | 4);
 	to[1] = 0x25;
 	put32(to + 2, at);
@@ -402,12 +422,19 @@ patch_immediate(struct build *b, const struct template *t, const struct insn *i,
 static void
 put_vex(struct build *b, const struct template *t, uint8_t rex, uint8_t *to)
 {
-	bool uses = t->row->opnd[0] == O_By || t->row->opnd[1] == O_By || t->row->opnd[2] == O_By || t->digit >= 0;
-	unsigned high = b->s->code32 ? 0 : random_below(b->r, 2) * 8, vvvv = uses ? pick_register(b, high) | high : 0;
+	const struct avx_row *v = t->avx;
+	bool uses = v != NULL ? v->form != AVX_RM && v->form != AVX_MR && v->form != AVX_NONE && v->form != AVX_MASK :
+		t->row->opnd[0] == O_By || t->row->opnd[1] == O_By || t->row->opnd[2] == O_By || t->digit >= 0;
+	unsigned high = b->s->code32 ? 0 : random_below(b->r, 2) * 8, vvvv = uses ? pick_register(b, high) | high : 0, l = 0;
+	bool w = rex & REX_W;
 
+	if (v != NULL) {
+		l = v->l == AVX_L_0 ? 0 : v->l == AVX_L_1 ? 1 : random_below(b->r, 2);
+		w = v->w == AVX_W_0 ? false : v->w == AVX_W_1 ? true : w;
+	}
 	to[0] = 0xc4;
 	to[1] = (uint8_t)((~rex & (REX_R | REX_X | REX_B)) << 5 | (t->map - MAP_0F + 1));
-	to[2] = (uint8_t)((rex & REX_W ? 0x80 : 0) | (~vvvv & 15) << 3 | t->prefix);
+	to[2] = (uint8_t)((w ? 0x80 : 0) | (~vvvv & 15) << 3 | l << 2 | t->prefix);
 }
 
 /* One try at an instruction of T at BYTES; its length, or 0. */
@@ -429,7 +456,7 @@ encode(struct build *b, const struct template *t, uint8_t *bytes)
 		bytes[n++] = t->opcode;
 	else
 		n += put_opcode(t, bytes + n);
-	if (t->forms == 0 && t->vec == NULL) {
+	if (t->forms == 0 && t->vec == NULL && t->avx == NULL) {
 		/* A register in the opcode. */
 		unsigned low = bytes[n - 1] & 7;
 
@@ -457,13 +484,13 @@ encode(struct build *b, const struct template *t, uint8_t *bytes)
 		put_vex(b, t, vex, bytes + rex_at);
 	for (unsigned k = 0; k < 9; k++)
 		bytes[n + k] = (uint8_t)(random_value(b->r) >> (k & 1 ? 0 : 8));
-	if (snippet_decode(b->s, &i, bytes, 15, b->s->len) != DECODE_OK || i.row != t->row || i.vec != t->vec)
+	if (snippet_decode(b->s, &i, bytes, 15, b->s->len) != DECODE_OK || i.row != t->row || i.vec != t->vec || i.avx != t->avx)
 		return 0;
 	patch_immediate(b, t, &i, bytes);
 	if (relative) {
 		uint64_t to = FUZZ_DATA + 0x400 + random_below(b->r, 0x2400);
 
-		put32(bytes + modrm_at + 1, (uint32_t)((needs_alignment(t) ? to & ~15ull : to) - (b->s->code32 ? 0 : rip + i.len)));
+		put32(bytes + modrm_at + 1, (uint32_t)((needs_alignment(t) ? to & ~31ull : to) - (b->s->code32 ? 0 : rip + i.len)));
 	}
 	return i.len;
 }
@@ -774,7 +801,7 @@ start_vectors(struct build *b)
 	uint16_t fcw = 0x7f, fsw = (uint16_t)(v & 0x3800);
 	uint32_t mxcsr = 0x1f80;
 
-	memset(fx, 0, FX_BYTES);
+	memset(fx, 0, FX_AREA);
 	/* Precision: 1 is reserved.  Rounding. */
 	fcw |= random_percent(b->r, 60) ? 0x300 : (uint16_t)((v >> 16 & 1) << 9);
 	if (random_percent(b->r, 30))
@@ -798,6 +825,8 @@ start_vectors(struct build *b)
 		random_x87(b->r, fx + FX_ST + 16 * n);
 	for (unsigned n = 0; n < 16; n++)
 		random_float(b->r, fx + FX_XMM + 16 * n);
+	for (unsigned n = 0; native_has_avx() && random_percent(b->r, 80) && n < 16; n++)
+		random_float(b->r, fx + FX_YMM + 16 * n);
 }
 
 /* Where in the code pages: anywhere, over the border between them, or at the end of them. */

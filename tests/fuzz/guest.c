@@ -187,7 +187,7 @@ start_kernel(struct guest *g)
 
 	cpu_reset(c);
 	cpu_set(c, CPU_CR4, CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE);
-	c->xcr0 = 3;
+	c->xcr0 = native_has_avx() ? 7 : 3;
 	cpu_set(c, CPU_CR3, PML4 * FUZZ_PAGE);
 	cpu_set(c, CPU_EFER, EFER_SCE | EFER_LME | EFER_NXE);
 	cpu_set(c, CPU_CR0, CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG);
@@ -303,7 +303,7 @@ load_state(struct guest *g, const struct snippet *s)
 	memcpy(c->f.x87, s->start.fx, FX_MXCSR);
 	memcpy(c->f.x87 + FX_ST, s->start.fx + FX_ST, FX_XMM - FX_ST);
 	for (unsigned n = 0; n < 16; n++)
-		memcpy(c->f.vec[n], s->start.fx + FX_XMM + 16 * n, 16);
+		memcpy(c->f.vec[n], s->start.fx + FX_XMM + 16 * n, 16), memcpy(c->f.vec[n] + 16, s->start.fx + FX_YMM + 16 * n, 16);
 	memcpy(&mxcsr, s->start.fx + FX_MXCSR, 4);
 	c->f.mxcsr = mxcsr;
 	c->cr2 = 0;
@@ -333,7 +333,7 @@ take_state(struct guest *g, struct outcome *o)
 	memcpy(o->regs.fx, c->f.x87, FX_XMM);
 	memcpy(o->regs.fx + FX_MXCSR, &c->f.mxcsr, 4);
 	for (unsigned n = 0; n < 16; n++)
-		memcpy(o->regs.fx + FX_XMM + 16 * n, c->f.vec[n], 16);
+		memcpy(o->regs.fx + FX_XMM + 16 * n, c->f.vec[n], 16), memcpy(o->regs.fx + FX_YMM + 16 * n, c->f.vec[n] + 16, 16);
 }
 
 void

@@ -31,8 +31,8 @@ enum { TICK_US = 1000, ALT_STACK = 65536, UNABLE = 77 };
 struct native {
 	uint64_t gpr[16];
 	uint64_t flags, rip, host_sp;
-	uint32_t cs, ds;
-	_Alignas(16) uint8_t fx[FX_BYTES];
+	uint32_t cs, ds, components;
+	_Alignas(64) uint8_t fx[FX_AREA];
 };
 
 /* Where a snippet is, for the signal handlers and the assembly. */
@@ -51,7 +51,7 @@ __asm__(".text\n"
 	"	push %rbx\n	push %rbp\n	push %r12\n	push %r13\n	push %r14\n	push %r15\n"
 	"	lea native_state(%rip), %rax\n"
 	"	mov %rsp, 144(%rax)\n"
-	"	fxrstor64 160(%rax)\n"
+	"	mov %rax, %rcx\n	mov 160(%rcx), %eax\n	xor %edx, %edx\n	xrstor64 192(%rcx)\n	mov %rcx, %rax\n"
 	"	mov %ss, %ecx\n	push %rcx\n	push 32(%rax)\n	push 128(%rax)\n	mov 152(%rax), %ecx\n	push %rcx\n	push 136(%rax)\n"
 	"	mov 156(%rax), %ecx\n	mov %ecx, %ds\n	mov %ecx, %es\n"
 	"	mov 8(%rax), %rcx\n	mov 16(%rax), %rdx\n	mov 24(%rax), %rbx\n	mov 40(%rax), %rbp\n"
@@ -68,7 +68,7 @@ __asm__(".text\n"
 	"	mov %r14, 112(%rax)\n	mov %r15, 120(%rax)\n"
 	"	mov 144(%rax), %rsp\n"
 	"	pushfq\n	popq 128(%rax)\n"
-	"	fxsave64 160(%rax)\n"
+	"	mov %rax, %rcx\n	mov 160(%rcx), %eax\n	xor %edx, %edx\n	xsave64 192(%rcx)\n"
 	"native_resume:\n"
 	"	lea native_state(%rip), %rax\n"
 	"	mov 144(%rax), %rsp\n"
@@ -78,6 +78,24 @@ __asm__(".text\n"
 	"	pop %r15\n	pop %r14\n	pop %r13\n	pop %r12\n	pop %rbp\n	pop %rbx\n	ret\n");
 
 /* ---- signals ---- */
+
+enum { COMPONENT_AVX = 4, SIGNAL_WORDS = 464 };
+
+bool
+native_has_avx(void)
+{
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+
+/* What XSAVE wrote; the upper halves are 0 where it has left them out. */
+static void
+take_vectors(struct outcome *o, const uint8_t *area, bool extended)
+{
+	memcpy(o->regs.fx, area, FX_BYTES);
+	memset(o->regs.fx + FX_HEADER, 0, FX_AREA - FX_HEADER);
+	if (extended && area[FX_HEADER] & COMPONENT_AVX)
+		memcpy(o->regs.fx + FX_YMM, area + FX_YMM, FX_AREA - FX_YMM);
+}
 
 static void
 take_registers(struct outcome *o, const ucontext_t *u)
@@ -94,7 +112,9 @@ take_registers(struct outcome *o, const ucontext_t *u)
 	o->vector = (unsigned)u->uc_mcontext.gregs[REG_TRAPNO];
 	o->error = (uint32_t)u->uc_mcontext.gregs[REG_ERR];
 	o->cr2 = (uint64_t)u->uc_mcontext.gregs[REG_CR2];
-	memcpy(o->regs.fx, u->uc_mcontext.fpregs, FX_BYTES);
+	const uint8_t *area = (const uint8_t *)u->uc_mcontext.fpregs;
+
+	take_vectors(o, area, memcmp(area + SIGNAL_WORDS, "SXPF", 4) == 0);
 }
 
 static void
@@ -213,7 +233,10 @@ run(const struct snippet *s, const uint8_t *data, struct outcome *o)
 	memcpy(code_writable + s->at, code, s->len + JUMP_BYTES < room ? s->len + JUMP_BYTES : room);
 	memcpy(data_pages, data, DATA_BYTES);
 	memcpy(native_state.gpr, s->start.gpr, sizeof(native_state.gpr));
-	memcpy(native_state.fx, s->start.fx, FX_BYTES);
+	memcpy(native_state.fx, s->start.fx, FX_AREA);
+	native_state.components = native_has_avx() ? 7 : 3;
+	memset(native_state.fx + FX_HEADER, 0, FX_YMM - FX_HEADER);
+	native_state.fx[FX_HEADER] = (uint8_t)native_state.components;
 	native_state.flags = s->start.flags;
 	native_state.cs = s->code32 ? USER_CS32 : USER_CS;
 	native_state.ds = s->code32 ? USER_SS : 0;
@@ -225,7 +248,7 @@ run(const struct snippet *s, const uint8_t *data, struct outcome *o)
 	if (running) {
 		running = 0;
 		memcpy(o->regs.gpr, native_state.gpr, sizeof(native_state.gpr));
-		memcpy(o->regs.fx, native_state.fx, FX_BYTES);
+		take_vectors(o, native_state.fx, true);
 		o->regs.flags = native_state.flags;
 		o->vector = VECTOR_EXIT;
 		o->rip = FUZZ_EXIT;

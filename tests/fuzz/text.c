@@ -11,6 +11,7 @@
  *     fcw fsw ftw mxcsr
  *     st0 MANTISSA EXPONENT ... st7, as FXSAVE has them
  *     xmm0 LOW HIGH ... xmm15
+ *     ymm0 LOW HIGH ... ymm15, the upper halves
  *     end
  */
 #include "tests/fuzz/fuzz.h"
@@ -57,6 +58,9 @@ snippet_print(const struct snippet *s, FILE *to)
 	for (unsigned n = 0; n < 16; n++)
 		if (get(fx + FX_XMM + 16 * n, 8) | get(fx + FX_XMM + 16 * n + 8, 8))
 			fprintf(to, "xmm%u %" PRIx64 " %" PRIx64 "\n", n, get(fx + FX_XMM + 16 * n, 8), get(fx + FX_XMM + 16 * n + 8, 8));
+	for (unsigned n = 0; n < 16; n++)
+		if (get(fx + FX_YMM + 16 * n, 8) | get(fx + FX_YMM + 16 * n + 8, 8))
+			fprintf(to, "ymm%u %" PRIx64 " %" PRIx64 "\n", n, get(fx + FX_YMM + 16 * n, 8), get(fx + FX_YMM + 16 * n + 8, 8));
 	fprintf(to, "end\n");
 }
 
@@ -91,6 +95,11 @@ parse_register(struct snippet *s, const char *word, uint64_t a, uint64_t b)
 	if (sscanf(word, "xmm%u", &n) == 1 && n < 16) {
 		memcpy(fx + FX_XMM + 16 * n, &a, 8);
 		memcpy(fx + FX_XMM + 16 * n + 8, &b, 8);
+		return true;
+	}
+	if (sscanf(word, "ymm%u", &n) == 1 && n < 16) {
+		memcpy(fx + FX_YMM + 16 * n, &a, 8);
+		memcpy(fx + FX_YMM + 16 * n + 8, &b, 8);
 		return true;
 	}
 	if (sscanf(word, "st%u", &n) == 1 && n < 8) {

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cpu/avx.h"
+
+#include <stddef.h>
+
+static const uint8_t features[AVX_ROWS] = {
+#define AVX(name, prefix, map, opcode, ext, form, reg, rm, l, w, size, feature, twin, flags) FEAT_##feature,
+#include "tcg/avx.def"
+#undef AVX
+};
+
+static const uint8_t mandatory[4] = { 0, 0x66, 0xf3, 0xf2 };
+
+static unsigned
+key(unsigned map, unsigned opcode, unsigned prefix)
+{
+	return map << 16 | opcode << 8 | prefix;
+}
+
+bool
+avx_has_modrm(const struct insn *i)
+{
+	return i->map != MAP_0F || i->opcode != 0x77;
+}
+
+/* The first row of the table that stands at WANTED or behind it. */
+static unsigned
+lower_bound(unsigned wanted)
+{
+	unsigned low = 0, high = AVX_ROWS;
+
+	while (low < high) {
+		unsigned middle = (low + high) / 2;
+		const struct avx_row *r = &avx_rows[middle];
+
+		if (key(r->map, r->opcode, r->prefix) < wanted)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* VEX.vvvv has to be 1111 where it names nothing. */
+static bool
+vvvv_fits(const struct avx_row *r, const struct insn *i)
+{
+	return i->vvvv == 0 || (r->form != AVX_RM && r->form != AVX_MR && r->form != AVX_NONE && r->form != AVX_MASK);
+}
+
+static bool
+fits(const struct avx_row *r, const struct insn *i)
+{
+	if ((r->l == AVX_L_0 && i->vl != 0) || (r->l == AVX_L_1 && i->vl != 1) || (r->w <= AVX_W_1 && i->vex_w != (r->w == AVX_W_1)))
+		return false;
+	if (r->ext >= 0 && r->ext != i->reg)
+		return false;
+	if (r->form == AVX_NONE)
+		return vvvv_fits(r, i);
+	if (i->mod == 3 ? r->rm == VEC_KIND_N : (r->flags & VEC_REGS) != 0)
+		return false;
+	return vvvv_fits(r, i);
+}
+
+/* The three registers of a gather differ, and its address has an index. */
+static bool
+gather_is_legal(const struct insn *i)
+{
+	unsigned reg = i->reg | (i->rex & REX_R ? 8 : 0), index = i->mem.index;
+
+	return i->rm == 4 && i->addr_width != 2 && reg != index && reg != i->vvvv && index != i->vvvv;
+}
+
+const struct avx_row *
+avx_find(const struct insn *i)
+{
+	unsigned wanted = key(i->map - MAP_0F + 1, i->opcode, mandatory[i->prefix]);
+
+	for (unsigned n = lower_bound(wanted); n < AVX_ROWS; n++) {
+		const struct avx_row *r = &avx_rows[n];
+
+		if (key(r->map, r->opcode, r->prefix) != wanted)
+			break;
+		if (fits(r, i))
+			return r;
+	}
+	return NULL;
+}
+
+bool
+avx_is_legal(const struct insn *i)
+{
+	return i->avx->form != AVX_GATHER || gather_is_legal(i);
+}
+
+enum cpu_feature
+avx_feature(const struct insn *i)
+{
+	const struct avx_row *r = i->avx;
+
+	if ((r->flags & VEC_INT256 && i->vl != 0) || (r->flags & VEC_REG_AVX2 && i->mod == 3))
+		return FEAT_avx2;
+	if (r->flags & VEC_VAES256 && i->vl != 0)
+		return FEAT_vaes;
+	if (r->flags & VEC_VCLMUL256 && i->vl != 0)
+		return FEAT_vpclmulqdq;
+	return features[r - avx_rows];
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Vector instructions with a VEX prefix, all of them alike: operands by the row of avx.def, one operation. */
+#include "cpu/avx.h"
+#include "cpu/gen.h"
+
+/* True: they aren't to be used now; #UD or #NM has been raised. */
+static bool
+is_off(struct trans *t)
+{
+	if (t->mode & MODE_NO_AVX) {
+		gen_raise(t, EXC_UD);
+		return true;
+	}
+	if (!(t->mode & MODE_TS))
+		return false;
+	gen_raise(t, EXC_NM);
+	return true;
+}
+
+static val
+reg_operand(const struct trans *t, const struct avx_row *r)
+{
+	unsigned reg = t->insn.reg | (t->insn.rex & REX_R ? 8 : 0);
+
+	return r->reg == VEC_KIND_G ? ir_gpr(reg) : ir_xmm(reg);
+}
+
+static val
+rm_operand(const struct trans *t, const struct avx_row *r)
+{
+	unsigned reg = t->insn.rm | (t->insn.rex & REX_B ? 8 : 0);
+	val m = ir_mem(t->insn.mem);
+
+	if (t->insn.mod == 3)
+		return r->rm == VEC_KIND_G ? ir_gpr(reg) : ir_xmm(reg);
+	if (r->flags & VEC_ALIGN)
+		m.mem.align = (uint8_t)(16u << t->insn.vl);
+	if (r->form == AVX_GATHER)
+		m.mem.index = IR_NO_REG;
+	return m;
+}
+
+static struct ir_insn *
+emit(struct trans *t, const struct avx_row *r, unsigned width)
+{
+	val reg = reg_operand(t, r), rm = rm_operand(t, r), v = ir_xmm(t->insn.vvvv), none = ir_none();
+	unsigned seg = t->insn.seg != IR_NO_REG ? t->insn.seg : SEG_DS;
+
+	switch ((enum avx_form)r->form) {
+	case AVX_RVM:
+	case AVX_RVMR:
+	case AVX_GATHER:
+		return ir_emit(t->ir, IR_avx, width, reg, v, rm);
+	case AVX_RM:
+		return ir_emit(t->ir, IR_avx, width, reg, rm, none);
+	case AVX_MR:
+		return ir_emit(t->ir, IR_avx, width, rm, reg, none);
+	case AVX_MVR:
+		return ir_emit(t->ir, IR_avx, width, rm, v, reg);
+	case AVX_VM:
+		return ir_emit(t->ir, IR_avx, width, v, rm, none);
+	case AVX_MASK:
+		return ir_emit(t->ir, IR_avx, 16, mem_at(t, seg, RDI, 0, t->insn.addr_width), reg, rm);
+	default:
+		return ir_emit(t->ir, IR_avx, width, none, none, none);
+	}
+}
+
+/* A register's number in it has three bits outside of 64-bit mode. */
+static uint32_t
+immediate(const struct trans *t, const struct avx_row *r)
+{
+	return r->form == AVX_RVMR && t->dm.code != 8 ? (uint32_t)t->insn.imm & 0x7f : (uint32_t)t->insn.imm;
+}
+
+static uint32_t
+index_of(const struct trans *t, const struct avx_row *r)
+{
+	if (r->form == AVX_NONE)
+		return t->dm.code == 8 ? 15 : 7;
+	return r->form == AVX_GATHER ? t->insn.mem.index : 0;
+}
+
+void
+gen_AVX(struct trans *t)
+{
+	const struct avx_row *r = t->insn.avx;
+	unsigned general = t->insn.rex & REX_W ? 8 : 4;
+	struct ir_insn *i;
+
+	if (!trans_has(t, FEAT_avx) || !trans_has(t, avx_feature(&t->insn))) {
+		gen_raise(t, EXC_UD);
+		return;
+	}
+	if (is_off(t))
+		return;
+	i = emit(t, r, t->insn.mod != 3 && r->form != AVX_NONE && r->form != AVX_MASK ? avx_memory_size(r, t->insn.vl, general) : 16);
+	i->sub = (uint16_t)(r - avx_rows);
+	i->aux = AVX_AUX(immediate(t, r), index_of(t, r), (uint32_t)t->insn.vl);
+	i->src_width = (uint8_t)general;
+	i->reads = 0;
+	i->writes = r->flags & VEC_FLAGS ? FL_ALL : 0;
+}
+
+void
+gen_VLDMXCSR(struct trans *t)
+{
+	if (!is_off(t))
+		gen_LDMXCSR(t);
+}
+
+void
+gen_VSTMXCSR(struct trans *t)
+{
+	if (!is_off(t))
+		gen_STMXCSR(t);
+}

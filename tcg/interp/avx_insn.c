@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Instructions with a VEX prefix: operands in, each 16 bytes through the SSE twin or the row's own function, exceptions, result out.
+ * Everything that can fault comes before the first change of the guest's state, but for the elements of a gather.
+ */
+#include "tcg/interp/avx_op.h"
+
+#include "base/util.h"
+
+/* ---- operands ---- */
+
+static void
+read_operand(struct avx_op *o, const struct ir_insn *i, struct ir_opnd from, union vec256 *v)
+{
+	unsigned gpr_width = i->src_width == 8 ? 8 : 4;
+
+	memset(v, 0, sizeof(*v));
+	switch (from.kind) {
+	case IR_XMM:
+		memcpy(v, o->f->vec[from.reg], o->bytes);
+		break;
+	case IR_MEM:
+		o->f->guest->load(o->f, interp_address(o->f, i, i->width), v, i->width, i->mem.seg);
+		break;
+	case IR_NONE:
+		break;
+	default:
+		v->q[0] = interp_read(o->f, i, from, gpr_width);
+		break;
+	}
+}
+
+/* The rest of the register becomes 0. */
+static void
+write_register(struct avx_op *o, const struct ir_insn *i)
+{
+	if (i->dst.kind != IR_XMM) {
+		interp_write(o->f, i->dst, o->row->flags & VEC_WIDE ? i->src_width : 4, o->r.q[0]);
+		return;
+	}
+	memset(o->f->vec[i->dst.reg], 0, sizeof(o->f->vec[0]));
+	memcpy(o->f->vec[i->dst.reg], &o->r, 32);
+}
+
+/* ---- by the SSE twin ---- */
+
+static const struct vec_impl *
+twin_impl(const struct avx_row *r)
+{
+	static const struct vec_impl *const tables[] = { vec_lane_ops, vec_move_ops, vec_float_ops, vec_string_ops, vec_crypto_ops };
+
+	for (unsigned n = 0; n < ARRAY_SIZE(tables); n++)
+		if (tables[n][r->twin].run != NULL)
+			return &tables[n][r->twin];
+	return NULL;
+}
+
+static unsigned
+immediate_of(const struct avx_op *o, unsigned lane)
+{
+	unsigned step = o->row->flags & VEC_STEP2 ? 2 : o->row->flags & VEC_STEP3 ? 3 : o->row->flags & VEC_STEP4 ? 4 : 0;
+
+	return o->imm >> step * lane;
+}
+
+/* Where 16 bytes of the result find their last source. */
+static union vec128
+source_of(const struct avx_op *o, unsigned lane)
+{
+	union vec128 v = { .q = { 0, 0 } };
+
+	if (o->row->flags & VEC_COUNT)
+		return o->b.lane[0];
+	if (!(o->row->flags & VEC_WIDEN))
+		return o->b.lane[lane];
+	memcpy(&v, o->b.b + lane * o->row->size, o->row->size);
+	return v;
+}
+
+static bool
+gives_mask(const struct avx_op *o)
+{
+	return o->row->reg == VEC_KIND_G && o->row->flags & VEC_REGS && !(o->row->flags & VEC_IMM8);
+}
+
+/* A result in a general register is gathered from the parts' masks; their bits are as many as a part has elements. */
+static void
+put_part(struct avx_op *o, const struct vec_op *part, unsigned lane)
+{
+	unsigned bits = o->row->twin == VEC_movmskps ? 4 : o->row->twin == VEC_movmskpd ? 2 : 16;
+
+	if (o->row->flags & VEC_NARROW)
+		o->r.q[lane] = part->a.q[0];
+	else if (gives_mask(o))
+		o->r.q[0] |= part->a.q[0] << bits * lane;
+	else
+		o->r.lane[lane] = part->a;
+}
+
+static void
+by_twin(struct avx_op *o, const struct ir_insn *i)
+{
+	const struct vec_impl *impl = twin_impl(o->row);
+	bool ptest = o->row->twin == VEC_ptest;
+
+	o->eflags = ptest ? FL_ZF | FL_CF : 0;
+	for (unsigned lane = 0; lane < o->bytes / 16; lane++) {
+		struct vec_op part = {
+			.f = o->f, .row = &vec_rows[o->row->twin], .a = o->a.lane[lane], .b = source_of(o, lane), .bytes = 16, .arg = impl->arg,
+			.imm = immediate_of(o, lane), .gpr_width = i->src_width == 8 ? 8 : 4, .from_memory = i->src2.kind == IR_MEM || i->src.kind == IR_MEM,
+			.env.mxcsr = o->env.mxcsr,
+		};
+
+		impl->run(&part);
+		o->env.raised |= part.env.raised;
+		o->settled |= part.settled;
+		o->eflags = ptest ? o->eflags & part.eflags : part.eflags;
+		put_part(o, &part, lane);
+	}
+	/* Strings' masks went to their fixed register. */
+	if (o->row->twin == VEC_pcmpestrm || o->row->twin == VEC_pcmpistrm)
+		memset(o->f->vec[0] + 16, 0, 48);
+}
+
+/* ---- exceptions ---- */
+
+/* An unmasked one ends here. */
+static void
+check_float(struct avx_op *o, const struct ir_insn *i)
+{
+	uint32_t unmasked = ~(o->env.mxcsr >> MX_MASKS);
+
+	if (o->env.raised & MX_BEFORE & unmasked)
+		o->env.raised &= MX_BEFORE;
+	if (!(o->env.raised & unmasked & MX_FLAGS))
+		return;
+	/* A store that can't be comes first. */
+	if (i->dst.kind == IR_MEM)
+		o->f->guest->modify(o->f, interp_address(o->f, i, i->width), i->width, i->mem.seg);
+	o->f->mxcsr |= o->env.raised | o->settled;
+	o->f->guest->simd_exception(o->f);
+}
+
+/* ---- memory by a mask ---- */
+
+static bool
+is_masked_move(const struct avx_row *r, unsigned *size)
+{
+	switch (r - avx_rows) {
+	case AVX_ROW_vmaskmovps: case AVX_ROW_vmaskmovps_st: case AVX_ROW_vpmaskmovd: case AVX_ROW_vpmaskmovd_st:
+		*size = 4;
+		return true;
+	case AVX_ROW_vmaskmovpd: case AVX_ROW_vmaskmovpd_st: case AVX_ROW_vpmaskmovq: case AVX_ROW_vpmaskmovq_st:
+		*size = 8;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static uint64_t
+element_linear(const struct ir_insn *i, uint64_t linear, unsigned at)
+{
+	return (linear + at) & (i->mem.how == ADDR_CHECKED ? 0xffffffff : ~0ull);
+}
+
+/* Elements whose mask's top bit is clear are neither read nor written, and can't fault.  A store is all or nothing within a page. */
+static void
+masked_move(struct avx_op *o, const struct ir_insn *i, unsigned size)
+{
+	bool store = i->dst.kind == IR_MEM, whole = true;
+	union vec256 mask, data;
+	uint64_t linear;
+
+	read_operand(o, i, i->src, &mask);
+	for (unsigned at = size - 1; at < o->bytes; at += size)
+		whole &= mask.b[at] >> 7;
+	linear = interp_address(o->f, i, whole ? o->bytes : 1);
+	if (store)
+		read_operand(o, i, i->src2, &data);
+	for (unsigned at = 0; at < o->bytes; at += size) {
+		unsigned len = size;
+
+		if (!(mask.b[at + size - 1] & 0x80))
+			continue;
+		/* A run of them at once. */
+		while (store && at + len < o->bytes && mask.b[at + len + size - 1] & 0x80)
+			len += size;
+		if (store)
+			o->f->guest->store(o->f, element_linear(i, linear, at), data.b + at, len, i->mem.seg);
+		else
+			o->f->guest->load(o->f, element_linear(i, linear, at), o->r.b + at, size, i->mem.seg);
+		at += len - size;
+	}
+	if (!store)
+		write_register(o, i);
+}
+
+/* VMASKMOVDQU: bytes at rDI. */
+static void
+masked_bytes(struct avx_op *o, const struct ir_insn *i)
+{
+	uint64_t linear = interp_address(o->f, i, 16);
+	union vec256 data, mask;
+	unsigned n = 0;
+
+	read_operand(o, i, i->src, &data);
+	read_operand(o, i, i->src2, &mask);
+	while (n < 16) {
+		unsigned from = n;
+
+		while (n < 16 && mask.b[n] & 0x80)
+			n++;
+		if (n > from)
+			o->f->guest->store(o->f, element_linear(i, linear, from), data.b + from, n - from, i->mem.seg);
+		else
+			n++;
+	}
+}
+
+/* ---- gathers ---- */
+
+struct gather { uint8_t index, data; }; /* bytes of an element */
+
+static const struct gather gathers[AVX_ROWS] = {
+	[AVX_ROW_vpgatherdd] = { 4, 4 }, [AVX_ROW_vpgatherdq] = { 4, 8 }, [AVX_ROW_vpgatherqd] = { 8, 4 }, [AVX_ROW_vpgatherqq] = { 8, 8 },
+	[AVX_ROW_vgatherdps] = { 4, 4 }, [AVX_ROW_vgatherdpd] = { 4, 8 }, [AVX_ROW_vgatherqps] = { 8, 4 }, [AVX_ROW_vgatherqpd] = { 8, 8 },
+};
+
+/* The operation with the index of element N added to its displacement. */
+static struct ir_insn
+element_insn(const struct ir_insn *i, const union vec256 *index, unsigned bytes, unsigned n)
+{
+	struct ir_insn one = *i;
+	int64_t v = bytes == 4 ? (int32_t)avx_lane(index, 4, n) : (int64_t)avx_lane(index, 8, n);
+
+	one.mem.disp += (int64_t)((uint64_t)v << i->mem.scale);
+	return one;
+}
+
+/* Element by element; the mask of each that is there is cleared, so that after a fault the instruction goes on. */
+static void
+gather(struct avx_op *o, const struct ir_insn *i)
+{
+	const struct gather *g = &gathers[o->row - avx_rows];
+	unsigned count = o->bytes / MAX(g->index, g->data), size = g->data;
+	uint8_t *dst = o->f->vec[i->dst.reg], *mask = o->f->vec[i->src.reg];
+	union vec256 index, all = { .q = { 0 } };
+
+	memcpy(&index, o->f->vec[AVX_AUX_INDEX(i->aux)], 32);
+	/* The mask becomes all or nothing for each element first. */
+	for (unsigned n = 0; n < count; n++)
+		if (mask[(n + 1) * size - 1] & 0x80)
+			memset(all.b + n * size, 0xff, size);
+	memcpy(mask, &all, 32);
+	for (unsigned n = 0; n < count; n++) {
+		struct ir_insn one = element_insn(i, &index, g->index, n);
+		uint64_t v = 0;
+
+		if (!(mask[n * size] & 0x80))
+			continue;
+		o->f->guest->load(o->f, interp_address(o->f, &one, size), &v, size, i->mem.seg);
+		memcpy(dst + n * size, &v, size);
+		memset(mask + n * size, 0, size);
+	}
+	memset(mask, 0, 64);
+	memset(dst + count * size, 0, 64 - count * size);
+}
+
+/* ---- all of it ---- */
+
+/* VZEROUPPER, VZEROALL. */
+static void
+zero(struct tcg_frame *f, const struct ir_insn *i)
+{
+	unsigned keep = AVX_AUX_L(i->aux) ? 0 : 16;
+
+	for (unsigned n = 0; n <= AVX_AUX_INDEX(i->aux); n++)
+		memset(f->vec[n] + keep, 0, 64 - keep);
+}
+
+static void
+read_all(struct avx_op *o, const struct ir_insn *i)
+{
+	switch (o->row->form) {
+	case AVX_RVM:
+	case AVX_RVMR:
+	case AVX_MVR:
+		read_operand(o, i, i->src2, &o->b);
+		read_operand(o, i, i->src, &o->a);
+		break;
+	case AVX_MR: /* SSE's twins have the register in B, as src */
+		read_operand(o, i, i->src, &o->a);
+		o->b = o->a;
+		break;
+	default:
+		read_operand(o, i, i->src, &o->b);
+		/* Shifts by an immediate work on their first operand. */
+		o->a = o->b;
+	}
+	if (o->row->form == AVX_RVMR)
+		memcpy(&o->c, o->f->vec[o->imm >> 4 & 15], 32);
+	else if (i->dst.kind == IR_XMM)
+		read_operand(o, i, i->dst, &o->c);
+	/* Comparisons to flags, of strings too, have their first operand in dst. */
+	if (o->row->flags & VEC_FLAGS)
+		o->a = o->c;
+}
+
+static void
+compute(struct avx_op *o, const struct ir_insn *i)
+{
+	const struct avx_impl *impl = avx_move_ops[o->row - avx_rows].run != NULL ? &avx_move_ops[o->row - avx_rows]
+											: &avx_float_ops[o->row - avx_rows];
+
+	read_all(o, i);
+	if (o->row->twin >= 0) {
+		by_twin(o, i);
+	} else {
+		o->arg = impl->arg;
+		impl->run(o);
+	}
+	check_float(o, i);
+}
+
+void
+interp_avx(struct tcg_frame *f, const struct ir_insn *i)
+{
+	const struct avx_row *row = &avx_rows[i->sub];
+	struct avx_op o = { .f = f, .row = row, .bytes = row->l == AVX_L_IG ? 16 : 16u << AVX_AUX_L(i->aux), .imm = i->aux & 0xff, .env.mxcsr = f->mxcsr };
+	unsigned size;
+
+	if (row->form == AVX_NONE) {
+		zero(f, i);
+	} else if (row->form == AVX_GATHER) {
+		gather(&o, i);
+	} else if (row->form == AVX_MASK) {
+		masked_bytes(&o, i);
+	} else if (is_masked_move(row, &size)) {
+		masked_move(&o, i, size);
+	} else {
+		compute(&o, i);
+		if (row->flags & VEC_FLAGS)
+			f->flags = flags_from_eflags(o.eflags);
+		else if (i->dst.kind == IR_MEM)
+			f->guest->store(f, interp_address(f, i, i->width), &o.r, i->width, i->mem.seg);
+		else
+			write_register(&o, i);
+		f->mxcsr |= o.env.raised | o.settled;
+	}
+}
