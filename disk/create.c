@@ -32,7 +32,7 @@ ask_backing(struct image_create *o, struct err *e)
 	if (ok && is_same_file(path, o->file))
 		ok = err_set(e, "%s: can't be its own backing file", o->file);
 	if (ok && (b = image_open(&open, e)) == NULL)
-		ok = err_prefix(e, "%s: its backing file ", o->file);
+		ok = err_prefix(e, "%s: behind it, ", o->file);
 	if (ok && o->backing_format == NULL && strcmp(b->ops->name, "raw") == 0)
 		ok = err_set(e, "%s: nothing says of what format %s is; say it (-F raw)", o->file, path);
 	if (ok && o->bytes == IMAGE_SIZE_OF_BACKING)

@@ -123,7 +123,7 @@ open_backing(struct image *i, const struct image_open *o, const struct chain *c,
 	if (o->writable_depth == c->depth + 1)
 		below.flags |= IMAGE_WRITE;
 	i->backing = open_one(&below, c, e);
-	return i->backing != NULL || err_prefix(e, "%s: its backing file ", i->file);
+	return i->backing != NULL || (c->depth == 0 && err_prefix(e, "%s: behind it, ", i->file));
 }
 
 /* The layers upon FILE, which is closed if it can't be. */

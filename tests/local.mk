@@ -76,6 +76,14 @@ tests_test_hw_ide_SOURCES = tests/test_hw_ide.c
 tests_test_hw_ide_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_ide_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
+if HAVE_CHECK
+check_PROGRAMS += tests/test_qcow2
+TESTS += tests/test_qcow2
+endif
+tests_test_qcow2_SOURCES = tests/test_qcow2.c
+tests_test_qcow2_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_qcow2_LDADD = $(DISK_LIBS) $(CHECK_LIBS)
+
 # qcow2: longer by CALQUE_POWER_STATES, CALQUE_RANDOM_REQUESTS, CALQUE_MUTATIONS, CALQUE_KILLS; CALQUE_SEED begins elsewhere.
 check_PROGRAMS += tests/qcow2_power tests/qcow2_random tests/qcow2_mutate tests/qcow2_kill
 TESTS += tests/qcow2_power tests/qcow2_random tests/qcow2_mutate tests/qcow2_kill

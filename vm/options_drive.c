@@ -454,6 +454,24 @@ path_spec(const char *backend, struct keyval *k, struct err *e)
 	return NULL;
 }
 
+/* A text console's size in cells or pixels. */
+static char *
+console_spec(struct keyval *k, struct err *e)
+{
+	const char *columns = keyval_str(k, "cols"), *rows = keyval_str(k, "rows");
+	const char *width = keyval_str(k, "width"), *height = keyval_str(k, "height");
+
+	if (columns != NULL && rows != NULL)
+		return xasprintf("vc:%sCx%sC", columns, rows);
+	if (width != NULL && height != NULL)
+		return xasprintf("vc:%sx%s", width, height);
+	if (columns != NULL || rows != NULL || width != NULL || height != NULL) {
+		err_set(e, "vc takes cols= and rows=, or width= and height=");
+		return NULL;
+	}
+	return xstrdup("vc");
+}
+
 /* What -serial would call this backend. */
 static char *
 chardev_spec(const char *backend, struct keyval *k, struct err *e)
@@ -461,7 +479,7 @@ chardev_spec(const char *backend, struct keyval *k, struct err *e)
 	if (strcmp(backend, "null") == 0 || strcmp(backend, "stdio") == 0 || strcmp(backend, "pty") == 0 ||
 	    strcmp(backend, "vc") == 0) {
 		keyval_str(k, "signal");
-		return xstrdup(backend);
+		return strcmp(backend, "vc") == 0 ? console_spec(k, e) : xstrdup(backend);
 	}
 	if (strcmp(backend, "file") == 0 || strcmp(backend, "pipe") == 0)
 		return path_spec(backend, k, e);

@@ -84,6 +84,7 @@ enum kernel_through { KERNEL_AUTO, KERNEL_DIRECT, KERNEL_FIRMWARE };
 struct settings {
 	struct settings_memory *memory;   /* owns every string and list entry below */
 
+	bool start_window;              /* choose first, or if the image can't be started */
 	bool exit;                      /* what was asked for (help, version) was printed */
 
 	uint64_t ram_bytes;
@@ -164,8 +165,11 @@ bool settings_no_window(const char *why, struct err *e);
 /* Memory for a guest that nobody gave a size: what the host can give without harm, 2 GiB at the most. */
 uint64_t sensible_memory(void);
 
-/* Without arguments: lets people choose, and hands what they chose to RUN, which leaves E set if nothing was started. */
-int start_without_arguments(int (*run)(struct settings *s, struct err *e));
+/*
+ * Starts IMAGE, if it isn't NULL; without one, or where that fails, lets people choose.  RUN leaves E set if nothing was
+ * started.  The program's exit status.
+ */
+int start_with_window(const char *image, int (*run)(struct settings *s, struct err *e));
 
 /* Where firmware is looked for after -L; ends with NULL. */
 extern const char *const firmware_dirs[];
