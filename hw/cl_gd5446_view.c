@@ -4,14 +4,18 @@
 
 #include "base/util.h"
 
-/* Bits a dot; with 16, the hidden DAC register tells 5-6-5 from 5-5-5. */
+enum { DAC_565 = 1, DAC_PAIRS = 10 };
+
+/* Bits a dot; with 16, the hidden DAC register tells 5-6-5 from 5-5-5 and from pairs of 8. */
 static unsigned
 depth(const struct cirrus *c)
 {
 	switch (c->vga.state.seq[SR_MODE] >> 1 & 7) {
 	case 1:
 	case 3:
-		return (c->state.hidden_dac & 0x0f) == 1 ? 16 : 15;
+		if ((c->state.hidden_dac & 0x0f) == DAC_PAIRS)
+			return 8;
+		return (c->state.hidden_dac & 0x0f) == DAC_565 ? 16 : 15;
 	case 2:
 		return 24;
 	case 4:
@@ -28,6 +32,8 @@ describe_packed(const struct cirrus *c, struct vga_look *l)
 	l->kind = VGA_PACKED;
 	l->bpp = depth(c);
 	l->width = (crt[CRT_H_DISPLAY] + 1u) * 8;
+	if (l->bpp == 8 && (c->vga.state.seq[SR_MODE] & 0x0e) != 0 && (c->state.hidden_dac & 0x0f) == DAC_PAIRS)
+		l->width *= 2;
 	l->height = vga_lines(&c->vga);
 	if ((crt[CR_INTERLACE] & 1) != 0 && l->height <= 1024)
 		l->height *= 2;

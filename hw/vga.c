@@ -96,7 +96,7 @@ vga_beam(const struct vga *v)
 	b.frame = now / frame_ns;
 	b.in_display = line < t.shown && in_frame % t.line_ns < t.shown_ns;
 	b.in_retrace = line >= t.retrace && line < t.retrace_end;
-	b.retraces = b.frame + (line >= t.retrace);
+	b.retrace_ns = now - in_frame + t.retrace * t.line_ns + (line >= t.retrace ? frame_ns : 0);
 	return b;
 }
 
@@ -161,11 +161,9 @@ set_dac_index(struct vga *v, uint8_t value, bool reading)
 static void
 hold_start(struct vga *v)
 {
-	uint64_t retraces = vga_beam(v).retraces;
-
-	if (retraces == v->state.start_frame)
+	if (clock_now(v->clock) < v->state.start_at_ns)
 		return;
-	v->state.start_frame = retraces;
+	v->state.start_at_ns = vga_beam(v).retrace_ns;
 	v->state.start_shown = v->state.crt[CRT_START_HIGH] << 8 | v->state.crt[CRT_START_LOW];
 }
 

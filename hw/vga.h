@@ -147,8 +147,8 @@ struct vga {
 	uint32_t *shown;               /* text as it stands on the surface, see vga_text.c */
 	struct vga_state {
 		struct pci_state pci;
-		uint64_t start_frame;  /* the frame in which the start address was written last ... */
-		uint32_t start_shown;  /* ... and what that frame began with */
+		uint64_t start_at_ns;  /* the retrace that takes over the start address as written ... */
+		uint32_t start_shown;  /* ... and what is shown until then */
 		uint32_t latch;        /* plane P in bits 8P+7:8P */
 		uint16_t vbe[11];      /* vga_vbe.c */
 		uint16_t vbe_index;
@@ -172,7 +172,7 @@ struct vga {
 /* Rows of a card's field table for the struct vga_state at S of TYPE, and the video memory of V. */
 #define VGA_FIELDS(type, v, s) \
 	FIELD_BUFFER(type, s.pci.config), FIELD_MAX(type, s.pci.intx, 1), \
-	FIELD_OF(type, s.start_frame), FIELD_OF(type, s.start_shown), FIELD_OF(type, s.latch), \
+	FIELD_OF(type, s.start_at_ns), FIELD_OF(type, s.start_shown), FIELD_OF(type, s.latch), \
 	FIELD_ARRAY(type, s.vbe), FIELD_OF(type, s.vbe_index), FIELD_OF(type, s.vbe_line), \
 	FIELD_MAX(type, s.wish_width, 5120), FIELD_MAX(type, s.wish_height, 4096), \
 	FIELD_MAX(type, s.big_endian, 1), FIELD_OF(type, s.misc), FIELD_OF(type, s.feature), \
@@ -198,7 +198,7 @@ void vga_write_port(struct vga *v, unsigned port, uint8_t value);
 /* When in a frame NOW is, from the timing that the CRTC is programmed for. */
 struct vga_beam {
 	uint64_t frame;     /* counted from virtual time 0 */
-	uint64_t retraces;  /* vertical ones that began */
+	uint64_t retrace_ns; /* when the next vertical retrace begins */
 	bool in_display, in_retrace;
 };
 struct vga_beam vga_beam(const struct vga *v);

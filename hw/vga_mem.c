@@ -86,7 +86,7 @@ find(const struct vga *v, uint32_t offset, bool odd_even, struct place *p)
 		p->at = addr & ~1u & 0xffff;
 	} else {
 		p->planes = 0xffffffff;
-		p->at = addr + v->bank;
+		p->at = (addr & 0xffff) + v->bank;
 	}
 	return p->at < v->vram_bytes / 4;
 }

@@ -6,6 +6,7 @@
  */
 #include "hw/vga.h"
 
+#include "base/clock.h"
 #include "base/util.h"
 
 static uint32_t
@@ -114,7 +115,7 @@ vga_picture(const struct vga *v, struct vga_picture *p)
 	make_palette(v, &p->look, p->blink_on);
 	if (p->look.kind == VGA_BLANK && (v->state.seq[SEQ_CLOCKING] & 0x20) != 0)
 		p->look.border = 0;
-	p->start = beam.retraces == v->state.start_frame ? v->state.start_shown :
+	p->start = clock_now(v->clock) < v->state.start_at_ns ? v->state.start_shown :
 		(uint32_t)(crt[CRT_START_HIGH] << 8 | crt[CRT_START_LOW]);
 	p->cursor = (crt[CRT_CURSOR_HIGH] << 8 | crt[CRT_CURSOR_LOW]) + (crt[CRT_CURSOR_END] >> 5 & 3);
 	p->cursor_first = crt[CRT_CURSOR_START] & 0x1f;
