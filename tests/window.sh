@@ -346,6 +346,38 @@ kill "$calque_pid"
 wait "$calque_pid"
 calque_pid=
 
+# An image that can't be started brings the start window.
+: >"$dir/empty.img"
+start -start-window "$dir/empty.img"
+xdotool key Escape
+within 10 is_gone || fail "-start-window: Esc doesn't close it"
+wait "$calque_pid"
+status=$?
+[ $status -eq 1 ] && grep -q "is empty" "$dir/err" || fail "-start-window: exit status $status: $(cat "$dir/err")"
+calque_pid=
+
+# ---- full screen, by a window manager ----
+
+if command -v openbox >/dev/null 2>&1; then
+	openbox >/dev/null 2>&1 &
+	manager=$!
+	sleep 2
+	start -m 32 -full-screen "$dir/keys.img" -serial "file:$dir/serial" -nic none
+	has_size_of_screen() { [ "$(size)" = 1600x1200 ]; }
+	within 10 has_size_of_screen || fail "-full-screen: $(size)"
+	expect_title "press Ctrl-Alt-G to release" "-full-screen"
+	xdotool key ctrl+alt+f
+	has_left() { ! has_size_of_screen; }
+	within 10 has_left || fail "Ctrl-Alt-F: still full screen"
+	xdotool key ctrl+alt+f
+	within 10 has_size_of_screen || fail "Ctrl-Alt-F again: $(size)"
+	kill "$calque_pid"
+	wait "$calque_pid"
+	calque_pid=
+	kill $manager
+	wait $manager 2>/dev/null
+fi
+
 # ---- without a display ----
 
 unset DISPLAY

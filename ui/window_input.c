@@ -55,8 +55,8 @@ side_pointer(struct side *s)
 	SDL_ShowCursor(!over_guest || s->w->config.show_cursor || (s->absolute && s->cursor != NULL) ? SDL_ENABLE : SDL_DISABLE);
 }
 
-static void
-set_grab(struct side *s, bool on)
+void
+side_grab(struct side *s, bool on)
 {
 	if (on && on_console(s))
 		return;
@@ -80,7 +80,7 @@ side_lose_focus(struct side *s)
 {
 	release_all(s);
 	if (s->grabbed && (SDL_GetWindowFlags(s->window) & SDL_WINDOW_FULLSCREEN_DESKTOP) == 0)
-		set_grab(s, false);
+		side_grab(s, false);
 }
 
 /* ---- the window's own keys ---- */
@@ -93,7 +93,7 @@ side_tab(struct side *s, unsigned tab)
 	release_all(s);
 	s->tab = tab;
 	if (on_console(s)) {
-		set_grab(s, false);
+		side_grab(s, false);
 		SDL_StartTextInput();
 	} else {
 		SDL_StopTextInput();
@@ -110,7 +110,7 @@ toggle_full_screen(struct side *s)
 	release_all(s);
 	SDL_SetWindowFullscreen(s->window, full ? 0 : SDL_WINDOW_FULLSCREEN_DESKTOP);
 	if (!s->absolute || s->grabbed)
-		set_grab(s, !full);
+		side_grab(s, !full);
 	if (full)
 		side_fit_window(s);
 	side_redraw(s);
@@ -156,7 +156,7 @@ own_letter(struct side *s, SDL_Keycode key)
 		toggle_full_screen(s);
 		return true;
 	case SDLK_g:
-		set_grab(s, !s->grabbed);
+		side_grab(s, !s->grabbed);
 		return true;
 	case SDLK_u:
 		s->zoom = ZOOM_ONE;
@@ -453,7 +453,7 @@ side_button(struct side *s, const SDL_MouseButtonEvent *e)
 	}
 	if (!s->absolute && !s->grabbed) {
 		if (e->type == SDL_MOUSEBUTTONUP && e->button == SDL_BUTTON_LEFT)
-			set_grab(s, true);
+			side_grab(s, true);
 		return;
 	}
 	s->buttons = e->type == SDL_MOUSEBUTTONDOWN ? s->buttons | button : s->buttons & ~button;

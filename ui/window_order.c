@@ -221,6 +221,9 @@ carry_out(struct window *w, const struct order *o)
 	case ORDER_CLOSE:
 		close_window(w);
 		break;
+	case ORDER_QUIT:
+		ops->quit(ops->opaque);
+		break;
 	case ORDER_WISH:
 		wish(w, (unsigned)o->a, (unsigned)o->b);
 		break;

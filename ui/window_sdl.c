@@ -319,7 +319,7 @@ open_side(struct side *s, struct window *w)
 		return false;
 	}
 	side_tab(s, 0);
-	side_pointer(s);
+	side_grab(s, w->config.full_screen);
 	return true;
 }
 
@@ -363,6 +363,9 @@ window_thread(void *opaque)
 			going = handle(&s, &e);
 		} while (going && SDL_PollEvent(&e) == 1);
 	}
+	/* Without its display the machine can't go on either: nobody could end it. */
+	if (going)
+		side_order(&s, (struct order){ .kind = ORDER_QUIT });
 	close_side(&s);
 	return NULL;
 }

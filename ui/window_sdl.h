@@ -33,6 +33,7 @@ void side_redraw(struct side *s);
 /* ---- window_input.c ---- */
 void side_order(struct side *s, struct order o);
 void side_tab(struct side *s, unsigned tab);
+void side_grab(struct side *s, bool on);
 /* Title and pointer as they are to be now. */
 void side_pointer(struct side *s);
 /* People have given the window another size. */

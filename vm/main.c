@@ -148,7 +148,9 @@ main(int argc, char **argv)
 
 	trace_register(hw_trace_events, hw_trace_count);
 	if (argc == 1)
-		return start_without_arguments(run);
+		return start_with_window(NULL, run);
+	if (strcmp(argv[1], "-start-window") == 0 && argc <= 3)
+		return start_with_window(argv[2], run);
 	settings_init(&s);
 	int status = options_parse(&s, argc, argv, &e) ? 0 : complain(&e);
 	if (status == 0 && !s.exit)

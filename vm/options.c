@@ -652,6 +652,8 @@ options_parse(struct settings *c, int argc, char **argv, struct err *e)
 	}
 	if (c->exit)
 		return true;
+	if (c->start_window)
+		return err_set(e, "-start-window: stands alone or before IMAGE; give the other options without it");
 	image_settle(c);
 	if (c->kernel == NULL && (c->initrd != NULL || *c->append != '\0'))
 		return err_set(e, "%s is for -kernel alone; add -kernel FILE", c->initrd != NULL ? "-initrd" : "-append");

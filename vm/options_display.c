@@ -113,6 +113,14 @@ opt_sdl(struct settings *c, const char *arg, struct err *e)
 }
 
 bool
+opt_start_window(struct settings *c, const char *arg, struct err *e)
+{
+	(void)arg, (void)e;
+	c->start_window = true;
+	return true;
+}
+
+bool
 opt_full_screen(struct settings *c, const char *arg, struct err *e)
 {
 	(void)arg, (void)e;

@@ -34,7 +34,7 @@ short_help(const char *why)
 }
 
 int
-start_without_arguments(int (*run)(struct settings *s, struct err *e))
+start_with_window(const char *image, int (*run)(struct settings *s, struct err *e))
 {
 	struct start_choice c = { .memory_mib = (unsigned)(sensible_memory() / MiB), .network = true };
 	struct err e = { "" };
@@ -43,13 +43,15 @@ start_without_arguments(int (*run)(struct settings *s, struct err *e))
 
 	if (missing != NULL)
 		return short_help(missing);
+	if (image != NULL)
+		c.image = realpath(image, NULL);
 	/* What can't be started is shown with the reason, to choose again. */
-	for (;;) {
+	for (bool first = c.image != NULL;; first = false) {
 		struct err problem = e;
 		struct settings s;
 
 		e = (struct err){ "" };
-		if (!start_window(&c, problem.text[0] != '\0' ? problem.text : NULL, &e))
+		if (!first && !start_window(&c, problem.text[0] != '\0' ? problem.text : NULL, &e))
 			break;
 		status = settings_of(&s, &c, &e) ? run(&s, &e) : 1;
 		settings_free(&s);
