@@ -4,8 +4,7 @@
  * Developer's Manual", order number 317453.  e1000_regs.c has its registers, e1000_tx.c and e1000_rx.c the two rings,
  * e1000_phy.c and e1000_eeprom.c what stands beside the chip; here are PCI, the interrupt and the link.
  *
- * Transmission is done in the loop's thread, not in that of the processor that wrote TDT.  What the receiver has no buffers
- * for waits in the cable, so the chip's own FIFO is always empty.
+ * What the receiver has no buffers for waits in the cable, so the chip's own FIFO is always empty.
  *
  * Left out on purpose: flash, the check sequence of frames (software that keeps it sees zeros), collisions, pause frames
  * of our own (the cable waits by itself), management by SMBus, and waking the machine by ARP, IP address or pattern.

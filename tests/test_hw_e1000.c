@@ -210,16 +210,30 @@ enum {
 	TXSM = 2 << 8,
 };
 
+static unsigned held; /* descriptors that TDT doesn't know yet */
+
 static void
-put(uint64_t addr, uint32_t lower, uint32_t upper)
+release(void)
 {
-	unsigned tail = get(TDT);
-	uint8_t *t = ram + TX_RING + 16 * tail;
+	set(TDT, (get(TDT) + held) % 64);
+	held = 0;
+}
+
+static void
+hold(uint64_t addr, uint32_t lower, uint32_t upper)
+{
+	uint8_t *t = ram + TX_RING + 16 * ((get(TDT) + held++) % 64);
 
 	store_le(t, addr, 8);
 	store_le(t + 8, lower, 4);
 	store_le(t + 12, upper, 4);
-	set(TDT, (tail + 1) % 64);
+}
+
+static void
+put(uint64_t addr, uint32_t lower, uint32_t upper)
+{
+	hold(addr, lower, upper);
+	release();
 }
 
 static void
@@ -701,9 +715,9 @@ START_TEST(legacy_transmit)
 	ck_assert_uint_eq(get(TDH), 1);
 	ck_assert_uint_eq(get(ICR), INT_TXDW | INT_TXQE);
 	/* Several pieces, with a checksum over the last 30 bytes. */
-	put(TX_DATA, 500, 0);
-	put(TX_DATA + 500, 500 | EOP | IC | 20 << 16, 970 << 8);
-	set(TDT, get(TDT));
+	hold(TX_DATA, 500, 0);
+	hold(TX_DATA + 500, 500 | EOP | IC | 20 << 16, 970 << 8);
+	release();
 	pass_ns(1);
 	ck_assert_uint_eq(peer.count, 2);
 	ck_assert_uint_eq(peer.len[1], 1000);
@@ -776,9 +790,10 @@ send_with_sums(unsigned n)
 	head = headers(ram + TX_DATA, sums[n].six, sums[n].protocol, sums[n].len, false);
 	put_context(14, 24, l4, at, 0, 0, 0, (sums[n].protocol == 6 ? TUCMD_TCP : 0) | TUCMD_IP);
 	/* In odd pieces. */
-	put(TX_DATA, 31 | DATA, (sums[n].six ? 0 : IXSM) | TXSM);
-	put(TX_DATA + 31, (head - 31) | DATA, 0);
-	put(TX_DATA + head, sums[n].len | DATA | EOP, 0);
+	hold(TX_DATA, 31 | DATA, (sums[n].six ? 0 : IXSM) | TXSM);
+	hold(TX_DATA + 31, (head - 31) | DATA, 0);
+	hold(TX_DATA + head, sums[n].len | DATA | EOP, 0);
+	release();
 	pass_ns(1);
 	ck_assert_uint_eq(peer.count, 1);
 	ck_assert_uint_eq(peer.len[0], MAX(head + sums[n].len, 60));
@@ -814,13 +829,14 @@ send_tso(bool six, bool apart)
 	fill(TX_DATA, 12000);
 	head = headers(ram + TX_DATA, six, 6, 10000, true);
 	put_context(14, 24, l4, l4 + 16, 10000, head, 1400, TUCMD_TCP | (six ? 0 : TUCMD_IP) | TSE);
-	put(TX_DATA, head | DATA | TSE, (six ? 0 : IXSM) | TXSM);
+	hold(TX_DATA, head | DATA | TSE, (six ? 0 : IXSM) | TXSM);
 	for (unsigned n; done < 10000; done += n) {
 		n = MIN(3333, 10000 - done);
-		put(TX_DATA + head + done, n | DATA | TSE | (done + n == 10000 ? EOP : 0), 0);
+		hold(TX_DATA + head + done, n | DATA | TSE | (done + n == 10000 ? EOP : 0), 0);
 		if (apart)
-			pass_ns(1);
+			release();
 	}
+	release();
 	pass_ns(1);
 }
 
