@@ -360,9 +360,9 @@ write_in_place(struct disk *d, struct request *r)
 	uint64_t start = host_now();
 	bool done;
 
-	if (d->image->ops->write_now == NULL || start < atomic_load_explicit(&d->slow_until_ns, memory_order_relaxed))
+	if (start < atomic_load_explicit(&d->slow_until_ns, memory_order_relaxed))
 		return false;
-	done = d->image->ops->write_now(d->image, r->offset, r->buf, r->len) == 0;
+	done = layer_write_now(d->image, r->offset, r->buf, r->len) == 0;
 	if (done && host_now() - start > SLOW_NS)
 		atomic_store_explicit(&d->slow_until_ns, start + SLOW_FOR_NS, memory_order_relaxed);
 	return done;
@@ -371,12 +371,10 @@ write_in_place(struct disk *d, struct request *r)
 static bool
 perform_in_place(struct disk *d, struct request *r)
 {
-	const struct image_ops *ops = d->image->ops;
-
 	if (r->by_worker || r->len > IN_PLACE_BYTES || !is_inside(d, r->offset, r->len))
 		return false;
 	if (r->kind == REQUEST_READ)
-		return ops->read_now != NULL && ops->read_now(d->image, r->offset, r->buf, r->len) == 0;
+		return layer_read_now(d->image, r->offset, r->buf, r->len) == 0;
 	return r->kind == REQUEST_WRITE && !d->readonly && !d->through && !d->detect_zeros && write_in_place(d, r);
 }
 

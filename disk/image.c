@@ -49,6 +49,18 @@ layer_status(struct image *i, uint64_t offset, uint64_t len, struct image_extent
 }
 
 int
+layer_read_now(struct image *i, uint64_t offset, void *buf, size_t len)
+{
+	return i->ops->read_now == NULL ? EAGAIN : i->ops->read_now(i, offset, buf, len);
+}
+
+int
+layer_write_now(struct image *i, uint64_t offset, const void *buf, size_t len)
+{
+	return i->ops->write_now == NULL ? EAGAIN : i->ops->write_now(i, offset, buf, len);
+}
+
+int
 layer_truncate(struct image *i, uint64_t bytes)
 {
 	return i->ops->truncate == NULL ? ENOTSUP : i->ops->truncate(i, bytes);

@@ -71,6 +71,9 @@ int layer_status(struct image *i, uint64_t offset, uint64_t len, struct image_ex
 int layer_truncate(struct image *i, uint64_t bytes);
 /* What the backing file has there; zeros past its end, or without one. */
 int layer_read_backing(struct image *i, uint64_t offset, void *buf, size_t len);
+/* What can be read at once, by whatever layer it comes from: see read_now. */
+int layer_read_now(struct image *i, uint64_t offset, void *buf, size_t len);
+int layer_write_now(struct image *i, uint64_t offset, const void *buf, size_t len);
 int write_zeros_by_hand(struct image *i, uint64_t offset, uint64_t len);
 
 enum raw_flags {

@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum {
@@ -92,6 +93,21 @@ overlay_read(struct image *i, uint64_t offset, void *buf, size_t len)
 	return error;
 }
 
+/* What comes from one of the two alone. */
+static int
+overlay_read_now(struct image *i, uint64_t offset, void *buf, size_t len)
+{
+	struct overlay *o = CONTAINER_OF(i, struct overlay, image);
+	struct iovec v = { buf, len };
+	bool there;
+
+	if (len == 0 || run_length(o, offset, len, &there) < len)
+		return EAGAIN;
+	if (!there)
+		return layer_read_now(i->below, offset, buf, len);
+	return preadv2(o->fd, &v, 1, offset, RWF_NOWAIT) == (ssize_t)len ? 0 : EAGAIN;
+}
+
 /* Brings the whole block to the file, if a write of only a part of it is to come. */
 static int
 copy_up(struct overlay *o, uint64_t block)
@@ -142,6 +158,20 @@ overlay_write(struct image *i, uint64_t offset, const void *buf, size_t len)
 	return error;
 }
 
+/* Whole blocks, unless another write is under way. */
+static int
+overlay_write_now(struct image *i, uint64_t offset, const void *buf, size_t len)
+{
+	struct overlay *o = CONTAINER_OF(i, struct overlay, image);
+	int error;
+
+	if (len == 0 || offset % BLOCK != 0 || len % BLOCK != 0 || pthread_mutex_trylock(&o->lock) != 0)
+		return EAGAIN;
+	error = write_locked(o, offset, buf, len);
+	pthread_mutex_unlock(&o->lock);
+	return error;
+}
+
 /* The file does not survive the process, so that nothing has to reach stable storage. */
 static int
 overlay_flush(struct image *i)
@@ -178,7 +208,7 @@ overlay_close(struct image *i)
 
 static const struct image_ops overlay_ops = {
 	.name = "snapshot", .read = overlay_read, .write = overlay_write, .flush = overlay_flush,
-	.discard = overlay_discard, .close = overlay_close,
+	.discard = overlay_discard, .close = overlay_close, .read_now = overlay_read_now, .write_now = overlay_write_now,
 };
 
 static int

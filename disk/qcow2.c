@@ -197,6 +197,8 @@ static const struct image_ops ops = {
 	.write_zeros = qcow2_write_zeros,
 	.write_compressed = qcow2_write_compressed,
 	.status = qcow2_status,
+	.read_now = qcow2_read_now,
+	.write_now = qcow2_write_now,
 	.tool = &tool_ops,
 };
 

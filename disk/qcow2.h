@@ -311,6 +311,8 @@ enum mapping_kind entry_kind(const struct qcow2 *q, uint64_t entry);
 /* What an L2 entry names will be counted down. */
 void entry_free_later(struct qcow2 *q, uint64_t entry);
 int map_lookup(struct qcow2 *q, uint64_t offset, uint64_t len, struct mapping *m);
+/* map_lookup() will read nothing from the file. */
+bool map_is_cached(struct qcow2 *q, uint64_t offset);
 int map_get(struct qcow2 *q, uint64_t cluster, uint64_t *entry);
 /* Gives the guest cluster another entry, what it had is freed later.  Not while committing. */
 int map_set(struct qcow2 *q, uint64_t cluster, uint64_t entry);
@@ -333,6 +335,8 @@ void range_release(struct qcow2 *q, struct range *r);
 int qcow2_read(struct image *i, uint64_t offset, void *buf, size_t len);
 int qcow2_write(struct image *i, uint64_t offset, const void *buf, size_t len);
 int qcow2_discard(struct image *i, uint64_t offset, uint64_t len);
+int qcow2_read_now(struct image *i, uint64_t offset, void *buf, size_t len);
+int qcow2_write_now(struct image *i, uint64_t offset, const void *buf, size_t len);
 int qcow2_write_zeros(struct image *i, uint64_t offset, uint64_t len, bool unmap);
 
 /* ---- compression (qcow2_compressed.c, zstd.c) ---- */

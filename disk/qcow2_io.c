@@ -484,3 +484,74 @@ qcow2_write_zeros(struct image *i, uint64_t offset, uint64_t len, bool unmap)
 		error = zero_part(q, last << q->cluster_bits, end - (last << q->cluster_bits));
 	return error;
 }
+
+/* ---- at once ---- */
+
+/* Takes the range if nobody has it, and if all of it is alike by tables that are in memory. */
+static bool
+begin_now(struct qcow2 *q, struct range *r, uint64_t offset, size_t len, struct mapping *m)
+{
+	bool ok;
+
+	if (len == 0 || pthread_mutex_trylock(&q->lock) != 0)
+		return false;
+	ok = !is_taken(q, r) && map_is_cached(q, offset) && map_lookup(q, offset, len, m) == 0 && m->bytes >= len;
+	if (ok) {
+		r->next = q->ranges;
+		q->ranges = r;
+	}
+	pthread_mutex_unlock(&q->lock);
+	return ok;
+}
+
+static int
+read_backing_now(struct qcow2 *q, uint64_t offset, void *buf, size_t len)
+{
+	const struct image *b = q->image.backing;
+
+	if (b != NULL && offset < b->bytes && len <= b->bytes - offset)
+		return layer_read_now(q->image.backing, offset, buf, len);
+	if (shows_backing(q, offset))
+		return EAGAIN;
+	memset(buf, 0, len);
+	return 0;
+}
+
+int
+qcow2_read_now(struct image *i, uint64_t offset, void *buf, size_t len)
+{
+	struct qcow2 *q = to_qcow2(i);
+	struct range r = range_of(q, offset, len, false);
+	struct mapping m;
+	int error = EAGAIN;
+
+	if (!begin_now(q, &r, offset, len, &m))
+		return EAGAIN;
+	if (m.kind == MAPPED_DATA) {
+		error = layer_read_now(i->below, m.host, buf, len);
+	} else if (m.kind == MAPPED_NOT) {
+		error = read_backing_now(q, offset, buf, len);
+	} else if (m.kind == MAPPED_ZERO) {
+		memset(buf, 0, len);
+		error = 0;
+	}
+	range_release(q, &r);
+	return error;
+}
+
+/* What has its place, in what there is of the file. */
+int
+qcow2_write_now(struct image *i, uint64_t offset, const void *buf, size_t len)
+{
+	struct qcow2 *q = to_qcow2(i);
+	struct range r = range_of(q, offset, len, false);
+	struct mapping m;
+	int error = EAGAIN;
+
+	if (!q->writable || q->final_error != 0 || !begin_now(q, &r, offset, len, &m))
+		return EAGAIN;
+	if (m.in_place && m.host + len <= q->file_end)
+		error = layer_write_now(i->below, m.host, buf, len);
+	range_release(q, &r);
+	return error;
+}

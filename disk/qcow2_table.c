@@ -306,6 +306,17 @@ l2_slice(struct qcow2 *q, uint64_t table, uint64_t cluster, struct slice **s, ui
 	return slices_get(q, &q->l2, table + byte - *at, s);
 }
 
+bool
+map_is_cached(struct qcow2 *q, uint64_t offset)
+{
+	uint64_t cluster = offset >> q->cluster_bits, byte = (cluster & ((1ull << l2_bits(q)) - 1)) * 8, table;
+
+	if (cluster >> l2_bits(q) >= q->l1_entries)
+		return false;
+	table = q->l1[cluster >> l2_bits(q)] & OFFSET_MASK;
+	return table == 0 || find_slice(&q->l2, table + byte - byte % q->l2.slice_bytes) != NULL;
+}
+
 int
 map_get(struct qcow2 *q, uint64_t cluster, uint64_t *entry)
 {

@@ -4,6 +4,7 @@
 #include "base/loop.h"
 #include "base/util.h"
 #include "disk/disk.h"
+#include "disk/tool.h"
 
 #include <check.h>
 #include <errno.h>
@@ -63,7 +64,6 @@ struct guest {
 	_Atomic bool stop;
 	uint64_t in_place;
 	uint8_t buf[64 * 1024];
-	uint8_t model[64];
 };
 
 static void
@@ -123,7 +123,7 @@ small_ones(void *opaque)
 static void
 turn_until(struct guest *g, unsigned count)
 {
-	for (unsigned i = 0; i < 2000 && atomic_load(&g->count) < count; i++)
+	for (unsigned i = 0; i < 20000 && atomic_load(&g->count) < count; i++)
 		loop_turn(loop, 5);
 	ck_assert_uint_eq(atomic_load(&g->count), count);
 }
@@ -246,6 +246,81 @@ START_TEST(ends)
 		ck_assert_uint_eq(atomic_load(&g->count), g->most);
 		free(g);
 	}
+}
+END_TEST
+
+/* ---- every kind of image ---- */
+
+/* Random reads and writes, small and not, checked against memory. */
+static void *
+random_ones(void *opaque)
+{
+	struct guest *g = opaque;
+	uint8_t *model = xcalloc(1, SIZE);
+	uint64_t seed = 1;
+
+	ck_assert_int_eq(disk_read_sync(disk, 0, model, SIZE), 0);
+	for (unsigned i = 0; i < REQUESTS; i++) {
+		uint64_t offset;
+		size_t len;
+
+		seed = seed * 6364136223846793005 + 1442695040888963407;
+		len = (seed >> 60 & 1) ? 4096 : 512 * (1 + (seed >> 40) % 128);
+		offset = (seed >> 20) % (SIZE - len) / 512 * 512;
+		if (len == 4096)
+			offset &= ~4095ull;
+		if (seed >> 59 & 1) {
+			memset(g->buf, i, len);
+			request(g, true, offset, len);
+			memcpy(model + offset, g->buf, len);
+		} else {
+			request(g, false, offset, len);
+			ck_assert_mem_eq(g->buf, model + offset, len);
+		}
+	}
+	free(model);
+	return NULL;
+}
+
+static void
+make_qcow2(const char *file, const char *backing)
+{
+	struct image_create c = {
+		.file = file, .format = "qcow2", .bytes = SIZE, .backing_file = backing, .backing_format = backing != NULL ? "raw" : NULL,
+	};
+	struct err e = { "" };
+
+	ck_assert_msg(image_create(&c, &e), "%s", e.text);
+}
+
+START_TEST(kinds)
+{
+	static const struct {
+		const char *format;
+		bool backing, snapshot;
+	} rows[] = { { "raw", false, false }, { "raw", false, true }, { "qcow2", false, false }, { "qcow2", true, false },
+		{ "qcow2", true, true } };
+	struct guest *g = xcalloc(1, sizeof(*g));
+	char *base = xasprintf("%s.base", path);
+	struct disk_options o = { .file = path, .format = rows[_i].format, .snapshot = rows[_i].snapshot, .cache_unsafe = true };
+	struct err e = { "" };
+
+	ck_assert_int_eq(link(path, base), 0);
+	if (strcmp(o.format, "qcow2") == 0) {
+		unlink(path);
+		make_qcow2(path, rows[_i].backing ? base : NULL);
+	}
+	disk = disk_open(loop, &o, &e);
+	ck_assert_msg(disk != NULL, "%s", e.text);
+	pthread_create(&g->thread, NULL, random_ones, g);
+	turn_until(g, REQUESTS);
+	pthread_join(g->thread, NULL);
+	ck_assert_int_eq(g->error, 0);
+	ck_assert_uint_gt(g->in_place, REQUESTS / 4);
+	disk_close(disk);
+	unlink(base);
+	free(base);
+	free(g);
 }
 END_TEST
 
@@ -380,6 +455,7 @@ main(void)
 	tcase_add_test(t, not_in_place);
 	tcase_add_test(t, chains);
 	tcase_add_test(t, ends);
+	tcase_add_loop_test(t, kinds, 0, 5);
 	tcase_add_test(t, direct);
 	tcase_add_test(t, write_through);
 	tcase_add_test(t, zeros);
