@@ -244,6 +244,22 @@ handle(struct side *s, SDL_Event *e)
 
 /* ---- beginning and end ---- */
 
+/* A build with sanitizers asks: what the libraries below keep until the end is theirs. */
+const char *__lsan_default_options(void);
+const char *__lsan_default_suppressions(void);
+
+const char *
+__lsan_default_options(void)
+{
+	return "print_suppressions=0";
+}
+
+const char *
+__lsan_default_suppressions(void)
+{
+	return "leak:libSDL2\nleak:libdbus\nleak:libX11\n";
+}
+
 /* A small screen on a stand, drawn here: a file might not be installed. */
 static void
 set_icon(SDL_Window *window)
