@@ -3,7 +3,7 @@
 # qcow2.sh CALQUE CALQUE-IMG FOLDER: a guest makes a file system on a qcow2 disk, copies files to it, and the emulator is killed
 # (kill -9) while it writes on.  Then the image must be without corruption, and another boot, on an overlay and on the
 # disk itself, must repair the file system and find all that was synchronised.  Prints "PASS name" or "FAIL name".
-# FOLDER has vmlinuz and modules, with those of ext4.  GUEST_TIMEOUT is the limit of a boot in seconds, QCOW2_KILLS how often.
+# FOLDER has vmlinuz, modules, and modules.ext4.  GUEST_TIMEOUT is the limit of a boot in seconds, QCOW2_KILLS how often.
 set -u
 [ $# -eq 3 ] || { sed -n '3,7s/^# //p' "$0" >&2; exit 2; }
 calque=$1
@@ -41,8 +41,9 @@ make_initrd() {
 	take_program mke2fs && take_program e2fsck || return 1
 	for m in scsi_common scsi_mod crc-t10dif crct10dif_common crct10dif_generic crc64 crc64-rocksoft crc64-rocksoft_generic \
 		t10-pi sd_mod libata ata_piix crc16 mbcache jbd2 libcrc32c crc32c_generic ext4; do
-		find "$folder/modules" -name "$m.ko" -exec cp {} "$root/modules/" \;
+		find "$folder/modules" "$folder/modules.ext4" -name "$m.ko" -exec cp {} "$root/modules/" \; 2>/dev/null
 	done
+	[ -e "$root/modules/ext4.ko" ] || return 1
 	cat >"$root/init" <<-'END'
 		#!/bin/busybox sh
 		/bin/busybox --install -s /bin
@@ -130,7 +131,7 @@ kept_all() {
 	tr -d '\r' <"$folder/qcow2.log" | grep -q "GUEST kept $1 bad 0" && ! grep -q "GUEST FAIL" "$folder/qcow2.log"
 }
 
-make_initrd || { echo "FAIL qcow2: no initrd; e2fsprogs is needed"; exit 1; }
+make_initrd || { echo "FAIL qcow2: no initrd; e2fsprogs and the modules of ext4 are needed"; exit 1; }
 rm -f "$disk"
 "$img" create -q -f qcow2 "$disk" 1G || { echo "FAIL qcow2: no image"; exit 1; }
 
