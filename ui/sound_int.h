@@ -69,7 +69,7 @@ struct sound_backend {
 	/* Sound begins, and has ended some time ago.  Either may be NULL. */
 	void (*start)(struct sound *s);
 	void (*idle)(struct sound *s);
-	/* COUNT mixed stereo frames.  NULL: nothing is mixed. */
+	/* COUNT mixed stereo frames. */
 	void (*play)(struct sound *s, const float *frames, uint32_t count);
 	/* A back end with a clock of its own: how many frames wait, and how many should. */
 	uint32_t (*waiting)(struct sound *s, uint32_t *wanted);
