@@ -161,7 +161,7 @@ add_card(struct machine *m, const char *properties, struct err *e)
 	const char *name = ok ? keyval_str(&k, "driver") : NULL;
 	const struct device_model *model = ok ? find_card(name) : NULL;
 
-	if (ok && (model == NULL || strcmp(name, DEFAULT_MODEL) != 0))
+	if (ok && (model == NULL || model->add != device_e1000))
 		ok = err_set(e, "model=%s is not supported; use model=%s", name, DEFAULT_MODEL);
 	ok = ok && model->add(m, &k, e) && keyval_end(&k, e);
 	keyval_free(&k);
