@@ -65,7 +65,7 @@ struct disk {
 	struct mailbox *mailbox;
 	char *file;
 	const char *format;
-	bool readonly, unsafe, through, discard, detect_zeros, closing;
+	bool readonly, unsafe, through, direct, discard, detect_zeros, closing;
 	enum disk_policy on_write_error, on_read_error;
 	void (*stalled)(void *opaque, int error);
 	void *stalled_opaque;
@@ -556,6 +556,7 @@ disk_open(struct loop *l, const struct disk_options *o, struct err *e)
 	d->unsafe = o->cache_unsafe;
 	d->discard = o->discard;
 	d->through = o->cache_through;
+	d->direct = o->cache_direct;
 	d->detect_zeros = o->detect_zeros;
 	d->on_write_error = o->on_write_error;
 	d->on_read_error = o->on_read_error;
@@ -642,6 +643,27 @@ const char *
 disk_format(const struct disk *d)
 {
 	return d->format;
+}
+
+const char *
+disk_cache(const struct disk *d)
+{
+	if (d->unsafe)
+		return "writeback, ignore flushes";
+	if (d->direct)
+		return d->through ? "writethrough, direct" : "writeback, direct";
+	return d->through ? "writethrough" : "writeback";
+}
+
+/* Overlays and filters stand above the format. */
+const char *
+disk_backing(const struct disk *d)
+{
+	const struct image *i = d->image;
+
+	while (i->backing_path == NULL && i->below != NULL)
+		i = i->below;
+	return i->backing_path;
 }
 
 struct disk_stats

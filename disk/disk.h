@@ -51,6 +51,10 @@ uint64_t disk_bytes(const struct disk *d);
 bool disk_is_readonly(const struct disk *d);
 const char *disk_file(const struct disk *d);
 const char *disk_format(const struct disk *d);
+/* "writeback", "writethrough, direct" and so on. */
+const char *disk_cache(const struct disk *d);
+/* The backing file of a format that has one, or NULL. */
+const char *disk_backing(const struct disk *d);
 
 /* ERRNO of a completed request is 0 or the host's errno (ENOSPC, EIO ...). */
 typedef void disk_done(void *opaque, int error);

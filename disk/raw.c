@@ -319,7 +319,7 @@ advice(int error, bool readonly)
 {
 	switch (error) {
 	case ENOENT:
-		return "; check the path, or create an image (truncate -s SIZE FILE makes an empty raw one)";
+		return "; check the path, or make an image (calque-img create FILE SIZE)";
 	case EACCES:
 	case EPERM:
 		return readonly ? "; change its permissions" : "; change its permissions, or open it read-only or with snapshot=on";
@@ -349,7 +349,7 @@ measure(struct raw *r, const char *file, bool may_be_empty, struct err *e)
 	if (end < 0)
 		return err_set(e, "%s: can't find its size: %s", file, strerror(errno));
 	if (end == 0 && !may_be_empty)
-		return err_set(e, "%s: is empty; give it a size (truncate -s SIZE FILE)", file);
+		return err_set(e, "%s: is empty; give it a size (calque-img create FILE SIZE)", file);
 	r->image.bytes = align_up(end, DISK_SECTOR);
 	r->image.grows = !r->block_device;
 	return true;

@@ -150,6 +150,8 @@ struct dev *piix3_ide_new(const struct dev_env *env, struct pci_bus *bus, struct
 	struct disk *disks[4], const bool cdrom[4], const char *const serials[4]);
 /* Changes a CD: NULL opens the tray.  False: locked by the guest (FORCE overrides). */
 bool piix3_ide_change(struct dev *ide, unsigned drive, struct disk *disk, bool force);
+/* How a CD drive's tray stands. */
+void piix3_ide_tray(struct dev *ide, unsigned drive, bool *open, bool *locked);
 /* Firmware's geometry for CMOS: what IDENTIFY says. */
 void piix3_ide_geometry(struct dev *ide, unsigned drive, unsigned *cylinders, unsigned *heads, unsigned *sectors);
 

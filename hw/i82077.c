@@ -1091,6 +1091,12 @@ i82077_change(struct dev *d, unsigned drive, struct disk *disk)
 
 	if (drive >= DRIVES || f->types[drive] == 0)
 		return;
+	/* What was meant for the old disk doesn't go on with the new one. */
+	if (f->state.phase == PHASE_EXECUTION && f->state.kind != KIND_IDENTIFY && f->state.drive == drive) {
+		f->generation++;
+		timer_cancel(&f->state.step);
+		finish(f, ST0_ABNORMAL, ST1_NO_MARK, 0);
+	}
 	f->disks[drive] = disk;
 	f->media[drive] = media_of(disk);
 	f->state.changed[drive] = 1;

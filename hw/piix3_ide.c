@@ -454,6 +454,15 @@ piix3_ide_change(struct dev *d, unsigned drive, struct disk *disk, bool force)
 }
 
 void
+piix3_ide_tray(struct dev *d, unsigned drive, bool *open, bool *locked)
+{
+	const struct ata_state *s = &ide_of(d)->state.drives[drive % 4];
+
+	*open = s->tray_open;
+	*locked = s->locked;
+}
+
+void
 piix3_ide_geometry(struct dev *d, unsigned drive, unsigned *cylinders, unsigned *heads, unsigned *sectors)
 {
 	const struct ata_drive *a = &ide_of(d)->channels[drive / 2 % 2].drives[drive % 2];

@@ -437,6 +437,42 @@ START_TEST(changes)
 }
 END_TEST
 
+/* A write that is under way ends; the new disk gets none of it. */
+START_TEST(change_while_busy)
+{
+	struct disk other = make_disk(1474560);
+	uint8_t *before = xcalloc(1, 1474560);
+	unsigned posted = b->posted;
+
+	memcpy(before, other.data, 1474560);
+	start();
+	memset(b->ram + BUFFER, 0x77, 4096);
+	program_dma(0x48, 4096);
+	COMMAND(0x45, 0x00, 0, 0, 1, 2, 18, 0x1b, 0xff);
+	for (unsigned i = 0; i < 400 && b->posted < posted + 2; i++) {
+		loop_turn(b->loop, 0);
+		clock_advance(b->clock, 100000);
+	}
+	i82077_change(b->fdc, 0, &other);
+	ck_assert_uint_eq(in(0x3f4) & 0xc0, 0xc0);
+	ck_assert_uint_eq(in(0x3f5) & 0xc0, 0x40);
+	for (unsigned i = 0; i < 6; i++)
+		in(0x3f5);
+	for (unsigned i = 0; i < 100; i++) {
+		loop_turn(b->loop, 0);
+		clock_advance(b->clock, 100000);
+	}
+	ck_assert_mem_eq(other.data, before, 1474560);
+	out(0x3f7, 0x00);
+	program_dma(0x44, 512);
+	COMMAND(0xe6, 0x00, 0, 0, 3, 2, 3, 0x1b, 0xff);
+	RESULT(0x04, 0, 0, 0, 1, 1, 2);
+	ck_assert_mem_eq(b->ram + BUFFER, before + 1024, 512);
+	free(other.data);
+	free(before);
+}
+END_TEST
+
 /* ---- flash ---- */
 
 static uint8_t
@@ -599,6 +635,7 @@ main(void)
 	tcase_add_test(c, formats);
 	tcase_add_test(c, reset_in_flight);
 	tcase_add_test(c, changes);
+	tcase_add_test(c, change_while_busy);
 	tcase_add_test(c, flash_probe);
 	tcase_add_test(c, flash_writes);
 	tcase_add_test(c, flash_buffer);

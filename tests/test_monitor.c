@@ -121,13 +121,13 @@ fake_eject(void *opaque, const char *drive, bool force, struct err *e)
 }
 
 static bool
-fake_change(void *opaque, const char *drive, const char *path, const char *format, bool read_only, bool force, struct err *e)
+fake_change(void *opaque, const char *drive, const char *path, const char *format, enum view_access access, bool force, struct err *e)
 {
 	char text[100];
 
 	(void)opaque;
 	(void)e;
-	snprintf(text, sizeof(text), "change %s %s %s %d %d", drive, path, format != NULL ? format : "-", read_only, force);
+	snprintf(text, sizeof(text), "change %s %s %s %d %d", drive, path, format != NULL ? format : "-", access, force);
 	note(text);
 	return true;
 }

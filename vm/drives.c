@@ -131,27 +131,36 @@ insert(struct machine *m, struct drive *d, struct disk *disk)
 		disk_on_stall(disk, stalled, d);
 }
 
-static bool
-open_drive(struct machine *m, struct drive *d, struct err *e)
+/* How the drive is used, whatever is in it. */
+static struct disk_options
+options_of(const struct drive_config *c)
 {
-	const struct drive_config *c = d->config;
-
-	if (c == NULL || c->file == NULL)
-		return true;
-	struct disk_options o = {
-		.file = c->file,
-		.format = c->format,
-		.readonly = c->readonly,
-		.snapshot = (c->snapshot || m->settings->snapshot) && !c->readonly,
+	if (c == NULL)
+		return (struct disk_options){ .file = NULL };
+	return (struct disk_options){
 		.cache_unsafe = c->cache_unsafe,
 		.cache_through = c->cache_through,
 		.cache_direct = c->cache_direct,
 		.discard = c->discard,
 		.detect_zeros = c->detect_zeros,
-		.filter = c->filter,
 		.on_write_error = c->on_write_error,
 		.on_read_error = c->on_read_error,
 	};
+}
+
+static bool
+open_drive(struct machine *m, struct drive *d, struct err *e)
+{
+	const struct drive_config *c = d->config;
+	struct disk_options o = options_of(c);
+
+	if (c == NULL || c->file == NULL)
+		return true;
+	o.file = c->file;
+	o.format = c->format;
+	o.readonly = c->readonly;
+	o.snapshot = (c->snapshot || m->settings->snapshot) && !c->readonly;
+	o.filter = c->filter;
 	insert(m, d, disk_open(m->loop, &o, e));
 	return d->disk != NULL || err_prefix(e, "%s ", c->option);
 }
@@ -323,8 +332,23 @@ find_drive(struct machine *m, const char *name, unsigned *unit, enum drive_inter
 	return NULL;
 }
 
+/* Whether the guest has the drive locked or open. */
 static void
-print_drive(const struct drive *d, bool verbose, view_print *print, void *to)
+print_tray(struct machine *m, const struct drive *d, view_print *print, void *to)
+{
+	bool open = d->disk == NULL, locked = false;
+	char text[80];
+
+	if (!d->cdrom && !d->removable && strncmp(d->name, "floppy", 6) != 0)
+		return;
+	if (m->ide != NULL && d >= m->ide_drives && d < m->ide_drives + IDE_DRIVES)
+		piix3_ide_tray(m->ide, (unsigned)(d - m->ide_drives), &open, &locked);
+	snprintf(text, sizeof(text), "    Removable device: %slocked, tray %s\n", locked ? "" : "not ", open ? "open" : "closed");
+	print(to, text);
+}
+
+static void
+print_drive(struct machine *m, const struct drive *d, bool verbose, view_print *print, void *to)
 {
 	char text[1024];
 	struct disk_stats st;
@@ -334,11 +358,19 @@ print_drive(const struct drive *d, bool verbose, view_print *print, void *to)
 	if (d->disk == NULL) {
 		snprintf(text, sizeof(text), "%s: [not inserted]\n", d->name);
 		print(to, text);
+		print_tray(m, d, print, to);
 		return;
 	}
 	snprintf(text, sizeof(text), "%s: %s (%s%s)\n", d->name, disk_file(d->disk), disk_format(d->disk),
 		disk_is_readonly(d->disk) ? ", read-only" : "");
 	print(to, text);
+	print_tray(m, d, print, to);
+	snprintf(text, sizeof(text), "    Cache mode:       %s\n", disk_cache(d->disk));
+	print(to, text);
+	if (disk_backing(d->disk) != NULL) {
+		snprintf(text, sizeof(text), "    Backing file:     %s\n", disk_backing(d->disk));
+		print(to, text);
+	}
 	if (!verbose)
 		return;
 	st = disk_stats(d->disk);
@@ -355,13 +387,13 @@ block_info(void *opaque, bool verbose, view_print *print, void *to)
 	struct machine *m = opaque;
 
 	for (unsigned i = 0; i < IDE_DRIVES; i++)
-		print_drive(&m->ide_drives[i], verbose, print, to);
+		print_drive(m, &m->ide_drives[i], verbose, print, to);
 	for (unsigned i = 0; i < FLOPPY_DRIVES; i++)
-		print_drive(&m->floppies[i], verbose, print, to);
+		print_drive(m, &m->floppies[i], verbose, print, to);
 	for (unsigned i = 0; i < PFLASH_MAX; i++)
-		print_drive(&m->flashes[i], verbose, print, to);
+		print_drive(m, &m->flashes[i], verbose, print, to);
 	for (const struct drive *d = m->usb_drives; d != NULL; d = d->next)
-		print_drive(d, verbose, print, to);
+		print_drive(m, d, verbose, print, to);
 }
 
 static void
@@ -381,19 +413,36 @@ block_names(void *opaque, void (*each)(void *to, const char *name), void *to)
 		each(to, d->name);
 }
 
+static struct drive *
+find_removable(struct machine *m, const char *name, unsigned *unit, enum drive_interface *interface, struct err *e)
+{
+	struct drive *d = find_drive(m, name, unit, interface);
+
+	if (d == NULL) {
+		err_set(e, "there is no drive '%s'; see info block", name);
+		return NULL;
+	}
+	if (*interface == DRIVE_FLOPPY ? m->fdc != NULL : *interface != DRIVE_PFLASH && (d->cdrom || d->removable))
+		return d;
+	err_set(e, "drive '%s' is not removable", name);
+	return NULL;
+}
+
 /* Puts DISK (NULL: nothing) into a removable drive. */
 static bool
 exchange(struct machine *m, const char *name, struct disk *disk, bool force, struct err *e)
 {
 	unsigned unit;
 	enum drive_interface interface;
-	struct drive *d = find_drive(m, name, &unit, &interface);
+	struct drive *d = find_removable(m, name, &unit, &interface, e);
 
 	if (d == NULL)
-		return err_set(e, "there is no drive '%s'; see info block", name);
-	bool removable = interface == DRIVE_IDE || interface == DRIVE_NONE ? d->cdrom || d->removable : m->fdc != NULL;
-	if (interface == DRIVE_PFLASH || !removable)
-		return err_set(e, "drive '%s' is not removable", name);
+		return false;
+	/* What the guest was told is written stays so, or the medium stays in. */
+	int error = d->disk != NULL && !force ? disk_flush_sync(d->disk) : 0;
+	if (error != 0)
+		return err_set(e, "drive '%s': what was written to %s is not on stable storage: %s; eject it all the same with -f", name,
+			disk_file(d->disk), strerror(error));
 	bool done = true;
 	if (interface == DRIVE_FLOPPY)
 		i82077_change(m->fdc, unit, disk);
@@ -416,16 +465,21 @@ eject(void *opaque, const char *name, bool force, struct err *e)
 }
 
 static bool
-change(void *opaque, const char *name, const char *path, const char *format, bool read_only, bool force, struct err *e)
+change(void *opaque, const char *name, const char *path, const char *format, enum view_access access, bool force, struct err *e)
 {
 	struct machine *m = opaque;
 	unsigned unit;
 	enum drive_interface interface;
-	struct drive *d = find_drive(m, name, &unit, &interface);
+	struct drive *d = find_removable(m, name, &unit, &interface, e);
 
 	if (d == NULL)
-		return err_set(e, "there is no drive '%s'; see info block", name);
-	struct disk_options o = { .file = path, .format = format, .readonly = read_only || d->cdrom };
+		return false;
+	struct disk_options o = options_of(d->config);
+	o.file = path;
+	o.format = format;
+	o.readonly = d->cdrom || access == VIEW_READ_ONLY;
+	if (access == VIEW_RETAIN && !d->cdrom)
+		o.readonly = d->disk != NULL ? disk_is_readonly(d->disk) : d->config != NULL && d->config->readonly;
 	struct disk *disk = disk_open(m->loop, &o, e);
 	if (disk == NULL)
 		return false;

@@ -24,6 +24,9 @@ struct space;
 
 typedef void view_print(void *to, const char *text);
 
+/* Whether a medium may be written to.  RETAIN: as the one that it follows, or as -drive says. */
+enum view_access { VIEW_RETAIN, VIEW_READ_ONLY, VIEW_READ_WRITE };
+
 struct machine_view {
 	void *opaque;
 
@@ -69,8 +72,8 @@ struct machine_view {
 	void (*block_info)(void *opaque, bool verbose, view_print *print, void *to);
 	void (*block_names)(void *opaque, void (*each)(void *to, const char *name), void *to);
 	bool (*eject)(void *opaque, const char *drive, bool force, struct err *e);
-	/* FORMAT may be NULL; READ_ONLY as -drive has it. */
-	bool (*change)(void *opaque, const char *drive, const char *path, const char *format, bool read_only, bool force,
+	/* FORMAT may be NULL. */
+	bool (*change)(void *opaque, const char *drive, const char *path, const char *format, enum view_access access, bool force,
 		struct err *e);
 	bool (*commit)(void *opaque, const char *drive, struct err *e); /* an overlay into its base; "all" */
 

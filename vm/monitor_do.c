@@ -264,18 +264,20 @@ void
 cmd_change(struct mon *m, const struct mon_args *a)
 {
 	const char *format = a->v[2].given ? a->v[2].text : NULL;
-	bool read_only = a->v[3].given && strcmp(a->v[3].text, "read-only") == 0;
+	const char *mode = a->v[3].given ? a->v[3].text : "retain";
+	enum view_access access = strcmp(mode, "read-only") == 0 ? VIEW_READ_ONLY :
+		strcmp(mode, "read-write") == 0 ? VIEW_READ_WRITE : VIEW_RETAIN;
 	struct err e = { "" };
 
 	if (m->view->change == NULL) {
 		mon_unsupported(m, "change");
 		return;
 	}
-	if (a->v[3].given && !read_only && strcmp(a->v[3].text, "read-write") != 0 && strcmp(a->v[3].text, "retain") != 0) {
-		mon_printf(m, "Error: \"%s\" is none of read-only, read-write, retain\n", a->v[3].text);
+	if (access == VIEW_RETAIN && strcmp(mode, "retain") != 0) {
+		mon_printf(m, "Error: \"%s\" is none of read-only, read-write, retain\n", mode);
 		return;
 	}
-	tell(m, m->view->change(m->view->opaque, a->v[0].text, a->v[1].text, format, read_only, mon_flag(a, 'f'), &e), &e);
+	tell(m, m->view->change(m->view->opaque, a->v[0].text, a->v[1].text, format, access, mon_flag(a, 'f'), &e), &e);
 }
 
 /* Functions of the view that take a name. */
