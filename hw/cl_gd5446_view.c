@@ -24,12 +24,22 @@ depth(const struct cirrus *c)
 	return 8;
 }
 
+/*
+ * SeaVGABIOS leaves SR1's "screen off" set in its packed modes: so what counts there is the palette's bit, and whether the
+ * monitor gets its syncs.
+ */
+static bool
+is_packed_shown(const struct cirrus *c)
+{
+	return (c->vga.state.attr_index & 0x20) != 0 && (c->vga.state.gfx[GR_POWER] & POWER_NO_SYNC) == 0;
+}
+
 static void
 describe_packed(const struct cirrus *c, struct vga_look *l)
 {
 	const uint8_t *crt = c->vga.state.crt;
 
-	l->kind = VGA_PACKED;
+	l->kind = is_packed_shown(c) ? VGA_PACKED : VGA_BLANK;
 	l->bpp = depth(c);
 	l->width = (crt[CRT_H_DISPLAY] + 1u) * 8;
 	if (l->bpp == 8 && (c->vga.state.seq[SR_MODE] & 0x0e) != 0 && (c->state.hidden_dac & 0x0f) == DAC_PAIRS)
@@ -50,13 +60,13 @@ cirrus_picture(const struct vga *v, struct vga_picture *p)
 	struct vga_look *l = &p->look;
 
 	p->start |= (crt[CR_EXTENDED] & 0x01u) << 16 | (crt[CR_EXTENDED] & 0x0cu) << 15 | (crt[CR_OVERLAY] & 0x80u) << 12;
-	if (l->kind == VGA_BLANK)
-		return;
 	if ((v->state.seq[SR_MODE] & MODE_SVGA) != 0) {
 		describe_packed(c, l);
 		p->start *= 4;
 		return;
 	}
+	if (l->kind == VGA_BLANK)
+		return;
 	l->pitch += (crt[CR_EXTENDED] & 0x10) << 5;
 	if (l->kind == VGA_PLANAR && (crt[CR_EXTENDED] & 0x02) != 0 && (crt[CRT_MODE] & 0x40) != 0 && (crt[CRT_MODE] & 3) == 3)
 		l->straight = 1;
