@@ -80,6 +80,19 @@ unsigned i8237_transfer(struct dev *dma, unsigned ch, void *buf, unsigned len, b
 struct dev *i8042_new(const struct dev_env *env, struct irq kbd, struct irq aux, struct irq reset, struct irq a20);
 /* Its keyboard and mouse join IN, which must outlive them. */
 void i8042_add_input(struct dev *kbc, struct input *in);
+/* Raised, it makes the mouse send an empty report. */
+struct irq i8042_announce(struct dev *kbc);
+/*
+ * VMware's backdoor with its pointer, which joins IN while the guest uses it.  A call reads and writes registers of the
+ * processor that makes it: CPU.  ANNOUNCE is raised when packets wait.
+ */
+enum vmport_register { VMPORT_EAX, VMPORT_EBX, VMPORT_ECX, VMPORT_EDX, VMPORT_ESI, VMPORT_EDI };
+struct vmport_cpu {
+	void *opaque;
+	uint32_t (*get)(void *opaque, enum vmport_register r);
+	void (*set)(void *opaque, enum vmport_register r, uint32_t value);
+};
+struct dev *vmport_new(const struct dev_env *env, const struct vmport_cpu *cpu, struct irq announce, struct input *in);
 /* Port 92h: fast A20 and reset. */
 struct dev *port92_new(const struct dev_env *env, struct irq reset, struct irq a20);
 /* Both A20 sources are ORed by the board. */

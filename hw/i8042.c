@@ -456,3 +456,19 @@ i8042_add_input(struct dev *d, struct input *in)
 	input_add(in, &c->keys);
 	input_add(in, &c->pointer);
 }
+
+static void
+announce(void *opaque, int n, int level)
+{
+	struct i8042 *c = opaque;
+
+	(void)n;
+	if (level)
+		ps2_mouse_announce(c->mouse);
+}
+
+struct irq
+i8042_announce(struct dev *kbc)
+{
+	return irq_to(announce, kbc, 0);
+}

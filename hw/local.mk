@@ -44,6 +44,7 @@ noinst_LIBRARIES += %D%/libhw.a
 %C%_libhw_a_SOURCES += %D%/ps2_kbd.c %D%/ps2.h
 %C%_libhw_a_SOURCES += %D%/ps2_mouse.c
 %C%_libhw_a_SOURCES += %D%/i8042.c
+%C%_libhw_a_SOURCES += %D%/vmport.c
 %C%_libhw_a_SOURCES += %D%/aml.c %D%/tables.h
 %C%_libhw_a_SOURCES += %D%/dsdt.c
 %C%_libhw_a_SOURCES += %D%/acpi.c

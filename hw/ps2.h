@@ -30,7 +30,9 @@ struct dev *ps2_mouse_new(const struct dev_env *env, struct ps2_port port);
 void ps2_mouse_write(struct dev *mouse, uint8_t byte);
 bool ps2_mouse_pending(const struct dev *mouse);
 uint8_t ps2_mouse_take(struct dev *mouse);
-/* As an input sink's; DW goes nowhere. */
+/* An empty report, unless one waits: the guest is to look elsewhere. */
+void ps2_mouse_announce(struct dev *mouse);
+/* As an input sink's. */
 void ps2_mouse_move(void *mouse, int dx, int dy, int dz, int dw, unsigned buttons);
 
 /* Bytes on their way to the 8042; plain data, part of a device's state. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A PS/2 mouse: IBM PS/2 Hardware Interface Technical Reference, "Mouse", with Microsoft's two extensions: a wheel (ID 3)
- * after the sample rates 200, 100, 80, and five buttons (ID 4) after 200, 200, 80.
+ * after the sample rates 200, 100, 80, and five buttons (ID 4) after 200, 200, 80; then 200, 80, 40 let a second wheel, the
+ * horizontal one, take the place of the first in reports of its own.
  *
  * Movement is reported as it comes rather than at the sample rate; when the queue is full it adds up until there is
  * room.
@@ -47,10 +48,12 @@ struct ps2_mouse {
 		uint8_t rates[3];       /* the last three set: the knock of the extensions */
 		bool enabled, remote, wrap, double_scale;
 		uint8_t rate, resolution, id;
-		int32_t dx, dy, dz;     /* not yet reported */
+		int32_t dx, dy, dz, dw; /* not yet reported */
 		uint8_t buttons, told;  /* now; in the last report */
 		uint8_t command;        /* waits for its operand; 0: none */
 		uint8_t last;           /* sent, for RESEND */
+		uint8_t tilt;           /* the horizontal wheel is wanted */
+		uint8_t spare[3];       /* zero */
 	} state;
 };
 
@@ -91,12 +94,26 @@ report_size(const struct ps2_mouse *m)
 	return m->state.id == ID_PLAIN ? 3 : 4;
 }
 
+/* The fourth byte of a mouse with five buttons.  The second wheel, which counts to the left, leaves no room for buttons. */
+static uint8_t
+fourth_byte(struct ps2_mouse *m, int z, uint8_t told)
+{
+	int w = clamp(m->state.dw, -31, 31);
+
+	if (w == 0 || ((told ^ m->state.buttons) & 0x18) != 0)
+		return (z & 0x0f) | (m->state.buttons & 0x18) << 1;
+	m->state.dw -= w;
+	m->state.dz += z;
+	return 0x40 | (-w & 0x3f);
+}
+
 static void
 put_report(struct ps2_mouse *m)
 {
 	int wheel_max = m->state.id == ID_FIVE_BUTTONS ? 7 : 127;
 	int x = clamp(m->state.dx, -255, 255), y = clamp(m->state.dy, -255, 255);
 	int z = clamp(m->state.dz, -wheel_max, wheel_max);
+	uint8_t told = m->state.told;
 
 	m->state.dx -= x;
 	m->state.dy -= y;
@@ -110,7 +127,7 @@ put_report(struct ps2_mouse *m)
 	if (m->state.id == ID_WHEEL)
 		put(m, z);
 	else if (m->state.id == ID_FIVE_BUTTONS)
-		put(m, (z & 0x0f) | (m->state.buttons & 0x18) << 1);
+		put(m, fourth_byte(m, z, told));
 	if (m->state.id == ID_PLAIN)
 		m->state.dz = 0;
 }
@@ -118,7 +135,8 @@ put_report(struct ps2_mouse *m)
 static bool
 has_news(const struct ps2_mouse *m)
 {
-	return m->state.dx != 0 || m->state.dy != 0 || m->state.dz != 0 || m->state.buttons != m->state.told;
+	return m->state.dx != 0 || m->state.dy != 0 || m->state.dz != 0 || m->state.dw != 0 ||
+		m->state.buttons != m->state.told;
 }
 
 /* Reports what there is in stream mode, as long as there is room. */
@@ -142,14 +160,25 @@ ps2_mouse_move(void *mouse, int dx, int dy, int dz, int dw, unsigned buttons)
 {
 	struct ps2_mouse *m = mouse;
 
-	(void)dw;
 	m->state.dx = clamp(m->state.dx + clamp(dx, -DELTA_MAX, DELTA_MAX), -DELTA_MAX, DELTA_MAX);
 	m->state.dy = clamp(m->state.dy + clamp(dy, -DELTA_MAX, DELTA_MAX), -DELTA_MAX, DELTA_MAX);
 	m->state.dz = clamp(m->state.dz + clamp(dz, -DELTA_MAX, DELTA_MAX), -DELTA_MAX, DELTA_MAX);
+	m->state.dw = m->state.tilt ? clamp(m->state.dw + clamp(dw, -DELTA_MAX, DELTA_MAX), -DELTA_MAX, DELTA_MAX) : 0;
 	m->state.buttons = buttons & 0x1f;
 	if (m->state.id == ID_PLAIN)
 		m->state.dz = 0;
 	stream(m);
+	tell(m);
+}
+
+void
+ps2_mouse_announce(struct dev *d)
+{
+	struct ps2_mouse *m = (struct ps2_mouse *)d;
+
+	if (!m->state.enabled || m->state.remote || m->state.wrap || m->state.queue.count >= report_size(m))
+		return;
+	put_report(m);
 	tell(m);
 }
 
@@ -159,7 +188,7 @@ set_defaults(struct ps2_mouse *m)
 	m->state.rate = 100;
 	m->state.resolution = 2;
 	m->state.enabled = m->state.remote = m->state.wrap = m->state.double_scale = false;
-	m->state.dx = m->state.dy = m->state.dz = 0;
+	m->state.dx = m->state.dy = m->state.dz = m->state.dw = 0;
 }
 
 static void
@@ -175,6 +204,8 @@ set_rate(struct ps2_mouse *m, uint8_t rate)
 		m->state.id = ID_WHEEL;
 	else if (last[0] == 200 && last[1] == 200 && last[2] == 80)
 		m->state.id = ID_FIVE_BUTTONS;
+	else if (last[0] == 200 && last[1] == 80 && last[2] == 40 && m->state.id == ID_FIVE_BUTTONS)
+		m->state.tilt = 1;
 }
 
 static void
@@ -232,6 +263,7 @@ command(struct ps2_mouse *m, uint8_t byte)
 	case CMD_RESET:
 		set_defaults(m);
 		m->state.id = ID_PLAIN;
+		m->state.tilt = 0;
 		put(m, REPLY_PASSED);
 		put(m, m->state.id);
 		break;
@@ -302,10 +334,13 @@ static const struct field fields[] = {
 	FIELD_OF(struct ps2_mouse, state.dx),
 	FIELD_OF(struct ps2_mouse, state.dy),
 	FIELD_OF(struct ps2_mouse, state.dz),
+	FIELD_OF(struct ps2_mouse, state.dw),
 	FIELD_OF(struct ps2_mouse, state.buttons),
 	FIELD_OF(struct ps2_mouse, state.told),
 	FIELD_OF(struct ps2_mouse, state.command),
 	FIELD_OF(struct ps2_mouse, state.last),
+	FIELD_MAX(struct ps2_mouse, state.tilt, 1),
+	FIELD_SKIP(struct ps2_mouse, state.spare),
 	FIELD_END
 };
 
@@ -328,6 +363,8 @@ ps2_mouse_loaded(struct dev *d, struct err *e)
 	m->state.dx = clamp(m->state.dx, -DELTA_MAX, DELTA_MAX);
 	m->state.dy = clamp(m->state.dy, -DELTA_MAX, DELTA_MAX);
 	m->state.dz = clamp(m->state.dz, -DELTA_MAX, DELTA_MAX);
+	m->state.dw = clamp(m->state.dw, -DELTA_MAX, DELTA_MAX);
+	memset(m->state.spare, 0, sizeof(m->state.spare));
 	return true;
 }
 

@@ -131,9 +131,12 @@ tests_test_hw_floppy_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_floppy_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += tests/test_hw_usb tests/test_hw_xhci
-TESTS += tests/test_hw_usb tests/test_hw_xhci
+check_PROGRAMS += tests/test_hw_usb tests/test_hw_xhci tests/test_hw_vmport
+TESTS += tests/test_hw_usb tests/test_hw_xhci tests/test_hw_vmport
 endif
+tests_test_hw_vmport_SOURCES = tests/test_hw_vmport.c
+tests_test_hw_vmport_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_vmport_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 tests_test_hw_usb_SOURCES = tests/test_hw_usb.c
 tests_test_hw_usb_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_usb_LDADD = $(HW_LIBS) $(CHECK_LIBS)

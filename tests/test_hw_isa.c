@@ -534,6 +534,18 @@ START_TEST(mouse_wheel)
 	EXPECT(true, 0xfa, 0x04);
 	move(0, 0, 1, 0x10);
 	EXPECT(true, 0x08, 0x00, 0x00, 0x21);
+	/* The second wheel: nothing until it is asked for, then reports of its own. */
+	input_move(&b->input, 0, 0, 0, 3, 0x10);
+	ck_assert_int_eq(next(true), -1);
+	set_rate(200);
+	set_rate(80);
+	set_rate(40);
+	input_move(&b->input, 0, 0, 0, 2, 0x10);
+	EXPECT(true, 0x08, 0x00, 0x00, 0x7e);
+	input_move(&b->input, 0, 0, -1, -1, 0x00);
+	EXPECT(true, 0x08, 0x00, 0x00, 0x0f, 0x08, 0x00, 0x00, 0x41);
+	to_mouse(0xff);
+	EXPECT(true, 0xfa, 0xaa, 0x00);
 }
 END_TEST
 

@@ -237,6 +237,28 @@ make_pci(struct machine *m)
 	screen_make(m);
 }
 
+/* Of the processor that is at a port. */
+static const enum cpu_reg backdoor_registers[] = {
+	[VMPORT_EAX] = CPU_RAX, [VMPORT_EBX] = CPU_RBX, [VMPORT_ECX] = CPU_RCX, [VMPORT_EDX] = CPU_RDX,
+	[VMPORT_ESI] = CPU_RSI, [VMPORT_EDI] = CPU_RDI,
+};
+
+static uint32_t
+get_register(void *opaque, enum vmport_register r)
+{
+	struct machine *m = opaque;
+
+	return (uint32_t)cpu_get(vcpu_cpu(m->cpu), backdoor_registers[r]);
+}
+
+static void
+set_register(void *opaque, enum vmport_register r, uint32_t value)
+{
+	struct machine *m = opaque;
+
+	cpu_set(vcpu_cpu(m->cpu), backdoor_registers[r], value);
+}
+
 static void
 make_isa(struct machine *m)
 {
@@ -246,6 +268,11 @@ make_isa(struct machine *m)
 	m->dma = i8237_new(&m->env);
 	m->kbc = i8042_new(&m->env, m->isa[1], m->isa[12], reset, irq_to(wired_or_set, &m->a20, 0));
 	i8042_add_input(m->kbc, &m->input);
+	if (m->settings->vmport) {
+		struct vmport_cpu caller = { m, get_register, set_register };
+
+		vmport_new(&m->env, &caller, i8042_announce(m->kbc), &m->input);
+	}
 	m->view.keys = m->keys = key_queue_new(m->clock, &m->input);
 	m->port92 = port92_new(&m->env, reset, irq_to(wired_or_set, &m->a20, 1));
 	if (m->floppy_controller)

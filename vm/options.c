@@ -231,6 +231,13 @@ set_kernel_through(struct settings *c, const char *way, struct err *e)
 }
 
 static bool
+set_vmport(struct settings *c, const char *value, struct err *e)
+{
+	c->vmport = strcmp(value, "auto") == 0;
+	return c->vmport || parse_bool(value, &c->vmport, e) || err_prefix(e, "vmport=%s: ", value);
+}
+
+static bool
 check_machine_type(const char *type, struct err *e)
 {
 	if (type == NULL || strcmp(type, "pc") == 0 || strncmp(type, "pc-i440fx", 9) == 0)
@@ -246,7 +253,7 @@ opt_machine(struct settings *c, const char *arg, struct err *e)
 	if (strcmp(arg, "help") == 0) {
 		printf("Supported machines are:\n"
 			"pc        standard PC: i440FX and PIIX3 (default)\n"
-			"Properties: accel=tcg|interp, hpet=on|off, usb=on|off, kernel-through=auto|direct|firmware,\n"
+			"Properties: accel=tcg|interp, hpet=on|off, usb=on|off, vmport=on|off|auto, kernel-through=auto|direct|firmware,\n"
 			"  pcspk-audiodev=ID (the PC speaker is heard there)\n"
 			"  kernel-through: how -kernel starts.  direct: straight into the kernel, without firmware; firmware: after\n"
 			"  the system firmware, by a boot ROM; auto: direct for 64-bit Linux and PVH kernels, else firmware\n");
@@ -256,13 +263,14 @@ opt_machine(struct settings *c, const char *arg, struct err *e)
 	bool ok = keyval_parse(&k, arg, "type", e) && check_machine_type(keyval_str(&k, "type"), e);
 	const char *accel = keyval_str(&k, "accel");
 	const char *through = keyval_str(&k, "kernel-through");
+	const char *vmport = keyval_str(&k, "vmport");
 	const char *speaker = keyval_str(&k, "pcspk-audiodev");
 
 	if (speaker != NULL)
 		c->pcspk_audiodev = settings_dup(c, speaker);
 	ok = ok && (accel == NULL || set_accel_list(c, accel, e)) &&
 		(through == NULL || set_kernel_through(c, through, e)) && keyval_bool(&k, "hpet", &c->hpet, e) &&
-		keyval_bool(&k, "usb", &c->usb, e) && keyval_only(&k, "acpi", "on", e) && keyval_only(&k, "vmport", "off", e) &&
+		keyval_bool(&k, "usb", &c->usb, e) && keyval_only(&k, "acpi", "on", e) && (vmport == NULL || set_vmport(c, vmport, e)) &&
 		keyval_only(&k, "dump-guest-core", "*", e) && keyval_only(&k, "graphics", "on", e) && keyval_end(&k, e);
 	keyval_free(&k);
 	return ok;

@@ -23,6 +23,7 @@ settings_init(struct settings *c)
 		.adapter = ADAPTER_STD,
 		.defaults = true,
 		.hpet = true,
+		.vmport = true,
 	};
 }
 

@@ -117,6 +117,7 @@ struct settings {
 	bool adapter_given;
 	bool defaults;                  /* -nodefaults clears it */
 	bool hpet;
+	bool vmport;                    /* VMware's backdoor */
 	bool usb;                       /* the PIIX3's USB controller */
 
 	struct chardev_config *chardevs;
