@@ -19,9 +19,9 @@
 
 /*
  * A display is looked at 60 times a second while it changes, less often the longer it stays as it is, and never more often
- * than that it takes a sixth of one of the host's processors.
+ * than that it takes a quarter of one of the host's processors.
  */
-enum { FASTEST_MS = 16, SLOWEST_MS = 100, HIDDEN_MS = 500, COST_SHARE = 6, NOTE_MS = 5000 };
+enum { FASTEST_MS = 16, SLOWEST_MS = 100, HIDDEN_MS = 500, COST_SHARE = 4, NOTE_MS = 5000 };
 
 enum { PASTE_HOLD_MS = 10 };
 
