@@ -75,7 +75,24 @@ refuse "-cpu" -display none -cpu abacus
 refuse "-cpu" -display none -cpu qemu64,+abacus
 refuse "unknown option" -frobnicate
 refuse "argument is missing" -m
+
+# Networks.
 refuse "not a known kind of network" -display none -nic carrier-pigeon
+refuse "id=ID is missing" -netdev user
+refuse "there is a network end 'n' already" -display none -netdev hubport,id=n,hubid=0 -netdev hubport,id=n,hubid=0
+refuse "no -netdev with that id" -display none -device e1000,netdev=n
+refuse "model=rtl8139 is not supported; use model=e1000" -display none -nic hubport,hubid=0,model=rtl8139
+refuse "model=ne2k_pci is not supported" -display none -net nic,model=ne2k_pci
+refuse "mac=52:54 is not an address" -display none -nic hubport,hubid=0,mac=52:54
+refuse "group's address" -display none -nic hubport,hubid=0,mac=01:00:5e:00:00:01
+refuse "connected to" -display none -netdev hubport,id=n,hubid=0 -device e1000,netdev=n -device e1000,netdev=n
+refuse "'colour'" -display none -nic hubport,hubid=0,colour=red
+refuse "vhost" -display none -nic tap,vhost=on
+refuse "nobody listens there" -display none -nic socket,connect=127.0.0.1:1
+refuse "nobody listens there" -display none -nic stream,addr.type=unix,addr.path="$none/x"
+refuse "object 'rng-random' is not supported" -object rng-random,id=r
+refuse "netdev=ID and file=FILE are needed" -display none -object filter-dump,id=f
+refuse "no network with that id" -display none -object filter-dump,id=f,netdev=n,file="$dir/pcap"
 refuse "-D" -D "$none/x"
 
 # Images and lines that can't be, one of each kind.

@@ -387,8 +387,9 @@ machine_add_networks(struct machine *m, struct err *e)
 	const struct settings *s = m->settings;
 
 	net_set_devices(m->net, &devices);
-	if (s->defaults && !s->net_given && net_has_user() && find_card(DEFAULT_MODEL) != NULL)
-		return add_nic(m, "user", e);
+	/* What is there unless something else was asked for. */
+	if (s->defaults && !s->net_given && net_has_user() && find_card(DEFAULT_MODEL) != NULL && !add_nic(m, "user", e))
+		return false;
 	return open_backends(m, e) && add_nics(m, e) && add_legacies(m, e) && add_dumps(m, e);
 }
 
