@@ -40,7 +40,7 @@ enum order_kind {
 	ORDER_PAUSE,
 	ORDER_CLOSE,
 	ORDER_QUIT,
-	ORDER_WISH,       /* A, B: the size in the guest's pixels that people gave the window */
+	ORDER_WISH,       /* A, B: the window's size in the guest's pixels; DOWN: people gave it that */
 	ORDER_VISIBLE,    /* DOWN: it is to be seen */
 	ORDER_LOOK,       /* something will change soon */
 };

@@ -111,7 +111,7 @@ toggle_full_screen(struct side *s)
 	SDL_SetWindowFullscreen(s->window, full ? 0 : SDL_WINDOW_FULLSCREEN_DESKTOP);
 	if (!s->absolute || s->grabbed)
 		side_grab(s, !full);
-	if (full)
+	if (full && !on_console(s))
 		side_fit_window(s);
 	side_redraw(s);
 }
@@ -127,14 +127,13 @@ change_zoom(struct side *s, int steps)
 }
 
 void
-side_sized(struct side *s)
+side_sized(struct side *s, int width, int height)
 {
-	int width, height;
+	bool by_people = (width != s->asked_width || height != s->asked_height) && s->canvas.width != 0;
 
-	if ((SDL_GetWindowFlags(s->window) & SDL_WINDOW_FULLSCREEN_DESKTOP) == 0)
+	if (by_people && (SDL_GetWindowFlags(s->window) & SDL_WINDOW_FULLSCREEN_DESKTOP) == 0)
 		s->user_sized = true;
-	SDL_GetWindowSize(s->window, &width, &height);
-	side_order(s, (struct order){ .kind = ORDER_WISH,
+	side_order(s, (struct order){ .kind = ORDER_WISH, .down = by_people,
 		.a = MAX(width * ZOOM_ONE / (int)s->zoom, 1), .b = MAX(height * ZOOM_ONE / (int)s->zoom, 1) });
 }
 
@@ -277,6 +276,16 @@ clipboard_key(struct side *s, const SDL_Keysym *k)
 	return false;
 }
 
+/* The keypad without Num Lock. */
+static SDL_Keycode
+keypad_key(SDL_Keycode sym)
+{
+	static const SDL_Keycode keys[] = { SDLK_END, SDLK_DOWN, SDLK_PAGEDOWN, SDLK_LEFT, 0, SDLK_RIGHT, SDLK_HOME, SDLK_UP,
+		SDLK_PAGEUP, SDLK_INSERT, SDLK_DELETE };
+
+	return sym >= SDLK_KP_1 && sym <= SDLK_KP_PERIOD ? keys[sym - SDLK_KP_1] : sym;
+}
+
 static int
 console_key_of(SDL_Keycode sym)
 {
@@ -334,7 +343,7 @@ key_for_console(struct side *s, const SDL_Keysym *k)
 		side_order(s, (struct order){ .kind = ORDER_SCROLL, .a = lines });
 		return;
 	}
-	key = console_key_of(k->sym);
+	key = console_key_of((k->mod & KMOD_NUM) == 0 ? keypad_key(k->sym) : k->sym);
 	if (key >= 0) {
 		side_order(s, (struct order){ .kind = ORDER_CONSOLE_KEY, .a = key, .b = (int)console_modifiers(k->mod) });
 		return;
@@ -347,8 +356,14 @@ key_for_console(struct side *s, const SDL_Keysym *k)
 void
 side_text(struct side *s, const char *text)
 {
-	if (on_console(s) && !holds_grab_mod(s, SDL_GetModState()))
-		order_text(s, ORDER_TYPE, text);
+	unsigned mod = SDL_GetModState();
+
+	if (!on_console(s) || holds_grab_mod(s, mod))
+		return;
+	/* The left Alt is a terminal's Meta. */
+	if ((mod & KMOD_LALT) != 0 && (mod & (KMOD_RALT | KMOD_MODE)) == 0)
+		order_text(s, ORDER_TYPE, "\x1b");
+	order_text(s, ORDER_TYPE, text);
 }
 
 /* ---- keys ---- */

@@ -138,13 +138,14 @@ paste(struct window *w, const char *text)
 		window_note(w, "the text is too long: only its beginning is typed");
 }
 
+/* Text consoles always have the window's size; the guest is told only what people want. */
 static void
-wish(struct window *w, unsigned width, unsigned height)
+wish(struct window *w, unsigned width, unsigned height, bool by_people)
 {
 	for (unsigned i = 0; i < w->tab_count; i++) {
 		struct display *d = w->machine.tabs[i].display;
 
-		if (d->wish != NULL)
+		if (d->wish != NULL && (by_people || w->is_text[i]))
 			d->wish(d->opaque, width, height);
 	}
 }
@@ -225,7 +226,7 @@ carry_out(struct window *w, const struct order *o)
 		ops->quit(ops->opaque);
 		break;
 	case ORDER_WISH:
-		wish(w, (unsigned)o->a, (unsigned)o->b);
+		wish(w, (unsigned)o->a, (unsigned)o->b, o->down);
 		break;
 	case ORDER_VISIBLE:
 		w->machine.visible = o->down;

@@ -154,7 +154,9 @@ take_shared(struct side *s)
 		SDL_SetClipboardText(clip);
 	free(clip);
 	if (resized) {
-		side_fit_window(s);
+		/* A text console fits the window, not the other way round. */
+		if (!s->w->is_text[s->tab])
+			side_fit_window(s);
 		side_redraw(s);
 	} else if (damage.w != 0) {
 		canvas_show(&s->canvas, damage, false);
@@ -178,8 +180,7 @@ window_event(struct side *s, const SDL_WindowEvent *e)
 {
 	switch (e->event) {
 	case SDL_WINDOWEVENT_SIZE_CHANGED:
-		if ((e->data1 != s->asked_width || e->data2 != s->asked_height) && s->canvas.width != 0)
-			side_sized(s);
+		side_sized(s, e->data1, e->data2);
 		side_redraw(s);
 		break;
 	case SDL_WINDOWEVENT_EXPOSED:

@@ -36,8 +36,8 @@ void side_tab(struct side *s, unsigned tab);
 void side_grab(struct side *s, bool on);
 /* Title and pointer as they are to be now. */
 void side_pointer(struct side *s);
-/* People have given the window another size. */
-void side_sized(struct side *s);
+/* The window has another size: people gave it that, or side_fit_window() did. */
+void side_sized(struct side *s, int width, int height);
 void side_lose_focus(struct side *s);
 void side_key(struct side *s, const SDL_KeyboardEvent *e);
 void side_text(struct side *s, const char *text);
