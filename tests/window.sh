@@ -53,7 +53,7 @@ within()
 
 unset WAYLAND_DISPLAY SDL_VIDEODRIVER
 export XDG_STATE_HOME="$dir/state" HOME="$dir"
-Xvfb -displayfd 3 -screen 0 1600x1200x24 -nolisten tcp 3>"$dir/display" >/dev/null 2>&1 &
+Xvfb -displayfd 3 -screen 0 1600x1200x24 -noreset -nolisten tcp 3>"$dir/display" >/dev/null 2>&1 &
 server=$!
 within 20 [ -s "$dir/display" ] || skip "Xvfb doesn't start"
 DISPLAY=:$(cat "$dir/display")
