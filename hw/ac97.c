@@ -483,8 +483,8 @@ ac97_info(struct dev *d, void (*print)(void *opaque, const char *text), void *op
 	for (unsigned s = 0; s < AC97_STREAMS; s++) {
 		const struct channel *c = &a->state.channel[s];
 
-		snprintf(text, sizeof(text), "%s: %s, %u Hz, buffer %u, last %u, %u samples left, status %02x, control %02x\n", names[s],
-			is_moving(c) ? "running" : "halted", rate_of(a, s), c->civ, c->lvi, c->picb, c->sr, c->cr);
+		snprintf(text, sizeof(text), "%s: %s, %u Hz, buffer %u, last %u, %u samples left, status %02x, control %02x\n",
+			names[s], is_moving(c) ? "running" : "halted", rate_of(a, s), c->civ, c->lvi, c->picb, c->sr, c->cr);
 		print(opaque, text);
 	}
 }

@@ -281,7 +281,8 @@ respond(struct hda *h, unsigned address, uint32_t response)
 	r[RIRBWP] = (r[RIRBWP] + 1) % RING_ENTRIES;
 	store_le(entry, response, 4);
 	store_le(entry + 4, address, 4);
-	pci_dma_write(&h->pci, ((uint64_t)r[RIRBUBASE] << 32 | r[RIRBLBASE]) + r[RIRBWP] * sizeof(entry), entry, sizeof(entry));
+	pci_dma_write(&h->pci, ((uint64_t)r[RIRBUBASE] << 32 | r[RIRBLBASE]) + r[RIRBWP] * sizeof(entry), entry,
+		sizeof(entry));
 	r[RIRBSTS] |= RIRBSTS_RINTFL;
 }
 

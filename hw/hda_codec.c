@@ -196,7 +196,8 @@ record(struct hda_codec *c, unsigned tag, const struct hda_format *f, uint8_t *f
 		voice_read(a->in, chunk, n);
 		for (unsigned i = 0; i < n; i++, frames += f->channels * f->bytes) {
 			for (unsigned side = 0; side < 2; side++)
-				store_le(frames + channel[side] * f->bytes, (uint32_t)chunk[2 * i + side] >> (32 - 8 * f->bytes), f->bytes);
+				store_le(frames + channel[side] * f->bytes, (uint32_t)chunk[2 * i + side] >> (32 - 8 * f->bytes),
+					f->bytes);
 		}
 		count -= n;
 	}
@@ -207,11 +208,12 @@ record(struct hda_codec *c, unsigned tag, const struct hda_format *f, uint8_t *f
 static uint32_t
 widget_caps(const struct hda_audio *a, unsigned nid)
 {
-	uint32_t amp = a->mixer ? WIDGET_AMP_OWN : 0;
+	uint32_t amp_out = a->mixer ? WIDGET_AMP_OWN | WIDGET_AMP_OUT : 0;
+	uint32_t amp_in = a->mixer ? WIDGET_AMP_OWN | WIDGET_AMP_IN : 0;
 
 	switch (nid) {
-	case DAC: return WIDGET_STEREO | WIDGET_FORMAT_OWN | WIDGET_POWER | amp | (a->mixer ? WIDGET_AMP_OUT : 0);
-	case ADC: return WIDGET_ADC | WIDGET_STEREO | WIDGET_FORMAT_OWN | WIDGET_POWER | WIDGET_LIST | amp | (a->mixer ? WIDGET_AMP_IN : 0);
+	case DAC: return WIDGET_STEREO | WIDGET_FORMAT_OWN | WIDGET_POWER | amp_out;
+	case ADC: return WIDGET_ADC | WIDGET_STEREO | WIDGET_FORMAT_OWN | WIDGET_POWER | WIDGET_LIST | amp_in;
 	case PIN_OUT: return WIDGET_PIN | WIDGET_STEREO | WIDGET_LIST;
 	case PIN_IN: return WIDGET_PIN | WIDGET_STEREO;
 	default: return 0;
@@ -407,8 +409,8 @@ codec_info(struct dev *d, void (*print)(void *opaque, const char *text), void *o
 	const struct hda_audio *a = CONTAINER_OF(d, struct hda_audio, codec.dev);
 	char text[128];
 
-	snprintf(text, sizeof(text), "address %u; output: stream %u, volume %.2f; input: stream %u, volume %.2f\n", a->codec.address,
-		a->state.stream[DAC] >> 4, gain_of(a, DAC, 0), a->state.stream[ADC] >> 4, gain_of(a, ADC, 0));
+	snprintf(text, sizeof(text), "address %u; output: stream %u, volume %.2f; input: stream %u, volume %.2f\n",
+		a->codec.address, a->state.stream[DAC] >> 4, gain_of(a, DAC, 0), a->state.stream[ADC] >> 4, gain_of(a, ADC, 0));
 	print(opaque, text);
 }
 

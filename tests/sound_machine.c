@@ -148,7 +148,8 @@ check_ramp(size_t frames, unsigned start)
 		if (file_frames[2 * i] != (int16_t)(start + i) || file_frames[2 * i + 1] != (int16_t)~(start + i))
 			first = wrong++ == 0 ? i : first;
 	}
-	ck_assert_msg(wrong == 0, "%zu frames of %zu are wrong, the first one %zu: %d", wrong, frames, first, file_frames[2 * first]);
+	ck_assert_msg(wrong == 0, "%zu frames of %zu are wrong, the first one %zu: %d", wrong, frames, first,
+		file_frames[2 * first]);
 }
 
 static uint32_t

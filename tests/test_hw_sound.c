@@ -118,7 +118,10 @@ END_TEST
 
 /* ---- AC'97 ---- */
 
-enum { PI = 0x00, PO = 0x10, MC = 0x20, BDBAR = 0, CIV = 4, LVI = 5, SR = 6, PICB = 8, PIV = 10, CR = 11, LIST = 0x1000, DATA = 0x10000 };
+enum {
+	PI = 0x00, PO = 0x10, MC = 0x20, BDBAR = 0, CIV = 4, LVI = 5, SR = 6, PICB = 8, PIV = 10, CR = 11,
+	LIST = 0x1000, DATA = 0x10000,
+};
 
 static void
 make_ac97(void)
@@ -177,7 +180,9 @@ START_TEST(ac97_codec)
 	make_ac97();
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
 		out(NAM + rows[i].reg, rows[i].write, 2);
-		ck_assert_msg(in(NAM + rows[i].reg, 2) == rows[i].read, "row %u: %04x is %04x", i, rows[i].reg, in(NAM + rows[i].reg, 2));
+		uint32_t value = in(NAM + rows[i].reg, 2);
+
+		ck_assert_msg(value == rows[i].read, "row %u: %04x is %04x", i, rows[i].reg, value);
 	}
 	out(NAM, 0, 2);
 	ck_assert_uint_eq(in(NAM + 0x02, 2), 0x8000);

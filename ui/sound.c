@@ -90,7 +90,9 @@ take_direction(struct keyval *k, const char *dir, struct sound_format *f, bool *
 static const struct sound_backend *
 find_backend(const char *name, struct err *e)
 {
-	static const char *const others[] = { "alsa", "coreaudio", "dbus", "dsound", "jack", "oss", "pa", "pipewire", "sndio", "spice" };
+	static const char *const others[] = {
+		"alsa", "coreaudio", "dbus", "dsound", "jack", "oss", "pa", "pipewire", "sndio", "spice",
+	};
 
 	for (unsigned i = 0; name != NULL && i < ARRAY_SIZE(backends); i++) {
 		if (strcmp(backends[i]->name, name) == 0)
@@ -98,7 +100,8 @@ find_backend(const char *name, struct err *e)
 	}
 	for (unsigned i = 0; name != NULL && i < ARRAY_SIZE(others); i++) {
 		if (strcmp(others[i], name) == 0) {
-			err_set(e, "back end '%s' is not supported; use sdl, which plays through what the host has, wav or none", name);
+			err_set(e, "back end '%s' is not supported; use sdl, which plays through what the host has, wav or none",
+				name);
 			return NULL;
 		}
 	}
@@ -399,8 +402,8 @@ sound_describe(const struct sound *s, void (*print)(void *opaque, const char *te
 {
 	char text[256];
 
-	snprintf(text, sizeof(text), "%s: %s, %u Hz, %s; %llu frames mixed\n", *s->id == '\0' ? "(no id)" : s->id, s->backend->name,
-		s->out.rate, s->playing ? "playing" : "silent", (unsigned long long)s->mixed);
+	snprintf(text, sizeof(text), "%s: %s, %u Hz, %s; %llu frames mixed\n", *s->id == '\0' ? "(no id)" : s->id,
+		s->backend->name, s->out.rate, s->playing ? "playing" : "silent", (unsigned long long)s->mixed);
 	print(opaque, text);
 	for (unsigned i = 0; i < RECORDINGS_MAX; i++) {
 		if (s->recordings[i].file != NULL) {

@@ -113,7 +113,8 @@ sdl_open(struct sound *s, struct keyval *k, struct err *e)
 	SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
 	SDL_SetHint(SDL_HINT_AUDIO_DEVICE_APP_NAME, "calque");
 	if (SDL_InitSubSystem(SDL_INIT_AUDIO) != 0)
-		return err_set(e, "the host plays no sound: %s; start a sound server, or use -audiodev none or wav", SDL_GetError());
+		return err_set(e, "the host plays no sound: %s; start a sound server, or use -audiodev none or wav",
+			SDL_GetError());
 	s->host = x = xcalloc(1, sizeof(*x));
 	count = MAX(count, 1);
 	if (!s->out_rate_given)

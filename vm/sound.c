@@ -362,7 +362,8 @@ record_start(void *opaque, const char *path, const char *audiodev, unsigned rate
 
 	if (s == NULL)
 		return err_set(e, "there is no audiodev %s; see info audio", audiodev == NULL ? "" : audiodev);
-	if (rate < SOUND_RATE_LEAST || rate > SOUND_RATE_MOST || (bits != 8 && bits != 16 && bits != 32) || channels < 1 || channels > 2)
+	if (rate < SOUND_RATE_LEAST || rate > SOUND_RATE_MOST || (bits != 8 && bits != 16 && bits != 32) || channels < 1 ||
+	    channels > 2)
 		return err_set(e, "give %d to %d Hz, 8, 16 or 32 bits, 1 or 2 channels", SOUND_RATE_LEAST, SOUND_RATE_MOST);
 	while (i < ARRAY_SIZE(m->captures) && m->captures[i].sound != NULL)
 		i++;

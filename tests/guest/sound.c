@@ -54,8 +54,8 @@ turn_up(int fd, struct snd_ctl_elem_id *id)
 			value.value.integer.value[i] = 1;
 		else if (info.type == SNDRV_CTL_ELEM_TYPE_INTEGER && strstr(name, "Volume") != NULL)
 			/* That of AC'97 goes up to +12 dB; 23 is 0 dB. */
-			value.value.integer.value[i] = strcmp(name, "PCM Playback Volume") == 0 && info.value.integer.max == 31 ? 23
-				: strstr(name, "Capture") != NULL ? info.value.integer.min : info.value.integer.max;
+			value.value.integer.value[i] =
+				strcmp(name, "PCM Playback Volume") == 0 && info.value.integer.max == 31 ? 23 : strstr(name, "Capture") != NULL ? info.value.integer.min : info.value.integer.max;
 		else
 			return;
 	}
@@ -150,7 +150,7 @@ judge(double took, unsigned frames, unsigned rate)
 static int
 play(unsigned rate, unsigned channels, unsigned bits, double hz, unsigned ms)
 {
-	enum { PERIOD = 1024, PERIODS = 4 };
+	enum { PERIOD = 1024, PERIODS = 8 };
 	unsigned frames = rate / 1000 * ms, errors = 0;
 	unsigned frame = channels * bits / 8;
 	char *data = calloc(frames, frame);
@@ -191,7 +191,7 @@ play(unsigned rate, unsigned channels, unsigned bits, double hz, unsigned ms)
 static int
 capture(unsigned rate, unsigned channels, unsigned ms, const char *device)
 {
-	enum { PERIOD = 1024 };
+	enum { PERIOD = 1024, PERIODS = 8 };
 	unsigned frames = rate / 1000 * ms, loudest = 0;
 	static int16_t data[PERIOD * 8];
 	int fd = open(device, O_RDWR);
@@ -199,7 +199,7 @@ capture(unsigned rate, unsigned channels, unsigned ms, const char *device)
 
 	if (fd < 0)
 		return fail(device);
-	if (set_up(fd, rate, channels, SNDRV_PCM_FORMAT_S16_LE, PERIOD, PERIOD * 4) || ioctl(fd, SNDRV_PCM_IOCTL_START) != 0)
+	if (set_up(fd, rate, channels, SNDRV_PCM_FORMAT_S16_LE, PERIOD, PERIOD * PERIODS) || ioctl(fd, SNDRV_PCM_IOCTL_START) != 0)
 		return 1;
 	for (unsigned at = 0; at < frames; at += PERIOD) {
 		struct snd_xferi x = { .buf = data, .frames = PERIOD };

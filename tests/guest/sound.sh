@@ -11,7 +11,8 @@ limit=${GUEST_TIMEOUT:-300}
 here=$(dirname "$0")
 
 mkdir -p "$folder/root/bin" "$folder/root/dev" "$folder/root/proc" "$folder/root/sys" "$folder/root/modules"
-${CC:-cc} -O2 -static -o "$folder/root/bin/sound" "$here/sound.c" -lm && ${CC:-cc} -O2 -o "$folder/wavtone" "$here/wavtone.c" -lm || {
+${CC:-cc} -O2 -static -o "$folder/root/bin/sound" "$here/sound.c" -lm &&
+	${CC:-cc} -O2 -o "$folder/wavtone" "$here/wavtone.c" -lm || {
 	echo "FAIL sound: the test's programs could not be made"
 	exit 1
 }
@@ -54,7 +55,10 @@ verdict() {
 		return
 	fi
 	echo "FAIL sound: $1"
-	{ grep -a 'sound\|snd\|SOUND' "$folder/$1.log" | tail -n 15; cat "$folder/$1.err" "$folder/$1.tone"; } 2>/dev/null | tr -d '\r' | sed 's/^/    /'
+	{
+		grep -a 'sound\|snd\|SOUND' "$folder/$1.log" | tail -n 15
+		cat "$folder/$1.err" "$folder/$1.tone"
+	} 2>/dev/null | tr -d '\r' | sed 's/^/    /'
 }
 
 # tone NAME COMMAND HZ MILLISECONDS KIND OPTIONS...
@@ -78,5 +82,6 @@ tone hda-no-msi "sound play 44100 2 16 440 2000" 440 1980 "" -device intel-hda,m
 tone pcspk "sound beep 1000 1500" 1000 1500 square -machine pc,pcspk-audiodev=a
 boot ac97-capture "sound capture 48000 2 1000 /dev/snd/pcmC0D0c" -audiodev none,id=a -device AC97,audiodev=a
 verdict ac97-capture $?
-boot hda-capture "sound capture 44100 2 1000 /dev/snd/pcmC0D0c" -audiodev none,id=a -device intel-hda -device hda-duplex,audiodev=a
+boot hda-capture "sound capture 44100 2 1000 /dev/snd/pcmC0D0c" -audiodev none,id=a -device intel-hda \
+	-device hda-duplex,audiodev=a
 verdict hda-capture $?

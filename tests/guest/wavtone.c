@@ -70,8 +70,8 @@ main(int argc, char **argv)
 		if (pieces > 0 && (turn > 0.1 || fabs(p.amplitude - before.amplitude) > 0.05 * before.amplitude ||
 		    p.rest > (square ? 0.6 : 0.02) * p.amplitude)) {
 			if (bad++ < 5)
-				printf("at %.3f s: phase turns by %.3f, strength %.4f after %.4f, rest %.4f\n", (double)at / rate, turn,
-					p.amplitude, before.amplitude, p.rest);
+				printf("at %.3f s: phase turns by %.3f, strength %.4f after %.4f, rest %.4f\n",
+					(double)at / rate, turn, p.amplitude, before.amplitude, p.rest);
 		}
 		before = p;
 	}
