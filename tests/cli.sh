@@ -156,7 +156,7 @@ wait $pid || fail "SIGTERM: exit status $?"
 [ -e "$dir/socket" ] && fail "SIGTERM: the socket is still there"
 
 # Options of QEMU's that aren't there are known by name.
-for option in enable-kvm s gdb qmp global loadvm incoming usb spice curses no-acpi singlestep \
+for option in enable-kvm s gdb qmp global loadvm incoming spice curses no-acpi singlestep \
 	mem-prealloc numa blockdev virtfs icount smbios acpitable tpmdev readconfig sandbox runas chroot add-fd plugin \
 	overcommit echr sd mtdblock compat iscsi rotate portrait dump-vmstate xen-domid async-teardown; do
 	refuse "-$option is not supported" -$option x
