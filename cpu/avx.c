@@ -94,6 +94,12 @@ avx_is_legal(const struct insn *i)
 }
 
 enum cpu_feature
+avx_row_feature(const struct avx_row *r)
+{
+	return features[r - avx_rows];
+}
+
+enum cpu_feature
 avx_feature(const struct insn *i)
 {
 	const struct avx_row *r = i->avx;

@@ -12,7 +12,8 @@ bool avx_has_modrm(const struct insn *i);
 const struct avx_row *avx_find(const struct insn *i);
 /* The rules that hold once the whole of it was read. */
 bool avx_is_legal(const struct insn *i);
-/* The feature that I needs; beside it AVX itself. */
+/* The feature that I needs; beside it AVX itself; and that of a row with 16 bytes. */
 enum cpu_feature avx_feature(const struct insn *i);
+enum cpu_feature avx_row_feature(const struct avx_row *r);
 
 #endif

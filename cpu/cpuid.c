@@ -27,7 +27,7 @@ static const char implemented[] =
 	" fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush acpi mmx fxsr sse sse2 ht"
 	" sse3 pclmulqdq monitor ssse3 cx16 pcid sse4_1 sse4_2 x2apic popcnt tsc_deadline aes xsave hypervisor"
 	" arat fsgsbase tsc_adjust smep erms invpcid smap umip fsrm rdpid xsaveopt xsavec xgetbv1"
-	" movbe bmi1 bmi2 adx abm clflushopt clwb avx avx2 fma f16c vaes vpclmulqdq lahf_lm cr8_legacy 3dnowprefetch syscall nx pdpe1gb rdtscp lm ";
+	" movbe bmi1 bmi2 adx abm clflushopt clwb avx avx2 fma f16c vaes vpclmulqdq sha_ni gfni rdrand rdseed serialize movdiri movdir64b cldemote lahf_lm cr8_legacy 3dnowprefetch syscall nx pdpe1gb rdtscp lm ";
 
 static const struct {
 	const char *name, *vendor;

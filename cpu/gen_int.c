@@ -26,6 +26,12 @@ gen_MOV(struct trans *t)
 }
 
 void
+gen_MOVDIRI(struct trans *t)
+{
+	gen_MOV(t);
+}
+
+void
 gen_LEA(struct trans *t)
 {
 	ir_op2(t->ir, IR_lea, t->width, opnd(t, 0), opnd(t, 1));

@@ -321,6 +321,42 @@ gen_RDPID(struct trans *t)
 	returning(t, &helper_rdpid, 0);
 }
 
+/* Into any register of the operand size. */
+static void
+gen_random(struct trans *t)
+{
+	val v = ir_temp(t->ir);
+
+	gen_helper(t, &helper_rdrand, v, ir_none(), ir_none(), 0);
+	ir_op2(t->ir, IR_mov, t->width, opnd(t, 0), v);
+}
+
+void
+gen_RDRAND(struct trans *t)
+{
+	gen_random(t);
+}
+
+void
+gen_RDSEED(struct trans *t)
+{
+	gen_random(t);
+}
+
+void
+gen_SERIALIZE(struct trans *t)
+{
+	end_next(t);
+}
+
+void
+gen_MOVDIR64B(struct trans *t)
+{
+	val to = temp_zero_extended(t, t->insn.addr_width, opnd(t, 0));
+
+	gen_helper(t, &helper_movdir64b, ir_none(), temp_ea(t), to, 0);
+}
+
 void
 gen_RDPMC(struct trans *t)
 {

@@ -2,6 +2,8 @@
 /* Control registers, flags, time, halting and identification. */
 #include "cpu/system.h"
 
+#include <sys/random.h>
+
 static void
 need_cpl0(struct cpu *c)
 {
@@ -458,6 +460,34 @@ do_rdpid(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	(void)a, (void)b, (void)aux;
 	return cpu_of(f)->tsc_aux;
+}
+
+/* RDRAND and RDSEED: the host's own generator never runs dry. */
+uint64_t
+do_rdrand(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
+{
+	uint64_t v = 0;
+	bool there = getrandom(&v, sizeof(v), 0) == sizeof(v);
+
+	(void)a, (void)b, (void)aux;
+	f->flags = flags_from_eflags(there ? FL_CF : 0);
+	return v;
+}
+
+/* 64 bytes at once, to an aligned address of ES. */
+uint64_t
+do_movdir64b(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
+{
+	struct cpu *c = cpu_of(f);
+	unsigned view = view_of(c, c->cpl), seg = aux_seg(aux);
+	uint64_t from = seg_linear(c, seg, a, 64, false), to = seg_linear(c, SEG_ES, b, 64, true);
+	uint8_t bytes[64];
+
+	if (to & 63)
+		cpu_raise_error(c, EXC_GP, 0);
+	span_load(c, from, bytes, 64, view, seg);
+	span_store(c, to, bytes, 64, view, SEG_ES);
+	return 0;
 }
 
 uint64_t

@@ -15,7 +15,8 @@ enum {
 	VEC_NARROW = 1 << 14, VEC_DUP = 1 << 15, VEC_STEP2 = 1 << 16, VEC_STEP3 = 1 << 17, VEC_STEP4 = 1 << 18,
 };
 
-enum avx_feature { AVX_FEATURE_avx, AVX_FEATURE_avx2, AVX_FEATURE_fma, AVX_FEATURE_f16c, AVX_FEATURE_aes, AVX_FEATURE_pclmulqdq };
+enum avx_feature { AVX_FEATURE_avx, AVX_FEATURE_avx2, AVX_FEATURE_fma, AVX_FEATURE_f16c, AVX_FEATURE_aes, AVX_FEATURE_pclmulqdq,
+	AVX_FEATURE_gfni };
 
 enum avx {
 #define AVX(name, prefix, map, opcode, ext, form, reg, rm, l, w, size, feature, twin, flags) AVX_ROW_##name,

@@ -5,7 +5,7 @@ enum { ALIGN = VEC_ALIGN, IMM8 = VEC_IMM8, REGS = VEC_REGS, FLAGS = VEC_FLAGS, W
 
 const struct vec_row vec_rows[VEC_ROWS] = {
 #define VEC(name, prefix, map, opcode, ext, form, reg, rm, size, feature, flags) \
-	{ #name, prefix, map, opcode, ext, VEC_##form, VEC_KIND_##reg, VEC_KIND_##rm, size, flags },
+	{ #name, prefix, map, opcode, ext, VEC_##form, VEC_KIND_##reg, VEC_KIND_##rm, size, flags, VEC_FEATURE_##feature },
 #include "tcg/vec.def"
 #undef VEC
 };

@@ -11,6 +11,7 @@
 #include "tcg/interp/interp.h"
 
 #include <check.h>
+#include <cpuid.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,7 +28,8 @@
 /* Each row has a function, in one table. */
 START_TEST(vec_rows_complete)
 {
-	static const struct vec_impl *const tables[] = { vec_lane_ops, vec_move_ops, vec_float_ops, vec_string_ops, vec_crypto_ops };
+	static const struct vec_impl *const tables[] = { vec_lane_ops, vec_move_ops, vec_float_ops, vec_string_ops, vec_crypto_ops,
+		vec_sha_ops };
 
 	for (unsigned row = 0; row < VEC_ROWS; row++) {
 		unsigned found = 0;
@@ -523,6 +525,11 @@ host_has(const struct vec_row *v)
 		return __builtin_cpu_supports("pclmul");
 	if (strncmp(v->name, "aes", 3) == 0)
 		return __builtin_cpu_supports("aes");
+	if (v->feature == VEC_FEATURE_sha_ni || v->feature == VEC_FEATURE_gfni) {
+		unsigned a, b, c, d;
+
+		return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (v->feature == VEC_FEATURE_gfni ? c >> 8 : b >> 29) & 1;
+	}
 	return __builtin_cpu_supports("sse4.2");
 }
 

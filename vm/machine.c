@@ -163,6 +163,7 @@ make_processor(struct machine *m, struct err *e)
 		.model = s->cpu,
 		.interpreter = s->interpreter,
 		.one_insn_per_tb = s->one_insn_per_tb,
+		.portable = s->no_native,
 		.code_cache_bytes = s->code_cache_bytes,
 		.loop = m->loop,
 		.clock = m->clock,

@@ -194,11 +194,12 @@ opt_accel(struct settings *c, const char *arg, struct err *e)
 {
 	struct keyval k;
 	uint64_t mib = 0;
+	bool native = !c->no_native;
 
 	if (strcmp(arg, "help") == 0) {
 		printf("Accelerators:\n%s"
 			"interp    interprets, for tests and hosts without a translator\n"
-			"Properties: one-insn-per-tb=on|off, tb-size=MiB, thread=single|multi\n",
+			"Properties: one-insn-per-tb=on|off, native=on|off, tb-size=MiB, thread=single|multi\n",
 			tcg_has_back_end() ? "tcg       translates to host code (default)\n" : "");
 		c->exit = true;
 		return true;
@@ -208,8 +209,9 @@ opt_accel(struct settings *c, const char *arg, struct err *e)
 
 	if (ok && accel != NULL)
 		ok = set_accel_list(c, accel, e);
-	ok = ok && keyval_bool(&k, "one-insn-per-tb", &c->one_insn_per_tb, e) &&
+	ok = ok && keyval_bool(&k, "one-insn-per-tb", &c->one_insn_per_tb, e) && keyval_bool(&k, "native", &native, e) &&
 		keyval_uint(&k, "tb-size", 4096, &mib, e) && keyval_only(&k, "thread", "*", e) && keyval_end(&k, e);
+	c->no_native = !native;
 	if (ok && mib != 0)
 		c->code_cache_bytes = mib * MiB;
 	keyval_free(&k);

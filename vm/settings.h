@@ -91,6 +91,7 @@ struct settings {
 	bool memory_given;
 	const char *cpu;                /* MODEL[,+feature][,-feature]; NULL: the default */
 	bool interpreter, one_insn_per_tb;
+	bool no_native;                 /* -accel tcg,native=off */
 	uint64_t code_cache_bytes;      /* 0: the default */
 
 	struct drive_config *drives;

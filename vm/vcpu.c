@@ -82,6 +82,7 @@ vcpu_new(const struct vcpu_config *config, struct err *e)
 		.tcg = {
 			.accel = config->interpreter || !tcg_has_back_end() ? ACCEL_INTERP : ACCEL_NATIVE,
 			.one_insn = config->one_insn_per_tb,
+			.portable = config->portable,
 			.cache_bytes = config->code_cache_bytes,
 		},
 	};

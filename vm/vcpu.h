@@ -20,7 +20,7 @@ struct vcpu;
 struct vcpu_config {
 	unsigned id;
 	const char *model;          /* NULL: the default */
-	bool interpreter, one_insn_per_tb;
+	bool interpreter, one_insn_per_tb, portable;
 	uint64_t code_cache_bytes;  /* 0: the default */
 	struct loop *loop;
 	struct clock *clock;

@@ -47,7 +47,8 @@ write_register(struct avx_op *o, const struct ir_insn *i)
 static const struct vec_impl *
 twin_impl(const struct avx_row *r)
 {
-	static const struct vec_impl *const tables[] = { vec_lane_ops, vec_move_ops, vec_float_ops, vec_string_ops, vec_crypto_ops };
+	static const struct vec_impl *const tables[] = { vec_lane_ops, vec_move_ops, vec_float_ops, vec_string_ops, vec_crypto_ops,
+		vec_sha_ops };
 
 	for (unsigned n = 0; n < ARRAY_SIZE(tables); n++)
 		if (tables[n][r->twin].run != NULL)

@@ -136,7 +136,8 @@ store_masked(struct vec_op *o, const struct ir_insn *i, const union vec128 *mask
 static const struct vec_impl *
 find_impl(unsigned row)
 {
-	static const struct vec_impl *const tables[] = { vec_lane_ops, vec_move_ops, vec_float_ops, vec_string_ops, vec_crypto_ops };
+	static const struct vec_impl *const tables[] = { vec_lane_ops, vec_move_ops, vec_float_ops, vec_string_ops, vec_crypto_ops,
+		vec_sha_ops };
 
 	for (unsigned n = 0; n < sizeof tables / sizeof tables[0]; n++)
 		if (tables[n][row].run != NULL)

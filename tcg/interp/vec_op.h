@@ -53,6 +53,7 @@ extern const struct vec_impl vec_move_ops[VEC_ROWS];   /* moves, shuffles, blend
 extern const struct vec_impl vec_float_ops[VEC_ROWS];
 extern const struct vec_impl vec_string_ops[VEC_ROWS]; /* PCMPxSTRx */
 extern const struct vec_impl vec_crypto_ops[VEC_ROWS]; /* AES, PCLMULQDQ */
+extern const struct vec_impl vec_sha_ops[VEC_ROWS];    /* SHA, GFNI */
 
 /* A row and its MMX twin. */
 #define VEC_BOTH(name, fn, arg) [VEC_##name] = { fn, arg }, [VEC_##name##_mm] = { fn, arg }

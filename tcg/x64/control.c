@@ -229,7 +229,7 @@ emit_entry(struct gen *g)
 		const struct ir_insn *i = &g->ir->insn[n];
 
 		level = MAX(level, vector_level(g->t, g->ir, i));
-		if ((i->op == IR_vec || i->op == IR_x87) && vector_is_native(g->ir, i))
+		if ((i->op == IR_vec || i->op == IR_x87) && vector_is_native(g->t, g->ir, i))
 			x87 |= vector_needs_x87(i);
 	}
 	if (level != 0) {

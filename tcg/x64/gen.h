@@ -103,7 +103,7 @@ bool emit_bits(struct gen *g, const struct ir_insn *i);
 bool emit_bmi(struct gen *g, const struct ir_insn *i);
 bool emit_control(struct gen *g, const struct ir_insn *i);
 bool emit_vector(struct gen *g, const struct ir_insn *i);
-bool vector_is_native(const struct ir *ir, const struct ir_insn *i);
+bool vector_is_native(const struct tcg *t, const struct ir *ir, const struct ir_insn *i);
 /* Which of the vector registers' halves have to be in the host's: 0 none, 1 the lower ones, 2 both. */
 unsigned vector_level(const struct tcg *t, const struct ir *ir, const struct ir_insn *i);
 bool vector_needs_x87(const struct ir_insn *i);

@@ -439,7 +439,7 @@ init(struct tcg *t, struct err *e)
 	struct x64_thunks *k = &t->thunk;
 	bool wide;
 
-	t->host_has = host_features();
+	t->host_has = t->options.portable ? 0 : host_features();
 	wide = t->host_has & HOST_AVX;
 	k->enter = make_enter(&a);
 	k->leave = make_leave(&a, wide, &k->unwind);

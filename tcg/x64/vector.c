@@ -10,6 +10,15 @@ is_mmx(const struct vec_row *v)
 	return v->reg == VEC_KIND_M || v->rm == VEC_KIND_M;
 }
 
+static bool
+host_has_row(const struct tcg *t, const struct vec_row *v)
+{
+	static const uint32_t bit[VEC_FEATURES] = { HOST_SSE2, HOST_SSE2, HOST_SSE2, HOST_SSE3, HOST_SSSE3, HOST_SSE41, HOST_SSE42,
+		HOST_AES, HOST_PCLMUL, HOST_SHA, HOST_GFNI };
+
+	return t->host_has & bit[v->feature];
+}
+
 /* Rows that stay with the interpreter: general registers that are pinned elsewhere, and stores through rDI. */
 static bool
 row_is_native(const struct vec_row *v)
@@ -20,8 +29,9 @@ row_is_native(const struct vec_row *v)
 static unsigned
 host_feature_of(const struct avx_row *r)
 {
-	static const uint16_t bit[] = { [AVX_FEATURE_avx] = HOST_AVX, [AVX_FEATURE_avx2] = HOST_AVX2, [AVX_FEATURE_fma] = HOST_FMA,
-		[AVX_FEATURE_f16c] = HOST_F16C, [AVX_FEATURE_aes] = HOST_AES, [AVX_FEATURE_pclmulqdq] = HOST_PCLMUL };
+	static const uint32_t bit[] = { [AVX_FEATURE_avx] = HOST_AVX, [AVX_FEATURE_avx2] = HOST_AVX2, [AVX_FEATURE_fma] = HOST_FMA,
+		[AVX_FEATURE_f16c] = HOST_F16C, [AVX_FEATURE_aes] = HOST_AES, [AVX_FEATURE_pclmulqdq] = HOST_PCLMUL,
+		[AVX_FEATURE_gfni] = HOST_GFNI };
 
 	return bit[r->feature];
 }
@@ -59,15 +69,15 @@ vector_level(const struct tcg *t, const struct ir *ir, const struct ir_insn *i)
 {
 	if (i->op == IR_avx)
 		return avx_is_native(t, ir, i) ? 2 : 0;
-	return i->op == IR_vec && vector_is_native(ir, i) ? 1 : 0;
+	return i->op == IR_vec && vector_is_native(t, ir, i) ? 1 : 0;
 }
 
 bool
-vector_is_native(const struct ir *ir, const struct ir_insn *i)
+vector_is_native(const struct tcg *t, const struct ir *ir, const struct ir_insn *i)
 {
 	if (i->op == IR_x87)
-		return ir->native_x87;
-	return ir->native_sse && row_is_native(&vec_rows[i->sub]) && (ir->native_x87 || !is_mmx(&vec_rows[i->sub]));
+		return ir->native_x87 && t->host_has & HOST_SSE2;
+	return ir->native_sse && host_has_row(t, &vec_rows[i->sub]) && row_is_native(&vec_rows[i->sub]) && (ir->native_x87 || !is_mmx(&vec_rows[i->sub]));
 }
 
 bool
@@ -231,7 +241,7 @@ emit_vector(struct gen *g, const struct ir_insn *i)
 {
 	if (i->op == IR_avx)
 		return avx_is_native(g->t, g->ir, i) && avx(g, i);
-	if ((i->op != IR_vec && i->op != IR_x87) || !vector_is_native(g->ir, i))
+	if ((i->op != IR_vec && i->op != IR_x87) || !vector_is_native(g->t, g->ir, i))
 		return false;
 	return i->op == IR_vec ? vector(g, i) : x87(g, i);
 }

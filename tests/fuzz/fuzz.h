@@ -93,7 +93,9 @@ struct batch {
 };
 /* False: this host can't. */
 bool native_init(void);
-/* Are there YMM registers? */
+/* Has the host's processor a feature (enum cpu_feature)? */
+bool native_has(unsigned feature);
+/* Are there YMM registers, and all that is in avx.def? */
 bool native_has_avx(void);
 struct batch *native_batch(unsigned n);
 /* One batch runs at a time; false: the process is gone. */

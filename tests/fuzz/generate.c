@@ -29,6 +29,7 @@ struct template {
 	const struct vec_row *vec;
 	const struct avx_row *avx;
 	uint32_t flags;     /* of the rows */
+	unsigned feature;   /* that the host needs, plus 1 */
 	uint8_t map, opcode, prefix;
 	int8_t digit, rm;   /* fixed parts of ModRM, or -1 */
 	uint8_t forms;      /* FORM_ bits; 0: no ModRM */
@@ -98,7 +99,7 @@ class_of(const char *name, unsigned opcode, unsigned map)
 static void
 add_template(struct generator *g, const struct template *t)
 {
-	if (excluded_reason(t->name) != NULL || g->count == MAX_TEMPLATES)
+	if (excluded_reason(t->name) != NULL || g->count == MAX_TEMPLATES || (t->feature != 0 && !native_has(t->feature - 1)))
 		return;
 	g->by_class[t->class][g->of_class[t->class]++] = (uint16_t)g->count;
 	g->template[g->count++] = *t;
@@ -110,7 +111,7 @@ expand(struct generator *g, const struct row *row, struct template t)
 {
 	unsigned kind;
 
-	t.flags |= row->flags;
+	t.flags = (t.flags & 0xffffff) | row->flags | (row->flags >> 24 ? 0 : t.flags & 0xff000000);
 	if ((row->flags & ROW_MODRM) && t.forms == 0)
 		t.forms = FORM_MEM | FORM_REG;
 	if (row->group == 0) {
@@ -120,6 +121,7 @@ expand(struct generator *g, const struct row *row, struct template t)
 		t.only64 = t.flags & ROW_O64;
 		t.name = row->name;
 		t.row = row;
+		t.feature = t.flags >> 24;
 		t.class = class_of(row->name, t.opcode, t.map);
 		add_template(g, &t);
 		return;
@@ -147,7 +149,7 @@ add_vectors(struct generator *g)
 {
 	for (unsigned n = 0; n < VEC_ROWS; n++) {
 		const struct vec_row *v = &vec_rows[n];
-		struct template t = { .name = v->name, .vec = v, .map = v->map == 1 ? MAP_0F : v->map == 2 ? MAP_0F38 : MAP_0F3A,
+		struct template t = { .name = v->name, .vec = v, .feature = (unsigned)vec_feature(v) + 1, .map = v->map == 1 ? MAP_0F : v->map == 2 ? MAP_0F38 : MAP_0F3A,
 			.opcode = v->opcode, .digit = v->ext, .rm = -1, .prefix_fixed = true, .class = CLASS_VECTOR,
 			.prefix = v->prefix == 0x66 ? P66 : v->prefix == 0xf2 ? PF2 : v->prefix == 0xf3 ? PF3 : NP };
 
@@ -161,7 +163,7 @@ add_avx(struct generator *g)
 {
 	for (unsigned n = 0; n < AVX_ROWS; n++) {
 		const struct avx_row *v = &avx_rows[n];
-		struct template t = { .name = v->name, .avx = v, .map = (uint8_t)(MAP_0F + v->map - 1), .opcode = v->opcode, .digit = v->ext, .rm = -1,
+		struct template t = { .name = v->name, .avx = v, .feature = (unsigned)avx_row_feature(v) + 1, .map = (uint8_t)(MAP_0F + v->map - 1), .opcode = v->opcode, .digit = v->ext, .rm = -1,
 			.prefix_fixed = true, .vex = true, .class = CLASS_VECTOR,
 			.prefix = v->prefix == 0x66 ? P66 : v->prefix == 0xf2 ? PF2 : v->prefix == 0xf3 ? PF3 : NP };
 

@@ -14,7 +14,10 @@
 #endif
 #include "tests/fuzz/fuzz.h"
 
+#include "cpu/feature.h"
+
 #include <asm/prctl.h>
+#include <cpuid.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,9 +85,24 @@ __asm__(".text\n"
 enum { COMPONENT_AVX = 4, SIGNAL_WORDS = 464 };
 
 bool
+native_has(unsigned feature)
+{
+	enum { A, B, C, D };
+	static const struct { uint32_t leaf, subleaf; uint8_t reg, bit; } features[] = {
+#define FEATURE(name, leaf, subleaf, reg, bit) { leaf, subleaf, reg, bit },
+#include "cpu/feature.def"
+#undef FEATURE
+	};
+	uint32_t r[4] = { 0 };
+
+	return __get_cpuid_count(features[feature].leaf, features[feature].subleaf, &r[A], &r[B], &r[C], &r[D]) &&
+		r[features[feature].reg] >> features[feature].bit & 1;
+}
+
+bool
 native_has_avx(void)
 {
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+	return native_has(FEAT_osxsave) && native_has(FEAT_avx2) && native_has(FEAT_fma) && native_has(FEAT_f16c);
 }
 
 /* What XSAVE wrote; the upper halves are 0 where it has left them out. */
