@@ -53,9 +53,10 @@ turn_up(int fd, struct snd_ctl_elem_id *id)
 		if (info.type == SNDRV_CTL_ELEM_TYPE_BOOLEAN && strstr(name, "Switch") != NULL)
 			value.value.integer.value[i] = 1;
 		else if (info.type == SNDRV_CTL_ELEM_TYPE_INTEGER && strstr(name, "Volume") != NULL)
-			/* That of AC'97 goes up to +12 dB; 23 is 0 dB. */
+			/* Those of AC'97 go up to +12 and +22.5 dB; 23 and 0 are 0 dB. */
 			value.value.integer.value[i] =
-				strcmp(name, "PCM Playback Volume") == 0 && info.value.integer.max == 31 ? 23 : strstr(name, "Capture") != NULL ? info.value.integer.min : info.value.integer.max;
+				strcmp(name, "PCM Playback Volume") == 0 && info.value.integer.max == 31 ? 23 : strstr(name, "Capture") != NULL &&
+				info.value.integer.max == 15 ? info.value.integer.min : info.value.integer.max;
 		else
 			return;
 	}
