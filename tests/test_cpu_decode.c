@@ -75,6 +75,7 @@ static const struct difference {
 	{ MAP_1, 0x63, 0x63, ANY, 1, 8, "Capstone 5 knows MOVSXD with REX.W only" },
 	{ MAP_1, 0xdc, 0xdf, ANY, 1, ANY, "Capstone 5 doesn't know the x87's second opcodes for one instruction" },
 	{ MAP_0F, 0xbc, 0xbd, REPNZ, 1, ANY, "Capstone 5 refuses a prefix that BSF and BSR ignore" },
+	{ MAP_0F38, 0xf8, 0xf8, OPSIZE, 1, ANY, "Capstone 5 looks at the operand size of MOVDIR64B" },
 	{ MAP_0F38, 0xcf, 0xcf, OPSIZE, 1, ANY, "Capstone 5 doesn't know GFNI" },
 	{ MAP_0F3A, 0xce, 0xcf, OPSIZE, 1, ANY, "the same" },
 	{ MAP_0F38, 0xf5, 0xf5, OPSIZE, 0, ANY, "shadow stacks: not offered" },
