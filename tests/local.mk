@@ -97,9 +97,12 @@ tests_qcow2_kill_SOURCES = tests/qcow2_kill.c tests/qcow2_mem.c tests/qcow2_mem.
 tests_qcow2_kill_LDADD = $(DISK_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += tests/test_hw_cirrus tests/test_hw_vga_model tests/test_hw_vga tests/test_ui tests/test_monitor
-TESTS += tests/test_hw_cirrus tests/test_hw_vga_model tests/test_hw_vga tests/test_ui tests/test_monitor
+check_PROGRAMS += tests/test_hw_vbe tests/test_hw_cirrus tests/test_hw_vga_model tests/test_hw_vga tests/test_ui tests/test_monitor
+TESTS += tests/test_hw_vbe tests/test_hw_cirrus tests/test_hw_vga_model tests/test_hw_vga tests/test_ui tests/test_monitor
 endif
+tests_test_hw_vbe_SOURCES = tests/test_hw_vbe.c tests/vga_rig.h
+tests_test_hw_vbe_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_vbe_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 tests_test_hw_cirrus_SOURCES = tests/test_hw_cirrus.c tests/vga_rig.h
 tests_test_hw_cirrus_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_cirrus_LDADD = $(HW_LIBS) $(CHECK_LIBS)

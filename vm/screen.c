@@ -39,7 +39,7 @@ opt_vga(struct settings *c, const char *arg, struct err *e)
 			return true;
 		}
 	}
-	return c->exit || err_set(e, "there is no such display adapter here; use std, cirrus or none");
+	return c->exit || err_set(e, "this display adapter is not supported; use std, cirrus or none");
 }
 
 /* ---- -device ---- */
@@ -85,7 +85,7 @@ take_adapter(struct machine *m, enum adapter_kind kind, struct keyval *k, struct
 	const char *id = keyval_str(k, "id");
 
 	if (s->adapter_given && s->adapter != ADAPTER_NONE)
-		return err_set(e, "there is a display adapter already, and one is the most; -vga none leaves out the other");
+		return err_set(e, "there is a display adapter already, and one is the most; leave this one or the other out");
 	s->adapter = kind;
 	s->adapter_given = true;
 	m->screen = (struct vga_config){ .id = id != NULL ? settings_dup(s, id) : NULL, .vram_mib = adapters[kind].vram_mib };
@@ -127,22 +127,28 @@ device_cirrus_vga(struct machine *m, struct keyval *k, struct err *e)
 
 /* ---- the adapter itself ---- */
 
+static enum adapter_kind
+kind_of(const struct settings *s)
+{
+	return s->adapter_given || s->defaults ? s->adapter : ADAPTER_NONE;
+}
+
 const char *
 screen_rom(const struct machine *m)
 {
-	return adapters[m->settings->adapter].rom;
+	return adapters[kind_of(m->settings)].rom;
 }
 
 bool
 screen_is_vga(const struct machine *m)
 {
-	return m->vga != NULL && m->settings->adapter != ADAPTER_BOCHS;
+	return m->vga != NULL && kind_of(m->settings) != ADAPTER_BOCHS;
 }
 
 void
 screen_make(struct machine *m)
 {
-	const struct adapter *a = &adapters[m->settings->adapter];
+	const struct adapter *a = &adapters[kind_of(m->settings)];
 
 	if (a->make == NULL)
 		return;
