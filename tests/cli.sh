@@ -64,6 +64,20 @@ refuse "taken" -display none -hda "$dir/zeros" -drive "file=$dir/rom,index=0"
 refuse "less" -display none -m 900T
 refuse "no drive 'x'" -display none -device ide-hd,drive=x
 refuse "drive=ID" -display none -device ide-hd
+refuse "no USB controller" -display none -device usb-tablet
+refuse "no USB bus 'x.0'" -display none -usb -device usb-tablet,bus=x.0
+refuse "no port 3" -display none -usb -device usb-tablet,port=3
+refuse "port 1 of usb-bus.0 is taken" -display none -usb -device usb-kbd,port=1 -device usb-mouse,port=1
+refuse "'colour'" -display none -usb -device usb-tablet,colour=red
+refuse "1 to 8" -display none -usb -device usb-hub,ports=0
+refuse "1 to 15" -display none -device qemu-xhci,p2=0
+refuse "drive=ID" -display none -usb -device usb-storage
+refuse "no drive 'x'" -display none -usb -device usb-storage,drive=x
+refuse "No such file" -display none -usb -drive "file=$none,if=none,id=x" -device usb-storage,drive=x
+refuse "in another device" -display none -usb -drive "file=$dir/zeros,format=raw,if=none,id=x" -device usb-storage,drive=x \
+	-device usb-storage,drive=x
+refuse "all ports" -display none -device piix3-usb-uhci,id=u -device usb-hub,bus=u.0,port=1,ports=1 \
+	-device usb-hub,bus=u.0,port=2,ports=1 -device usb-kbd,port=1.1 -device usb-kbd,port=2.1 -device usb-kbd
 refuse "'colour'" -display none -device pc-testdev,colour=red
 refuse "no character device 'x'" -display none -device isa-debugcon,chardev=x
 refuse "-serial" -display none -serial carrier-pigeon

@@ -176,6 +176,48 @@ see_key(void *opaque, unsigned code, bool down)
 	note(text);
 }
 
+static void
+see_move(void *opaque, int dx, int dy, int dz, int dw, unsigned buttons)
+{
+	char text[60];
+
+	(void)opaque, (void)dw;
+	snprintf(text, sizeof(text), "move %d %d %d %x", dx, dy, dz, buttons);
+	note(text);
+}
+
+static void
+see_point(void *opaque, unsigned x, unsigned y, int dz, int dw, unsigned buttons)
+{
+	char text[60];
+
+	(void)opaque, (void)dw;
+	snprintf(text, sizeof(text), "point %u %u %d %x", x, y, dz, buttons);
+	note(text);
+}
+
+static bool
+fake_device_add(void *opaque, const char *properties, struct err *e)
+{
+	(void)opaque, (void)e;
+	note(properties);
+	return true;
+}
+
+static bool
+fake_device_del(void *opaque, const char *id, struct err *e)
+{
+	(void)opaque;
+	return err_set(e, "there is no device '%s'", id);
+}
+
+static void
+fake_usb_info(void *opaque, view_print *print, void *to)
+{
+	(void)opaque;
+	print(to, "two devices\n");
+}
+
 static uint64_t
 port_read(void *opaque, uint64_t offset, unsigned size)
 {
@@ -195,6 +237,8 @@ port_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 
 static const struct region_ops port_ops = { port_read, port_write, 1, 4 };
 static struct input_sink keyboard = { .key = see_key };
+static struct input_sink mouse = { .name = "a mouse", .move = see_move };
+static struct input_sink tablet = { .name = "a tablet", .point = see_point };
 static struct input input;
 static struct clock *clk;
 static struct region port;
@@ -209,11 +253,15 @@ setup(void)
 		.read_register = fake_register, .register_names = fake_register_names, .read_physical = fake_read,
 		.read_virtual = fake_read_virtual, .translate = fake_translate, .disassemble = fake_disassemble, .eject = fake_eject,
 		.change = fake_change, .block_names = fake_block_names, .registers = fake_registers, .display = fake_display,
+		.device_add = fake_device_add, .device_del = fake_device_del, .usb_info = fake_usb_info, .input = &input,
 	};
 	view.loop = loop_new(clk);
 	view.mem = space_new("memory", false);
 	view.io = space_new("ports", true);
+	input = (struct input){ 0 };
 	input_add(&input, &keyboard);
+	input_add(&input, &mouse);
+	input_add(&input, &tablet);
 	view.keys = key_queue_new(clk, &input);
 	region_init_io(&port, "a port", &port_ops, NULL, 8);
 	space_add(view.io, &port, 0x70, 0);
@@ -301,6 +349,19 @@ static const struct row {
 	{ "change floppy0 x raw maybe", "~none of read-only", "" },
 	{ "sendkey nokey", "invalid parameter: nokey\n", "" },
 	{ "sendkey ctrl-alt-0x53 500", "", "+1d;+38;+53;" },
+	{ "info mice", "* Mouse #0: a mouse\n  Mouse #1: a tablet (absolute)\n", "" },
+	{ "mouse_move 5 -6", "", "move 5 -6 0 0;" },
+	{ "mouse_move -70000 0 1", "", "move -32767 0 1 0;" },
+	{ "mouse_move left 0", "Error: 'left' is no number\n", "" },
+	{ "mouse_button 3", "", "move 0 0 0 3;" },
+	{ "mouse_button 0", "", "move 0 0 0 0;" },
+	{ "mouse_set 2", "Error: there is no mouse 2: see info mice\n", "" },
+	{ "mouse_set 1", "", "" },
+	{ "mouse_move 100 40000", "", "point 100 32767 0 0;" },
+	{ "mouse_button 4", "", "point 100 32767 0 4;" },
+	{ "info usb", "two devices\n", "" },
+	{ "device_add usb-kbd,id=k", "", "usb-kbd,id=k;" },
+	{ "device_del k", "Error: there is no device 'k'\n", "" },
 	{ "screendump /nowhere/x.png", "~can't be written", "" },
 	{ "screendump x", "~ends in .png or .ppm", "" },
 	{ "log nonsense", "~there is no item \"nonsense\"", "" },

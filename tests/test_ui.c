@@ -491,7 +491,7 @@ START_TEST(test_input)
 	ck_assert(absolute);
 	input_point(&in, 5, 99999, 0, 1, BUTTON_SIDE);
 	input_release(&in);
-	ck_assert_str_eq(keys_seen, "-1d -e01d -e11d >0,0,0,0,0 @5,32767,0,1,8 @5,32767,0,0,0 ");
+	ck_assert_str_eq(keys_seen, ">0,0,0,0,0 @5,32767,0,1,8 -1d -e01d -e11d @5,32767,0,0,0 ");
 	input_remove(&in, &tablet);
 	ck_assert(!absolute);
 }

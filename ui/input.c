@@ -49,14 +49,19 @@ unlink_sink(struct input *in, struct input_sink *s)
 		}
 }
 
+static void release_keys(struct input *in);
+static void release_buttons(struct input *in);
+
 /* What S alone would have been told is up before another takes over. */
 static void
 release_of(struct input *in, const struct input_sink *s)
 {
 	if (s == NULL)
 		return;
-	if (s == keyboard(in) || s == pointer(in))
-		input_release(in);
+	if (s == keyboard(in))
+		release_keys(in);
+	if (s == pointer(in))
+		release_buttons(in);
 }
 
 void
@@ -147,16 +152,28 @@ input_point(struct input *in, unsigned x, unsigned y, int dz, int dw, unsigned b
 		s->point(s->opaque, in->x, in->y, dz, dw, buttons);
 }
 
-void
-input_release(struct input *in)
+static void
+release_keys(struct input *in)
 {
 	for (unsigned i = 0; i < 256; i++)
 		if (in->down[i / 32] >> i % 32 & 1)
 			input_key(in, scancode_of(i), false);
+}
+
+static void
+release_buttons(struct input *in)
+{
 	if (in->buttons == 0)
 		return;
 	if (input_is_absolute(in))
 		input_point(in, in->x, in->y, 0, 0, 0);
 	else
 		input_move(in, 0, 0, 0, 0, 0);
+}
+
+void
+input_release(struct input *in)
+{
+	release_keys(in);
+	release_buttons(in);
 }

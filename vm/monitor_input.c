@@ -6,6 +6,8 @@
 #include "base/util.h"
 #include "ui/ui.h"
 
+#include <stdlib.h>
+
 #define CMD(id, names, args, shown, help) void cmd_##id(struct mon *m, const struct mon_args *a);
 #include "vm/monitor.def"
 #undef CMD
@@ -18,13 +20,19 @@ is_pointer(const struct input_sink *s)
 	return s->move != NULL || s->point != NULL;
 }
 
-/* A number typed for the guest: within what a movement may be. */
-static int
-number(const struct mon_arg *a)
+/* A number, which may be negative; 0 if none was given.  It is cut to what a movement may be. */
+static bool
+number(struct mon *m, const struct mon_arg *a, int *out)
 {
-	int64_t v = a->given ? (int64_t)a->number : 0;
+	char *end;
+	long v = a->given ? strtol(a->text, &end, 0) : 0;
 
-	return (int)(v > MOVE_MAX ? MOVE_MAX : v < -MOVE_MAX ? -MOVE_MAX : v);
+	if (a->given && (end == a->text || *end != '\0')) {
+		mon_printf(m, "Error: '%s' is no number\n", a->text);
+		return false;
+	}
+	*out = (int)(v > MOVE_MAX ? MOVE_MAX : v < -MOVE_MAX ? -MOVE_MAX : v);
+	return true;
 }
 
 void
@@ -64,8 +72,10 @@ void
 cmd_mouse_move(struct mon *m, const struct mon_args *a)
 {
 	struct input *in = m->view->input;
-	int x = number(&a->v[0]), y = number(&a->v[1]), z = number(&a->v[2]);
+	int x, y, z;
 
+	if (!number(m, &a->v[0], &x) || !number(m, &a->v[1], &y) || !number(m, &a->v[2], &z))
+		return;
 	if (in == NULL)
 		mon_unsupported(m, "mouse_move");
 	else if (input_is_absolute(in))
