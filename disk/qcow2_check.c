@@ -365,7 +365,29 @@ compare(struct checker *c, unsigned fix)
 	return error;
 }
 
-/* COPIED says that a cluster has one name.  Mended all at once by tree_mark_copied(). */
+/* A mark that promises one name to what has more lets it be overwritten; without it, there is only a copy too many. */
+static int
+check_mark(struct checker *c, uint64_t entry, uint64_t *wrong)
+{
+	struct qcow2 *q = c->q;
+	uint64_t host = entry & OFFSET_MASK, stored;
+	uint32_t named = count_of(c, host >> q->cluster_bits);
+	int error = 0;
+
+	if ((named == 1) == ((entry & COPIED) != 0))
+		return 0;
+	if (named == 1) {
+		error = refcount_get(q, host >> q->cluster_bits, &stored);
+		if (error == EIO || stored != 1)
+			return 0;
+	}
+	tell(c, "ERROR mark of one name %s for cluster %" PRIu64 " reference=%u", entry & COPIED ? "set" : "missing",
+		host >> q->cluster_bits, named);
+	*wrong += 1;
+	return error;
+}
+
+/* The marks are mended all at once by tree_mark_copied(). */
 static int
 check_copied(struct checker *c, uint64_t *wrong)
 {
@@ -378,18 +400,14 @@ check_copied(struct checker *c, uint64_t *wrong)
 
 		if (table == 0 || (table & (q->cluster_bytes - 1)) != 0 || table >= q->file_end)
 			continue;
-		*wrong += (count_of(c, table >> q->cluster_bits) == 1) != ((q->l1[n] & COPIED) != 0);
-		error = file_read(q, table, entries, q->cluster_bytes);
+		error = check_mark(c, q->l1[n], wrong);
+		if (error == 0)
+			error = file_read(q, table, entries, q->cluster_bytes);
 		for (uint64_t at = 0; at < q->cluster_bytes && error == 0; at += 8) {
-			uint64_t entry = get_be(entries + at, 8), host = entry & OFFSET_MASK;
+			uint64_t entry = get_be(entries + at, 8);
 
-			if ((entry & COMPRESSED) || host == 0)
-				continue;
-			if ((count_of(c, host >> q->cluster_bits) == 1) == ((entry & COPIED) != 0))
-				continue;
-			tell(c, "ERROR the mark of a cluster with one name is wrong at %#" PRIx64 ", which has %u", host,
-				count_of(c, host >> q->cluster_bits));
-			*wrong += 1;
+			if ((entry & COMPRESSED) == 0 && (entry & OFFSET_MASK) != 0)
+				error = check_mark(c, entry, wrong);
 		}
 	}
 	free(entries);
