@@ -268,6 +268,11 @@ forget
 xdotool key ctrl+alt+v
 expect "k2a k2f kaf kaa k2a k32 kb2 kaa k39 kb9 k1f k9f k14 k94 " "paste of 'VM st...'"
 
+sleep 1
+forget
+xdotool key ctrl+alt+d
+expect "k1d k38 ke0 k53 ke0 kd3 kb8 k9d " "Ctrl-Alt-D"
+
 # A picture of the screen.
 xdotool key ctrl+alt+s
 expect_title "saved as calque-" "Ctrl-Alt-S"

@@ -36,6 +36,7 @@ enum order_kind {
 	ORDER_SELECT,     /* A, B: pixel of a text console, C: enum select_how */
 	ORDER_COPY,       /* the selection, to the clipboard */
 	ORDER_PASTE,      /* TEXT */
+	ORDER_CTRL_ALT_DELETE,
 	ORDER_SCREENSHOT,
 	ORDER_PAUSE,
 	ORDER_CLOSE,

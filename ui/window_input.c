@@ -107,7 +107,6 @@ toggle_full_screen(struct side *s)
 {
 	bool full = (SDL_GetWindowFlags(s->window) & SDL_WINDOW_FULLSCREEN_DESKTOP) != 0;
 
-	release_all(s);
 	SDL_SetWindowFullscreen(s->window, full ? 0 : SDL_WINDOW_FULLSCREEN_DESKTOP);
 	if (!s->absolute || s->grabbed)
 		side_grab(s, !full);
@@ -147,41 +146,69 @@ paste_clipboard(struct side *s)
 	SDL_free(text);
 }
 
-static bool
-own_letter(struct side *s, SDL_Keycode key)
+static void
+toggle_grab(struct side *s)
 {
-	switch (key) {
-	case SDLK_f:
-		toggle_full_screen(s);
-		return true;
-	case SDLK_g:
-		side_grab(s, !s->grabbed);
-		return true;
-	case SDLK_u:
-		s->zoom = ZOOM_ONE;
-		change_zoom(s, 0);
-		return true;
-	case SDLK_l:
-		s->canvas.smooth = !s->canvas.smooth;
-		s->zoom = MAX(s->zoom - s->zoom % ZOOM_ONE, (unsigned)ZOOM_ONE);
-		side_redraw(s);
-		return true;
-	case SDLK_s:
-		side_order(s, (struct order){ .kind = ORDER_SCREENSHOT });
-		return true;
-	case SDLK_p:
-		side_order(s, (struct order){ .kind = ORDER_PAUSE });
-		return true;
-	case SDLK_c:
-		side_order(s, (struct order){ .kind = ORDER_COPY });
-		return true;
-	case SDLK_v:
-		paste_clipboard(s);
-		return true;
-	default:
-		return false;
-	}
+	side_grab(s, !s->grabbed);
 }
+
+static void
+restore_size(struct side *s)
+{
+	s->zoom = ZOOM_ONE;
+	change_zoom(s, 0);
+}
+
+static void
+zoom_in(struct side *s)
+{
+	change_zoom(s, 1);
+}
+
+static void
+zoom_out(struct side *s)
+{
+	change_zoom(s, -1);
+}
+
+static void
+toggle_smooth(struct side *s)
+{
+	s->canvas.smooth = !s->canvas.smooth;
+	s->zoom = MAX(s->zoom - s->zoom % ZOOM_ONE, (unsigned)ZOOM_ONE);
+	side_redraw(s);
+}
+
+static void
+send_ctrl_alt_delete(struct side *s)
+{
+	side_order(s, (struct order){ .kind = ORDER_CTRL_ALT_DELETE });
+}
+
+static void
+take_screenshot(struct side *s)
+{
+	side_order(s, (struct order){ .kind = ORDER_SCREENSHOT });
+}
+
+static void
+toggle_pause(struct side *s)
+{
+	side_order(s, (struct order){ .kind = ORDER_PAUSE });
+}
+
+static void
+copy_selection(struct side *s)
+{
+	side_order(s, (struct order){ .kind = ORDER_COPY });
+}
+
+static const struct { SDL_Keycode key; void (*act)(struct side *s); } own_keys[] = {
+	{ SDLK_f, toggle_full_screen }, { SDLK_g, toggle_grab }, { SDLK_u, restore_size }, { SDLK_l, toggle_smooth },
+	{ SDLK_d, send_ctrl_alt_delete }, { SDLK_s, take_screenshot }, { SDLK_p, toggle_pause }, { SDLK_c, copy_selection },
+	{ SDLK_v, paste_clipboard }, { SDLK_PLUS, zoom_in }, { SDLK_KP_PLUS, zoom_in }, { SDLK_EQUALS, zoom_in },
+	{ SDLK_MINUS, zoom_out }, { SDLK_KP_MINUS, zoom_out },
+};
 
 /* The letter on the key; where the host's layout has none there (Russian, say), the one that stands there in English. */
 static SDL_Keycode
@@ -194,23 +221,24 @@ letter_of(const SDL_Keysym *k)
 	return k->sym;
 }
 
-/* Was it one of the window's own? */
+/* Was it one of the window's own?  The guest, which saw its modifiers go down, sees them go up first. */
 static bool
 own_key(struct side *s, const SDL_Keysym *k)
 {
+	SDL_Keycode key = k->scancode == SDL_SCANCODE_EQUALS ? SDLK_EQUALS : letter_of(k);
+
 	if (k->scancode >= SDL_SCANCODE_1 && k->scancode <= SDL_SCANCODE_9) {
 		side_tab(s, (unsigned)(k->scancode - SDL_SCANCODE_1));
 		return true;
 	}
-	if (k->sym == SDLK_PLUS || k->sym == SDLK_KP_PLUS || k->scancode == SDL_SCANCODE_EQUALS) {
-		change_zoom(s, 1);
-		return true;
+	for (unsigned i = 0; i < ARRAY_SIZE(own_keys); i++) {
+		if (own_keys[i].key == key) {
+			release_all(s);
+			own_keys[i].act(s);
+			return true;
+		}
 	}
-	if (k->sym == SDLK_MINUS || k->sym == SDLK_KP_MINUS) {
-		change_zoom(s, -1);
-		return true;
-	}
-	return own_letter(s, letter_of(k));
+	return false;
 }
 
 static bool
@@ -266,7 +294,7 @@ clipboard_key(struct side *s, const SDL_Keysym *k)
 	bool shift = (k->mod & KMOD_SHIFT) != 0, control = (k->mod & KMOD_CTRL) != 0;
 
 	if ((shift && control && k->sym == SDLK_c) || (control && k->sym == SDLK_INSERT)) {
-		side_order(s, (struct order){ .kind = ORDER_COPY });
+		copy_selection(s);
 		return true;
 	}
 	if ((shift && control && k->sym == SDLK_v) || (shift && k->sym == SDLK_INSERT)) {
@@ -379,10 +407,8 @@ side_key(struct side *s, const SDL_KeyboardEvent *e)
 
 		if (e->repeat != 0 && !s->down[k.scancode])
 			return;
-		if (e->repeat == 0 && own_key(s, &k)) {
-			release_all(s);
+		if (e->repeat == 0 && own_key(s, &k))
 			return;
-		}
 	}
 	if (on_console(s)) {
 		if (down)

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PASTE_MOST = 65536 };
+enum { PASTE_MOST = 65536, COMBINATION_HOLD_MS = 100 };
 
 /* ---- from SDL's side ---- */
 
@@ -129,6 +129,10 @@ paste(struct window *w, const char *text)
 	}
 	if (w->config.keys == NULL)
 		return;
+	if (m->paste != NULL && strlen(m->paste + m->paste_at) > PASTE_MOST) {
+		window_note(w, "the last text is still being typed");
+		return;
+	}
 	char *all = xasprintf("%s%.*s", m->paste != NULL ? m->paste + m->paste_at : "", PASTE_MOST, text);
 	free(m->paste);
 	m->paste = all;
@@ -150,6 +154,26 @@ wish(struct window *w, unsigned width, unsigned height, bool by_people)
 	}
 }
 
+/* Who presses a key has had enough of it. */
+static void
+stop_pasting(struct window *w)
+{
+	if (w->machine.paste == NULL)
+		return;
+	free(w->machine.paste);
+	w->machine.paste = NULL;
+	window_note(w, "the rest of the text is not typed");
+}
+
+static void
+send_ctrl_alt_delete(struct window *w)
+{
+	static const uint16_t keys[] = { 0x1d, 0x38, 0xe053 };
+
+	if (w->config.keys != NULL)
+		key_queue_push(w->config.keys, keys, ARRAY_SIZE(keys), COMBINATION_HOLD_MS);
+}
+
 static void
 carry_out_input(struct window *w, const struct order *o)
 {
@@ -157,6 +181,8 @@ carry_out_input(struct window *w, const struct order *o)
 
 	switch (o->kind) {
 	case ORDER_KEY:
+		if (o->down)
+			stop_pasting(w);
 		input_key(in, (unsigned)o->a, o->down);
 		break;
 	case ORDER_MOVE:
@@ -212,6 +238,9 @@ carry_out(struct window *w, const struct order *o)
 		break;
 	case ORDER_PASTE:
 		paste(w, o->text);
+		break;
+	case ORDER_CTRL_ALT_DELETE:
+		send_ctrl_alt_delete(w);
 		break;
 	case ORDER_SCREENSHOT:
 		take_screenshot(w);
