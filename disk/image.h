@@ -86,6 +86,8 @@ enum raw_flags {
 
 /* A file or block device as it is.  NULL with E set. */
 struct image *raw_open(const char *file, unsigned flags, struct err *e);
+/* Nobody has said that it is raw: a guest must not make it look like a format, whose backing file it could choose. */
+void raw_guard(struct image *raw);
 /* RAW_GROWS, said later: what is in the file has shown that it is a format's. */
 bool raw_will_grow(struct image *raw, bool unlocked, struct err *e);
 

@@ -135,8 +135,11 @@ open_format(struct image *file, const struct image_open *o, const struct chain *
 
 	if (format == NULL || (o->filter != NULL && !filters_add(&file, o->filter, e)))
 		goto failed;
-	if (strcmp(format, "raw") == 0)
+	if (strcmp(format, "raw") == 0) {
+		if (o->format == NULL)
+			raw_guard(raw);
 		return file;
+	}
 	if ((o->flags & IMAGE_WRITE) && !raw_will_grow(raw, o->flags & IMAGE_NO_LOCK, e))
 		goto failed;
 	i = qcow2_open(file, o->flags, e);

@@ -28,6 +28,8 @@ struct raw {
 	int fd;
 	int direct_fd;     /* the same past the host's cache (O_DIRECT), for what is aligned; -1: not so */
 	bool block_device;
+	bool guarded;            /* see raw_guard() */
+	pthread_mutex_t guard;
 };
 
 int
@@ -408,4 +410,10 @@ bool
 raw_will_grow(struct image *raw, bool unlocked, struct err *e)
 {
 	return unlocked || lock_image(CONTAINER_OF(raw, struct raw, image)->fd, raw->file, RAW_WRITE | RAW_GROWS, e);
+}
+
+void
+raw_guard(struct image *raw)
+{
+	CONTAINER_OF(raw, struct raw, image)->guarded = true;
 }

@@ -284,6 +284,24 @@ START_TEST(formats)
 }
 END_TEST
 
+/* A guest doesn't make a qcow2 image, with a backing file of its choice, of a disk that was found to be raw. */
+START_TEST(mark)
+{
+	struct disk *d = open_disk((struct disk_options){ 0 });
+	uint8_t buf[1024] = "QFI\xfb";
+
+	ck_assert_int_eq(disk_write_sync(d, 0, buf, sizeof(buf)), EPERM);
+	ck_assert_int_eq(disk_write_sync(d, 0, "QFI", 3), 0);
+	ck_assert_int_eq(disk_write_sync(d, 3, "\xfb", 1), EPERM);
+	ck_assert_int_eq(disk_write_sync(d, 3, "\xfc", 1), 0);
+	ck_assert_int_eq(disk_write_sync(d, 512, buf, sizeof(buf)), 0);
+	disk_close(d);
+	d = open_disk((struct disk_options){ .format = "raw" });
+	ck_assert_int_eq(disk_write_sync(d, 0, buf, sizeof(buf)), 0);
+	disk_close(d);
+}
+END_TEST
+
 START_TEST(faults)
 {
 	struct disk *d = open_disk((struct disk_options){
@@ -424,6 +442,7 @@ main(void)
 	tcase_add_test(t, locks);
 	tcase_add_test(t, snapshot);
 	tcase_add_test(t, formats);
+	tcase_add_test(t, mark);
 	tcase_add_test(t, faults);
 	tcase_add_test(t, full);
 	tcase_add_test(t, policies);
