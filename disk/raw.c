@@ -16,6 +16,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -28,7 +30,7 @@ struct raw {
 	int fd;
 	int direct_fd;     /* the same past the host's cache (O_DIRECT), for what is aligned; -1: not so */
 	bool block_device;
-	bool guarded;            /* see raw_guard() */
+	bool guarded;      /* see raw_guard() */
 	pthread_mutex_t guard;
 };
 
@@ -163,11 +165,41 @@ raw_read(struct image *i, uint64_t offset, void *buf, size_t len)
 	return goes_direct(r, offset, len) ? read_direct(r, offset, buf, len) : pread_all(r->fd, buf, len, offset);
 }
 
+/* Whether the write would put the mark of a qcow2 image at the start. */
+static bool
+makes_mark(struct raw *r, uint64_t offset, const uint8_t *buf, size_t len)
+{
+	uint8_t start[4];
+
+	if (pread_all(r->fd, start, sizeof(start), 0) != 0)
+		return true;
+	memcpy(start + offset, buf, MIN(len, sizeof(start) - offset));
+	return memcmp(start, "QFI\xfb", sizeof(start)) == 0;
+}
+
+/* One at a time: the mark may come in parts. */
+static int
+write_guarded(struct raw *r, uint64_t offset, const void *buf, size_t len)
+{
+	int error = EPERM;
+
+	pthread_mutex_lock(&r->guard);
+	if (makes_mark(r, offset, buf, len))
+		fprintf(stderr, "calque: %s: the guest can't write the mark of a qcow2 image to the start of the disk, which would be "
+			"taken for one then; allow it by format=raw\n", r->image.file);
+	else
+		error = pwrite_all(r->fd, buf, len, offset);
+	pthread_mutex_unlock(&r->guard);
+	return error;
+}
+
 static int
 raw_write(struct image *i, uint64_t offset, const void *buf, size_t len)
 {
 	struct raw *r = CONTAINER_OF(i, struct raw, image);
 
+	if (r->guarded && offset < 4 && len > 0)
+		return write_guarded(r, offset, buf, len);
 	return goes_direct(r, offset, len) ? write_direct(r, offset, buf, len) : pwrite_all(r->fd, buf, len, offset);
 }
 
@@ -187,6 +219,8 @@ raw_write_now(struct image *i, uint64_t offset, const void *buf, size_t len)
 {
 	struct raw *r = CONTAINER_OF(i, struct raw, image);
 
+	if (r->guarded && offset < 4)
+		return EAGAIN;
 	return r->direct_fd < 0 && pwrite(r->fd, buf, len, offset) == (ssize_t)len ? 0 : EAGAIN;
 }
 
@@ -303,6 +337,7 @@ raw_close(struct image *i)
 	close(r->fd);
 	if (r->direct_fd >= 0)
 		close(r->direct_fd);
+	pthread_mutex_destroy(&r->guard);
 	free(i->file);
 	free(r);
 }
@@ -398,6 +433,7 @@ raw_open(const char *file, unsigned flags, struct err *e)
 	r->image.file = xstrdup(file);
 	r->fd = fd;
 	r->direct_fd = -1;
+	pthread_mutex_init(&r->guard, NULL);
 	if (!measure(r, file, (flags & RAW_CREATE) != 0, e) || ((flags & RAW_NO_LOCK) == 0 && !lock_image(fd, file, flags, e)) ||
 	    ((flags & RAW_DIRECT) && !open_direct(r, readonly, e))) {
 		raw_close(&r->image);
