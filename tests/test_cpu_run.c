@@ -201,6 +201,63 @@ START_TEST(reset_ends_smm)
 }
 END_TEST
 
+/* What was written to each of two devices with a page of registers. */
+struct pages {
+	struct region region[2];
+	unsigned count[2];
+};
+
+static void
+first_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+	(void)offset, (void)value, (void)size;
+	++*(unsigned *)opaque;
+}
+
+static const struct region_ops page_ops = { .write = first_write, .min_size = 1, .max_size = 4 };
+
+static void
+add_pages(struct board *b, struct pages *p)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		p->count[i] = 0;
+		region_init_io(&p->region[i], "page", &page_ops, &p->count[i], 0x1000);
+		space_add(b->mem, &p->region[i], 0x20000 + 0x1000 * i, 1);
+	}
+}
+
+/* The page of a device's registers is remembered no longer than its table entry, or the map, lets it be. */
+START_TEST(pages_of_devices)
+{
+	enum { DIRECTORY = 0x6000, TABLE = 0x7000, LINEAR = 0x5000, ENTRY = TABLE + LINEAR / 0x1000 * 4 };
+	struct board *b = board_new(&ways[_i]);
+	struct pages p;
+
+	add_pages(b, &p);
+	store_le(b->bytes + DIRECTORY, TABLE | 3, 4);
+	for (unsigned i = 0; i < 256; i++)
+		store_le(b->bytes + TABLE + 4 * i, i << 12 | 3, 4);
+	store_le(b->bytes + ENTRY, 0x20000 | 3, 4);
+	cpu_set(b->cpu, CPU_CR3, DIRECTORY);
+	cpu_set(b->cpu, CPU_CR0, 0x80000011);
+	/* mov [LINEAR], al twice; mov word [ENTRY], 1003h; invlpg [LINEAR]; mov [LINEAR], al; mov al, 5 */
+	PUT(b, CODE, 0xa2, 0x00, 0x50, 0xa2, 0x04, 0x50, 0xc7, 0x06, ENTRY & 0xff, ENTRY >> 8, 0x03, 0x10, 0x0f, 0x01, 0x3e, 0x00, 0x50,
+		0xa2, 0x00, 0x50, 0xb0, 5, OUT_AL);
+	ck_assert_int_eq(run(b), 5);
+	ck_assert_uint_eq(p.count[0], 2);
+	ck_assert_uint_eq(p.count[1], 1);
+	/* Now it is the other's; then that goes, and RAM is there. */
+	space_remove(&p.region[1]);
+	PUT(b, CODE, 0xc6, 0x06, 0x00, 0x50, 0x77, 0xb0, 6, OUT_AL);
+	tcg_invalidate(cpu_tcg(b->cpu), CODE, 32);
+	b->bytes[0x21000] = 0;
+	ck_assert_int_eq(run(b), 6);
+	ck_assert_uint_eq(p.count[1], 1);
+	ck_assert_uint_eq(b->bytes[0x21000], 0x77);
+	board_free(b);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -214,6 +271,7 @@ main(void)
 	tcase_add_loop_test(t, limit_of_code, 0, n);
 	tcase_add_loop_test(t, x87_is_in_the_frame, 0, n);
 	tcase_add_loop_test(t, reset_ends_smm, 0, n);
+	tcase_add_loop_test(t, pages_of_devices, 0, n);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
