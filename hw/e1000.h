@@ -223,6 +223,8 @@ struct e1000_state {
 	uint64_t irq_after_ns;     /* ITR: the line does not rise before */
 	uint64_t rx_since_ns, tx_since_ns; /* the first event that waits for RDTR or TIDV */
 	uint64_t paused_until_ns;  /* by pause frames */
+	uint32_t frames_waiting;   /* since the last interrupt or write of RDT */
+	uint32_t padding;
 	uint32_t io_address;
 	uint8_t phy_link;          /* as the PHY tells the MAC */
 	uint8_t link_was_lost;     /* since BMSR was read */

@@ -429,6 +429,7 @@ tell(struct e1000 *d, const struct arrival *a, unsigned left)
 	unsigned threshold = ring_size(d) >> (bits(e1000_get(d, RCTL), 8, 2) + 1);
 	uint32_t causes = 0;
 
+	d->state.frames_waiting++;
 	if (left > threshold && buffers_left(d) <= threshold)
 		causes |= INT_RXDMT0;
 	if (a->len + FCS <= e1000_get(d, RSRPD))

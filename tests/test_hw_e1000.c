@@ -653,6 +653,28 @@ START_TEST(throttling)
 }
 END_TEST
 
+/* A batch of frames doesn't wait for the end of ITR's interval. */
+START_TEST(throttling_of_many_frames)
+{
+	start();
+	set(IMS, INT_RXT0);
+	set(ITR, 1000);
+	arrive(frame_to(OWN, 60), 60);
+	ck_assert_int_eq(lines[11], 1);
+	get(ICR);
+	for (unsigned i = 0; i < 15; i++) {
+		ck_assert_int_eq(lines[11], 0);
+		arrive(frame_to(OWN, 60), 60);
+	}
+	set(RDT, 40);
+	for (unsigned i = 0; i < 16; i++) {
+		ck_assert_int_eq(lines[11], 0);
+		arrive(frame_to(OWN, 60), 60);
+	}
+	ck_assert_int_eq(lines[11], 1);
+}
+END_TEST
+
 START_TEST(receive_delays)
 {
 	start();
@@ -1313,6 +1335,7 @@ suite(void)
 	tcase_add_test(t, phy_and_link);
 	tcase_add_test(t, interrupts);
 	tcase_add_test(t, throttling);
+	tcase_add_test(t, throttling_of_many_frames);
 	tcase_add_test(t, receive_delays);
 	tcase_add_test(t, transmit_delays);
 	tcase_add_test(t, legacy_transmit);
