@@ -35,6 +35,17 @@ xrealloc(void *p, size_t size)
 	return q;
 }
 
+void *
+xaligned(size_t size)
+{
+	size_t whole = align_up(size != 0 ? size : 1, 4096);
+	void *p = aligned_alloc(4096, whole);
+
+	if (p == NULL)
+		out_of_memory(size);
+	return memset(p, 0, whole);
+}
+
 char *
 xstrdup(const char *s)
 {

@@ -62,6 +62,8 @@ mul_div(uint64_t a, uint64_t b, uint64_t c)
 /* Allocation that never returns NULL: the process ends with one line when the host is out of memory. */
 void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *p, size_t size);
+/* Zeroed pages of 4 KiB, for I/O past the host's cache; free() frees them. */
+void *xaligned(size_t size);
 char *xstrdup(const char *s);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

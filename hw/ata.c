@@ -245,7 +245,7 @@ take_request(struct ata_drive *d, uint32_t sectors)
 
 	if (r->size < need) {
 		free(r->buf);
-		r->buf = xcalloc(1, need);
+		r->buf = xaligned(need);
 		r->size = need;
 	}
 	r->busy = true;
