@@ -137,6 +137,45 @@ set_model(struct cpuid_model *m, const char *name, size_t len, struct err *e)
 	return true;
 }
 
+/* Features that are of no use without another. */
+static const struct { enum cpu_feature feature, needs; } needs[] = {
+	{ FEAT_avx, FEAT_xsave }, { FEAT_avx2, FEAT_avx }, { FEAT_fma, FEAT_avx }, { FEAT_f16c, FEAT_avx }, { FEAT_vaes, FEAT_avx },
+	{ FEAT_vpclmulqdq, FEAT_avx }, { FEAT_xsaveopt, FEAT_xsave }, { FEAT_xsavec, FEAT_xsave }, { FEAT_xgetbv1, FEAT_xsave },
+};
+
+/* Of what the model of this name has, what is not there: the first one, for `enforce`. */
+static bool
+check_model(const char *name, size_t len, struct err *e)
+{
+	const char *at = "";
+
+	for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
+		if (strlen(models[i].name) == len && !memcmp(models[i].name, name, len))
+			at = models[i].features;
+	while (*at) {
+		size_t n = strcspn(at, " ");
+		int feature = find_feature(at, n);
+
+		if (feature < 0 || !is_implemented(feature))
+			return err_set(e, "-cpu %.*s,enforce: feature '%.*s' is not implemented", (int)len, name, (int)n, at);
+		at += n;
+		at += strspn(at, " ");
+	}
+	return true;
+}
+
+static bool
+asks_enforce(const char *list)
+{
+	for (; *list == ','; list += strcspn(list, ",")) {
+		size_t len = strcspn(++list, ",");
+
+		if ((len == 7 && !memcmp(list, "enforce", 7)) || (len == 10 && !memcmp(list, "enforce=on", 10)))
+			return true;
+	}
+	return false;
+}
+
 struct cpuid_model *
 cpuid_parse(const char *text, struct err *e)
 {
@@ -146,7 +185,7 @@ cpuid_parse(const char *text, struct err *e)
 	if (!text || !*text)
 		text = "max";
 	len = strcspn(text, ",");
-	if (!set_model(m, text, len, e))
+	if (!set_model(m, text, len, e) || (asks_enforce(text + len) && !check_model(text, len, e)))
 		goto fail;
 	for (text += len; *text == ','; text += len) {
 		text++;
@@ -154,6 +193,8 @@ cpuid_parse(const char *text, struct err *e)
 		if (!parse_feature(m, text, len, e))
 			goto fail;
 	}
+	for (unsigned i = 0; i < ARRAY_SIZE(needs); i++)
+		m->has[needs[i].feature] &= m->has[needs[i].needs];
 	if (m->has[FEAT_xsave] && m->max_leaf < 0xd)
 		m->max_leaf = 0xd;
 	return m;
@@ -167,7 +208,7 @@ cpu_list_models(FILE *to)
 {
 	fprintf(to, "Models:\n");
 	for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
-		fprintf(to, "  %-12s %s\n", models[i].name, models[i].brand);
+		fprintf(to, "  %-26s %s\n", models[i].name, models[i].brand);
 	fprintf(to, "Features (model,+feature,-feature):\n ");
 	for (unsigned i = 0; i < ARRAY_SIZE(features); i++)
 		if (is_implemented(i))
