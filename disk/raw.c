@@ -31,6 +31,7 @@ struct raw {
 	int direct_fd;     /* the same past the host's cache (O_DIRECT), for what is aligned; -1: not so */
 	bool block_device;
 	bool guarded;      /* see raw_guard() */
+	bool told;
 	pthread_mutex_t guard;
 };
 
@@ -184,11 +185,12 @@ write_guarded(struct raw *r, uint64_t offset, const void *buf, size_t len)
 	int error = EPERM;
 
 	pthread_mutex_lock(&r->guard);
-	if (makes_mark(r, offset, buf, len))
+	if (!makes_mark(r, offset, buf, len))
+		error = pwrite_all(r->fd, buf, len, offset);
+	else if (!r->told)
 		fprintf(stderr, "calque: %s: the guest can't write the mark of a qcow2 image to the start of the disk, which would be "
 			"taken for one then; allow it by format=raw\n", r->image.file);
-	else
-		error = pwrite_all(r->fd, buf, len, offset);
+	r->told = r->told || error != 0;
 	pthread_mutex_unlock(&r->guard);
 	return error;
 }

@@ -150,7 +150,7 @@ mem_close(struct image *i)
 
 static const struct image_ops mem_ops = {
 	.name = "raw", .read = mem_read, .write = mem_write, .flush = mem_flush, .discard = mem_discard, .close = mem_close,
-	.truncate = mem_truncate,
+	.truncate = mem_truncate, .read_now = mem_read, .write_now = mem_write,
 };
 
 struct image *

@@ -385,7 +385,9 @@ request(struct run *r)
 
 		fill(buf, stamp, len);
 		remember(r, first, count, stamp, false);
-		error = image_write(r->image, offset, buf, len);
+		error = draw(&r->random, 2) ? layer_write_now(r->image, offset, buf, len) : -1;
+		if (error != 0)
+			error = image_write(r->image, offset, buf, len);
 	}
 	if (error != 0)
 		fail_with(r->seed, "request: errno %d", error);

@@ -117,7 +117,8 @@ do_read(struct run *r)
 
 	draw_range(r, &offset, &len);
 	buf = xcalloc(1, len);
-	must(r, image_read(r->image, offset, buf, len), "read");
+	if (draw(&r->random, 2) || layer_read_now(r->image, offset, buf, len) != 0)
+		must(r, image_read(r->image, offset, buf, len), "read");
 	compare(r, offset, buf, len);
 	free(buf);
 }
@@ -132,7 +133,8 @@ do_write(struct run *r)
 	settle(r);
 	for (uint64_t n = 0; n < len; n++)
 		r->content[offset + n] = first + n / 7;
-	must(r, image_write(r->image, offset, r->content + offset, len), "write");
+	if (draw(&r->random, 2) || layer_write_now(r->image, offset, r->content + offset, len) != 0)
+		must(r, image_write(r->image, offset, r->content + offset, len), "write");
 }
 
 static void
@@ -339,14 +341,18 @@ work(void *opaque)
 
 		if (what < 50) {
 			memset(content, draw(&w->random, 256), 512);
-			error = image_write(w->image, sector * 512ull, content, 512);
+			error = draw(&w->random, 2) ? EAGAIN : layer_write_now(w->image, sector * 512ull, content, 512);
+			if (error != 0)
+				error = image_write(w->image, sector * 512ull, content, 512);
 		} else if (what < 52) {
 			memset(content, 0, 512);
 			error = image_write_zeros(w->image, sector * 512ull, 512, true);
 		} else if (what < 54) {
 			error = image_flush(w->image);
 		} else {
-			error = image_read(w->image, sector * 512ull, buf, 512);
+			error = draw(&w->random, 2) ? EAGAIN : layer_read_now(w->image, sector * 512ull, buf, 512);
+			if (error != 0)
+				error = image_read(w->image, sector * 512ull, buf, 512);
 			if (error == 0 && memcmp(buf, content, 512) != 0)
 				fail_with(w->seed, "thread %u: sector %u has %02x, not %02x", w->number, sector, buf[0], content[0]);
 		}
