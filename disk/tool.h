@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Images as tools see them: made, looked into, checked, resized, copied.  All of it is synchronous and belongs to one
- * thread, but for image_read() and image_write(), which several may call.
+ * thread, but for image_read(), image_write() and image_write_compressed(), which several may call.
  *
  * Functions that return bool set E when false: one line that says what is wrong and what to do.  Functions that return
  * int give 0 or an errno.  What an image can't do gives ENOTSUP or a refusal by name.

@@ -175,6 +175,9 @@ for image in base.qcow2 top.qcow2 old.qcow2 wide.qcow2 flat.raw packed.qcow2 sna
 	step out.qcow2 convert -W -m 4 -O qcow2 -o compat=0.10,cluster_size=512 $image out.qcow2
 done
 step out.qcow2 convert -c -O qcow2 -o compression_type=zstd top.qcow2 out.qcow2
+(cd theirs && qemu-img convert -c -m 4 -O qcow2 top.qcow2 out.qcow2)
+(cd ours && "$calque" convert -c -W -m 4 -O qcow2 top.qcow2 out.qcow2) || fail "convert -c -W"
+same out.qcow2 "convert -c -W"
 step out.raw convert -S 0 -O raw top.qcow2 out.raw
 step out.raw convert -S 64k -m 1 -O raw old.qcow2 out.raw
 step out.raw convert -C -f raw -O raw flat.raw out.raw

@@ -3,7 +3,7 @@
  * calque-img: convert and dd: the bytes of images, to another one.
  *
  * Several threads (-m) take pieces of the sources in order and read them at the same time; they write in order, or with
- * -W as they come.  Compressed clusters are written in order always.  What is known to read as zeros isn't read.
+ * -W as they come, which lets them compress at the same time too.  What is known to read as zeros isn't read.
  */
 #define _GNU_SOURCE /* copy_file_range */
 #include "vm/img.h"
@@ -547,7 +547,7 @@ img_convert(struct img_args *a, struct err *e)
 {
 	struct copy c = {
 		.offload_fd = -1, .compress = img_given(a, 'c'), .salvage = img_given(a, IMG_SALVAGE),
-		.any_order = img_given(a, 'W') && !img_given(a, 'c'),
+		.any_order = img_given(a, 'W'),
 	};
 	bool ok;
 
