@@ -220,6 +220,21 @@ Escape k01 k81
 133 ke0 k5b ke0 kdb
 134 ke0 k5c ke0 kdc
 135 ke0 k5d ke0 kdd
+97 k73 kf3
+100 k79 kf9
+101 k70 kf0
+102 k7b kfb
+132 k7d kfd
+148 ke0 k21 ke0 ka1
+163 ke0 k6c ke0 kec
+166 ke0 k6a ke0 kea
+167 ke0 k69 ke0 ke9
+171 ke0 k19 ke0 k99
+172 ke0 k22 ke0 ka2
+173 ke0 k10 ke0 k90
+174 ke0 k24 ke0 ka4
+180 ke0 k32 ke0 kb2
+191 k64 ke4
 END
 
 # Nothing stays pressed when the focus goes.
