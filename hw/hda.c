@@ -46,7 +46,7 @@ enum {
 #define INTCTL_CIE 0x40000000u
 #define INTCTL_GIE 0x80000000u
 #define WALL_HZ 24000000u
-#define SOONEST_NS 50000u
+#define SOONEST_NS 250000u
 #define POSITION_NS 1000000u /* how often position buffers are written, while there is no other reason */
 
 /* VALUE is that of a reset; WRITABLE bits keep what is written, CLEARS are cleared by ones. */

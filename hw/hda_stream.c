@@ -14,8 +14,10 @@ enum {
 	STAGE_BYTES = 4096,
 	DESCRIPTOR_BYTES = 16,
 	LVI_MOST = 255,
-	BUDGET = 2 * (LVI_MOST + 1), /* descriptors that are fetched at one time */
+	BUDGET = LVI_MOST + 1 + 64,  /* descriptors that are fetched at one time */
 };
+
+#define STANDSTILL_NS 20000000u
 
 struct hda_format
 hda_format_of(uint32_t fmt)
@@ -93,9 +95,9 @@ load_descriptor(struct hda *h, unsigned n, unsigned *budget)
 	for (unsigned tries = 0; tries <= LVI_MOST; tries++) {
 		uint8_t d[DESCRIPTOR_BYTES];
 
-		/* A list of very small buffers is slower than it should be. */
+		/* A list of very small buffers is slower than it should be: it stands still for a while. */
 		if ((*budget)-- == 0) {
-			pcm_pace_start(&s->pace, clock_now(h->clock));
+			pcm_pace_start(&s->pace, clock_now(h->clock) + STANDSTILL_NS);
 			return false;
 		}
 		gpa list = (uint64_t)s->bdpu << 32 | s->bdpl;

@@ -40,6 +40,17 @@ fail(const char *what)
 
 /* ---- controls ---- */
 
+/* 0 dB, or near it: those of AC'97 go up to +12 and +22.5 dB. */
+static long
+loud(const char *name, const struct snd_ctl_elem_info *info)
+{
+	long most = info->value.integer.max;
+
+	if (strcmp(name, "PCM Playback Volume") == 0 && most == 31)
+		return 23;
+	return strstr(name, "Capture") != NULL && most == 15 ? info->value.integer.min : most;
+}
+
 static void
 turn_up(int fd, struct snd_ctl_elem_id *id)
 {
@@ -53,10 +64,7 @@ turn_up(int fd, struct snd_ctl_elem_id *id)
 		if (info.type == SNDRV_CTL_ELEM_TYPE_BOOLEAN && strstr(name, "Switch") != NULL)
 			value.value.integer.value[i] = 1;
 		else if (info.type == SNDRV_CTL_ELEM_TYPE_INTEGER && strstr(name, "Volume") != NULL)
-			/* Those of AC'97 go up to +12 and +22.5 dB; 23 and 0 are 0 dB. */
-			value.value.integer.value[i] =
-				strcmp(name, "PCM Playback Volume") == 0 && info.value.integer.max == 31 ? 23 : strstr(name, "Capture") != NULL &&
-				info.value.integer.max == 15 ? info.value.integer.min : info.value.integer.max;
+			value.value.integer.value[i] = loud(name, &info);
 		else
 			return;
 	}
