@@ -278,24 +278,51 @@ device_usb_storage(struct machine *m, struct keyval *k, struct err *e)
 /* ---- the monitor's view ---- */
 
 static void
+print_devices(const struct usb_bus *b, unsigned number, view_print *print, void *to)
+{
+	char text[256];
+
+	for (const struct usb_port *p = b->ports; p != NULL; p = p->next) {
+		const struct usb_dev *d = p->dev;
+
+		if (d == NULL)
+			continue;
+		snprintf(text, sizeof(text), "  Device %u.%u, Port %s, Speed %s Mb/s, Product %s%s%.64s\n", number, d->state->address,
+			p->path, usb_speed_name(d->speed), d->ops->info->name, d->dev.id != NULL ? ", ID: " : "",
+			d->dev.id != NULL ? d->dev.id : "");
+		print(to, text);
+	}
+}
+
+static void
+print_free_ports(const struct usb_bus *b, view_print *print, void *to)
+{
+	bool any = false;
+
+	print(to, "  Bus ");
+	print(to, b->name);
+	print(to, ", free ports:");
+	for (const struct usb_port *p = b->ports; p != NULL; p = p->next) {
+		if (p->dev != NULL)
+			continue;
+		print(to, " ");
+		print(to, p->path);
+		any = true;
+	}
+	print(to, any ? "\n" : " none\n");
+}
+
+static void
 usb_info(void *opaque, view_print *print, void *to)
 {
 	struct machine *m = opaque;
-	char text[256];
+	unsigned n = 0;
 
 	if (m->usb_buses == NULL)
-		print(to, "There is no USB controller\n");
+		print(to, "USB support not enabled: there is no controller\n");
 	for (const struct usb_bus *b = m->usb_buses; b != NULL; b = b->next) {
-		for (const struct usb_port *p = b->ports; p != NULL; p = p->next) {
-			const struct usb_dev *d = p->dev;
-
-			if (d == NULL)
-				continue;
-			snprintf(text, sizeof(text), "  Device %s, Port %s, Addr %u, Speed %s Mb/s, Product %s%s%.64s\n", b->name, p->path,
-				d->state->address, usb_speed_name(d->speed), d->ops->info->name, d->dev.id != NULL ? ", ID: " : "",
-				d->dev.id != NULL ? d->dev.id : "");
-			print(to, text);
-		}
+		print_devices(b, n++, print, to);
+		print_free_ports(b, print, to);
 	}
 }
 
