@@ -457,7 +457,7 @@ START_TEST(start_lists)
 	/* The latest first, each once, and only what is still there. */
 	for (const char *const *name = (const char *const[]){ "/b.iso", "/A.QCOW2", "/b.iso", "/gone.iso", NULL }; *name != NULL; name++) {
 		c.image = xasprintf("%s%s", dir, *name);
-		recent_add(&c);
+		start_remember(&c);
 		free(c.image);
 	}
 	start_list_read(&l, sub, "");

@@ -129,6 +129,23 @@ draw_button(struct start *s, enum part part, unsigned x, unsigned y, const char 
 	text(s, x, y, t, s->focus == part ? 0xffffff : TEXT, s->focus == part ? CHOSEN : PANEL);
 }
 
+/* In two lines, if one is too short. */
+static void
+draw_message(struct start *s)
+{
+	char *line = xstrdup(s->message), *end = line + strlen(line);
+
+	if (strlen(line) > s->columns - 4) {
+		end = line + s->columns - 4;
+		while (end > line && *end != ' ')
+			end--;
+		text(s, 2, s->rows - 1, *end == ' ' ? end + 1 : end, ALARM, BACK);
+	}
+	*end = '\0';
+	text(s, 2, s->rows - 2, line, ALARM, BACK);
+	free(line);
+}
+
 /* Where the parts of the last line begin. */
 static const unsigned part_columns[PARTS] = { [PART_MEMORY] = 11, [PART_NETWORK] = 25, [PART_START] = 44, [PART_QUIT] = 55 };
 
@@ -151,7 +168,7 @@ draw(struct start *s)
 	draw_button(s, PART_START, part_columns[PART_START], y, "  Start  ");
 	draw_button(s, PART_QUIT, part_columns[PART_QUIT], y, "  Quit  ");
 	if (s->message[0] != '\0')
-		text(s, 2, s->rows - 2, s->message, ALARM, BACK);
+		draw_message(s);
 	else
 		text(s, 2, s->rows - 2, "Tab: next   Enter: open or start   Space: switch   letters: filter   Esc: quit", DIM, BACK);
 	canvas_update(&s->canvas, s->pixels, (struct rect){ 0, 0, s->columns * FONT_WIDTH, s->rows * FONT_HEIGHT });
@@ -471,7 +488,7 @@ start_window(struct start_choice *c, const char *message, struct err *e)
 			c->image = xstrdup(s->list.entries[s->row].path);
 			c->memory_mib = (unsigned)atoi(s->memory.text);
 			c->network = s->network;
-			recent_add(c);
+			start_remember(c);
 		}
 		close_start(s);
 	}

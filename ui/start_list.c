@@ -208,7 +208,7 @@ recent_write(FILE *f, const struct start_choice *c, const struct start_list *old
 }
 
 void
-recent_add(const struct start_choice *c)
+start_remember(const struct start_choice *c)
 {
 	char *folder = state_folder(), *path, *made;
 	struct start_list old = { 0 };

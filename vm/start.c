@@ -53,7 +53,11 @@ start_with_window(const char *image, int (*run)(struct settings *s, struct err *
 		e = (struct err){ "" };
 		if (!first && !start_window(&c, problem.text[0] != '\0' ? problem.text : NULL, &e))
 			break;
-		status = settings_of(&s, &c, &e) ? run(&s, &e) : 1;
+		bool ok = settings_of(&s, &c, &e);
+
+		if (ok && first)
+			start_remember(&c);
+		status = ok ? run(&s, &e) : 1;
 		settings_free(&s);
 		if (e.text[0] == '\0')
 			break;
