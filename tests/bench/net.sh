@@ -11,9 +11,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-${CC:-cc} -O2 -static -o "$work/net_guest" "$here/net_guest.c"
+${CC:-cc} -O2 -static -o "$work/network" "$here/../guest/network.c"
 mkdir -p "$work/root/dev"
-cp "$work/net_guest" "$work/root/init"
+cp "$work/network" "$work/root/init"
 cp "$(find "$modules" -name e1000.ko | head -n 1)" "$work/root/e1000.ko"
 (cd "$work/root" && find . | cpio --quiet -o -H newc) >"$work/initrd"
 # Ports that nobody is likely to have.
@@ -21,7 +21,7 @@ port=$((20000 + $$ % 20000))
 
 run() {
 	port=$((port + 2))
-	"$work/net_guest" send $port "${megabytes}000000" &
+	"$work/network" send $port "${megabytes}000000" &
 	sender=$!
 	timeout 120 "$@" -m 512 -display none -monitor none -serial "file:$work/log" -no-reboot \
 		-kernel "$kernel" -initrd "$work/initrd" \
@@ -36,7 +36,7 @@ run() {
 		i=$((i + 1))
 	done
 	sleep 0.2
-	"$work/net_guest" receive $((port + 1)) || true
+	"$work/network" receive $((port + 1)) "${megabytes}000000" || true
 	wait $machine || true
 	sed -n 's/\r//; s/.*RESULT //p' "$work/log"
 	rm -f "$work/log"

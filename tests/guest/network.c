@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Both ends of net.sh.  As the first process of a guest: gets the card going, then measures a transfer from the host and one
- * to it.  On the host: "net_guest send PORT BYTES" and "net_guest receive PORT".
+ * Both ends of network.sh and of tests/bench/net.sh.  As the first process of a guest: gets the card going, then measures a
+ * transfer from the host and one to it; with netcheck=1 among the kernel's parameters, the card tests itself before, and what
+ * comes is compared.  On the host: "network send PORT BYTES" and "network receive PORT BYTES".
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/route.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +27,20 @@
 
 enum { GUEST_PORT = 5001, CHUNK = 256 * 1024 };
 
-static char chunk[CHUNK];
+/* What is sent, again and again, and what came. */
+static unsigned char pattern[CHUNK], chunk[CHUNK];
+static bool checks;
+
+static void
+make_pattern(void)
+{
+	unsigned v = 1;
+
+	for (unsigned i = 0; i < CHUNK; i++) {
+		v = v * 1664525 + 1013904223;
+		pattern[i] = (unsigned char)(v >> 24);
+	}
+}
 
 static double
 now(void)
@@ -76,14 +93,20 @@ answer(const char *ip, unsigned port)
 	return c;
 }
 
+/* How many bytes came; -1: others than were sent. */
 static long long
 take_all(int s)
 {
 	long long total = 0;
 	ssize_t n;
 
-	while ((n = read(s, chunk, sizeof(chunk))) > 0)
+	while ((n = read(s, chunk, sizeof(chunk))) > 0) {
+		size_t at = (size_t)(total % CHUNK), part = (size_t)n < CHUNK - at ? (size_t)n : CHUNK - at;
+
+		if (checks && (memcmp(chunk, pattern + at, part) != 0 || memcmp(chunk + part, pattern, (size_t)n - part) != 0))
+			return -1;
 		total += n;
+	}
 	return total;
 }
 
@@ -91,10 +114,16 @@ static long long
 send_all(int s, long long bytes)
 {
 	long long total = 0;
-	ssize_t n = 0;
+	ssize_t n;
 
-	while (total < bytes && (n = write(s, chunk, bytes - total < CHUNK ? (size_t)(bytes - total) : CHUNK)) > 0)
+	while (total < bytes) {
+		size_t at = (size_t)(total % CHUNK), most = CHUNK - at;
+
+		n = write(s, pattern + at, bytes - total < (long long)most ? (size_t)(bytes - total) : most);
+		if (n <= 0)
+			break;
 		total += n;
+	}
 	return total;
 }
 
@@ -134,6 +163,25 @@ set_up(void)
 	close(s);
 }
 
+/* As `ethtool -t eth0 offline`: registers, EEPROM, interrupts, loopback, link. */
+static void
+test_card(void)
+{
+	struct {
+		struct ethtool_test test;
+		__u64 results[16];
+	} t = { .test = { .cmd = ETHTOOL_TEST, .flags = ETH_TEST_FL_OFFLINE } };
+	struct ifreq r = { .ifr_name = "eth0", .ifr_data = (void *)&t };
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	bool ok = ioctl(s, SIOCETHTOOL, &r) == 0 && !(t.test.flags & ETH_TEST_FL_FAILED);
+
+	printf("RESULT self-test %s", ok ? "passed" : "failed:");
+	for (unsigned i = 0; !ok && i < t.test.len && i < 16; i++)
+		printf(" %llu", (unsigned long long)t.results[i]);
+	printf("\n");
+	close(s);
+}
+
 static void
 guest(void)
 {
@@ -142,6 +190,7 @@ guest(void)
 	double start;
 	int s;
 
+	checks = getenv("netcheck") != NULL;
 	load("/e1000.ko");
 	set_up();
 	s = dial("10.0.2.2", port != NULL ? (unsigned)atoi(port) : 0);
@@ -149,6 +198,10 @@ guest(void)
 	long long got = take_all(s);
 	printf("RESULT download %.1f MB/s\n", (double)got / 1e6 / (now() - start));
 	close(s);
+	if (checks) {
+		printf("RESULT download-bytes %lld\n", got);
+		test_card();
+	}
 	s = answer("0.0.0.0", GUEST_PORT);
 	start = now();
 	long long sent = send_all(s, bytes);
@@ -164,14 +217,17 @@ int
 main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
+	make_pattern();
 	if (getpid() == 1) {
 		guest();
 		return 0;
 	}
 	if (argc == 4 && strcmp(argv[1], "send") == 0)
 		return send_all(answer("127.0.0.1", (unsigned)atoi(argv[2])), atoll(argv[3])) == atoll(argv[3]) ? 0 : 1;
-	if (argc == 3 && strcmp(argv[1], "receive") == 0)
-		return take_all(dial("127.0.0.1", (unsigned)atoi(argv[2]))) > 0 ? 0 : 1;
-	fprintf(stderr, "usage: %s send PORT BYTES | receive PORT\n", argv[0]);
+	if (argc == 4 && strcmp(argv[1], "receive") == 0) {
+		checks = true;
+		return take_all(dial("127.0.0.1", (unsigned)atoi(argv[2]))) == atoll(argv[3]) ? 0 : 1;
+	}
+	fprintf(stderr, "usage: %s send|receive PORT BYTES\n", argv[0]);
 	return 2;
 }
