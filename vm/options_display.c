@@ -82,9 +82,9 @@ opt_display(struct settings *c, const char *arg, struct err *e)
 	bool ok;
 
 	if (strcmp(arg, "help") == 0) {
-		printf("Available display backend types:\n%snone\n"
-			"sdl: gl=on|off, grab-mod=lctrl-lalt|lshift-lctrl-lalt|rctrl, window-close=on|off, show-cursor=on|off,\n"
-			"     full-screen=on|off, smooth=on|off\n", window_built() ? "sdl\n" : "");
+		printf("Available display backend types:\n%snone\n", !window_built() ? "" :
+			"sdl   (gl=on|off, grab-mod=lctrl-lalt|lshift-lctrl-lalt|rctrl, window-close=on|off, show-cursor=on|off,\n"
+			"      full-screen=on|off, smooth=on|off)\n");
 		c->exit = true;
 		return true;
 	}
