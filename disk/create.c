@@ -48,7 +48,7 @@ ask_backing(struct image_create *o, struct err *e)
 static bool
 make_raw(struct image *file, const struct image_create *o, struct err *e)
 {
-	bool ok = image_resize(file, o->bytes, o->preallocation, true, e);
+	bool ok = image_resize(file, align_up(o->bytes, DISK_SECTOR), o->preallocation, true, e);
 	int error = image_close(file);
 
 	return ok && (error == 0 || err_set(e, "%s: can't be written: %s", o->file, strerror(error)));

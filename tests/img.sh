@@ -151,6 +151,8 @@ step new.raw create new.raw 5M
 step new.raw create -f raw -o size=3M new.raw
 step new.raw create -f raw -o preallocation=falloc new.raw 1M
 step new.raw create -f raw -o preallocation=full new.raw 1M
+step new.raw create -f raw new.raw 1000
+[ "$(wc -c <ours/new.raw)" = "$(wc -c <theirs/new.raw)" ] || fail "create of 1000 bytes: another size"
 step new.qcow2 create -f qcow2 new.qcow2 1G
 like info new.qcow2
 step new.qcow2 create -q -f qcow2 -o compat=0.10,cluster_size=64k new.qcow2 17M
@@ -195,6 +197,8 @@ both create -q -f raw target.raw 20M
 step target.raw convert -n --target-is-zero -O raw top.qcow2 target.raw
 step out.raw dd if=flat.raw of=out.raw
 step out.raw dd -f qcow2 -O raw bs=64k count=20 skip=10 if=top.qcow2 of=out.raw
+step out.raw dd -O raw bs=7 count=3 if=flat.raw of=out.raw
+[ "$(wc -c <ours/out.raw)" = "$(wc -c <theirs/out.raw)" ] || fail "dd of 21 bytes: another size"
 step out.qcow2 dd -O qcow2 bs=1M if=old.qcow2 of=out.qcow2
 
 for command in 'convert -p -O raw top.qcow2 out.raw' 'rebase -p -b base.qcow2 -F qcow2 top.qcow2' 'commit -q -p top.qcow2'; do
