@@ -318,7 +318,9 @@ mix(struct sound *s, uint64_t now)
 	due = passed(s, now);
 	if (due > s->taken + lag)
 		take(s, due - lag - s->taken);
-	voices_fill_up(s);
+	/* Of the time until NOW, by which all have caught up; it may be later meanwhile. */
+	due = passed(s, now);
+	voices_fill_up(s, due > s->taken ? due - s->taken : 0);
 	set_pace(s, now);
 }
 

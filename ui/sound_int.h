@@ -118,8 +118,8 @@ enum { CHUNK_FRAMES = 256 };
 
 /* Adds up to COUNT frames of each voice to MIX, which begins as silence. */
 void voices_mix(struct sound *s, float *mix, uint32_t count);
-/* Puts silence where a device wrote too little until now. */
-void voices_fill_up(struct sound *s);
+/* Puts silence where a device wrote too little: DUE frames should wait. */
+void voices_fill_up(struct sound *s, uint64_t due);
 /* Has all active voices catch up. */
 void voices_catch_up(struct sound *s);
 bool voices_active(const struct sound *s, bool capture);

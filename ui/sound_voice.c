@@ -248,10 +248,8 @@ voices_mix(struct sound *s, float *mix, uint32_t count)
 }
 
 void
-voices_fill_up(struct sound *s)
+voices_fill_up(struct sound *s, uint64_t due)
 {
-	uint64_t due = sound_due(s);
-
 	for (struct voice *v = s->voices; v != NULL; v = v->next) {
 		uint32_t there = frame_queue_fill(&v->queue);
 
