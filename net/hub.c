@@ -58,16 +58,18 @@ static struct net_end *
 new_port(struct net *n, const char *id, unsigned hub)
 {
 	struct port *port = xcalloc(1, sizeof(*port)), **last = net_ports(n);
-	unsigned count = 0;
+	char *name = NULL;
 
 	port->net = n;
 	port->hub = hub;
-	for (; *last != NULL; last = &(*last)->next)
-		count += (*last)->hub == hub;
+	while (*last != NULL)
+		last = &(*last)->next;
 	*last = port;
-	char *name = id != NULL ? xstrdup(id) : xasprintf("hub%uport%u", hub, count);
-
-	port->end = net_end_new(n, name, &port_ops, port);
+	for (unsigned i = 0; id == NULL && (name == NULL || net_find(n, name) != NULL); i++) {
+		free(name);
+		name = xasprintf("hub%uport%u", hub, i);
+	}
+	port->end = net_end_new(n, id != NULL ? id : name, &port_ops, port);
 	free(name);
 	return port->end;
 }

@@ -536,6 +536,14 @@ print_end(const struct net_end *end, const char *margin, void (*line)(void *opaq
 	}
 }
 
+static bool
+is_before(const struct net_end *end, const struct net_end *other)
+{
+	while (end != NULL && end != other)
+		end = end->next;
+	return end != NULL;
+}
+
 void
 net_walk(struct net *n, void (*line)(void *opaque, const char *text), void *opaque)
 {
@@ -546,9 +554,13 @@ net_walk(struct net *n, void (*line)(void *opaque, const char *text), void *opaq
 		if (end->peer != NULL)
 			print_end(end->peer, " \\ ", line, opaque);
 	}
+	/* Back ends that no card has, or another one: ports of hubs. */
 	for (const struct net_end *end = n->ends; end != NULL; end = end->next) {
-		if (end->ops->close != NULL && (end->peer == NULL || end->peer->ops->close != NULL))
-			print_end(end, "", line, opaque);
+		if (end->ops->close == NULL || (end->peer != NULL && (end->peer->ops->close == NULL || !is_before(end, end->peer))))
+			continue;
+		print_end(end, "", line, opaque);
+		if (end->peer != NULL)
+			print_end(end->peer, " \\ ", line, opaque);
 	}
 }
 

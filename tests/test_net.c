@@ -870,11 +870,18 @@ keep_line(void *opaque, const char *text)
 START_TEST(information)
 {
 	char text[2000] = "";
+	struct net_end *q;
 
 	plug(a.end, add("hubport,id=p,hubid=3"));
+	q = add("hubport,id=q,hubid=3");
+
+	plug(q, add("hubport,hubid=4"));
+	add("hubport,id=r,hubid=4");
+	ck_assert(net_set_link(net, "r", false, NULL));
 	net_walk(net, keep_line, text);
 	ck_assert_str_eq(text, "a: index=0,type=nic,model=test\n \\ p: index=0,type=hubport,hubid=3\nb: index=0,type=nic,model=test\n"
-		"c: index=0,type=nic,model=test\n");
+		"c: index=0,type=nic,model=test\nq: index=0,type=hubport,hubid=3\n \\ hub4port0: index=0,type=hubport,hubid=4\n"
+		"r: index=0,type=hubport,hubid=4,link=off\n");
 }
 END_TEST
 

@@ -355,6 +355,11 @@ open_device(void *opaque, const char *spec, const struct net_device_user *user, 
 {
 	struct machine *m = opaque;
 	struct chr_user u = { .opaque = user->opaque, .can_receive = user->room, .receive = user->input };
+
+	if (strncmp(spec, "mon:", 4) == 0) {
+		err_set(e, "a monitor there would end what it speaks through; leave mon: out");
+		return NULL;
+	}
 	struct chr *chr = machine_line(m, "guestfwd", spec, e);
 
 	if (chr != NULL)
