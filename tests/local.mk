@@ -287,3 +287,6 @@ tests_test_net_LDADD = $(NET_LIBS) $(CHECK_LIBS)
 tests_test_net_user_SOURCES = tests/test_net_user.c
 tests_test_net_user_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_net_user_LDADD = $(NET_LIBS) $(CHECK_LIBS)
+
+dist_check_SCRIPTS += tests/sound.sh
+TESTS += tests/sound.sh

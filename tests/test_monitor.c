@@ -132,6 +132,24 @@ fake_change(void *opaque, const char *drive, const char *path, const char *forma
 	return true;
 }
 
+static bool
+fake_record_start(void *opaque, const char *path, const char *audiodev, unsigned rate, unsigned bits, unsigned channels, struct err *e)
+{
+	char text[100];
+
+	(void)opaque, (void)e;
+	snprintf(text, sizeof(text), "record %s %s %u %u %u", path, audiodev != NULL ? audiodev : "-", rate, bits, channels);
+	note(text);
+	return true;
+}
+
+static bool
+fake_record_stop(void *opaque, unsigned number, struct err *e)
+{
+	(void)opaque;
+	return err_set(e, "there is no recording %u", number);
+}
+
 static void
 fake_block_names(void *opaque, void (*each)(void *to, const char *name), void *to)
 {
@@ -252,7 +270,9 @@ setup(void)
 		.version = "1.2", .cpu_count = 2, .stop = fake_stop, .cont = fake_cont, .quit = fake_quit, .run_state = fake_run_state,
 		.read_register = fake_register, .register_names = fake_register_names, .read_physical = fake_read,
 		.read_virtual = fake_read_virtual, .translate = fake_translate, .disassemble = fake_disassemble, .eject = fake_eject,
-		.change = fake_change, .block_names = fake_block_names, .registers = fake_registers, .display = fake_display,
+		.change = fake_change,
+	.record_start = fake_record_start,
+	.record_stop = fake_record_stop, .block_names = fake_block_names, .registers = fake_registers, .display = fake_display,
 		.device_add = fake_device_add, .device_del = fake_device_del, .usb_info = fake_usb_info, .input = &input,
 	};
 	view.loop = loop_new(clk);
@@ -368,6 +388,10 @@ static const struct row {
 	{ "trace-event no_such_event on", "~no trace event matches", "" },
 	{ "trace-event x maybe", "~neither on nor off", "" },
 	{ "savevm", "savevm is not supported\n", "" },
+	{ "wavcapture a.wav", "", "record a.wav - 44100 16 2;" },
+	{ "wavcapture a.wav x 48000 8 1", "", "record a.wav x 48000 8 1;" },
+	{ "stopcapture 3", "Error: there is no recording 3\n", "" },
+	{ "info audio", "info audio is not supported\n", "" },
 };
 
 START_TEST(test_commands)
