@@ -133,7 +133,8 @@ fake_change(void *opaque, const char *drive, const char *path, const char *forma
 }
 
 static bool
-fake_record_start(void *opaque, const char *path, const char *audiodev, unsigned rate, unsigned bits, unsigned channels, struct err *e)
+fake_record_start(void *opaque, const char *path, const char *audiodev, unsigned rate, unsigned bits, unsigned channels,
+	struct err *e)
 {
 	char text[100];
 
