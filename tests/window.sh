@@ -369,6 +369,10 @@ calque_pid=
 # An image that can't be started brings the start window.
 : >"$dir/empty.img"
 start -start-window "$dir/empty.img"
+kill "$calque_pid"
+within 10 is_gone || fail "-start-window: a signal doesn't end it"
+wait "$calque_pid"
+start -start-window "$dir/empty.img"
 xdotool key Escape
 within 10 is_gone || fail "-start-window: Esc doesn't close it"
 wait "$calque_pid"

@@ -295,6 +295,29 @@ start_video(void)
 	return SDL_InitSubSystem(SDL_INIT_VIDEO) == 0;
 }
 
+static int
+ignore_x_error(void *display, void *error)
+{
+	(void)display, (void)error;
+	return 0;
+}
+
+/*
+ * SDL wakes its own thread by an X event to the window, on a second connection: one that overtakes the window's end is an
+ * error, and for an error Xlib ends the process.  The library is SDL's, loaded already, and stays.
+ */
+static void
+survive_x_errors(void)
+{
+	void *library = strcmp(SDL_GetCurrentVideoDriver(), "x11") == 0 ? SDL_LoadObject("libX11.so.6") : NULL;
+	void *(*set_handler)(int (*handler)(void *display, void *error)) = NULL;
+
+	if (library != NULL)
+		*(void **)&set_handler = SDL_LoadFunction(library, "XSetErrorHandler");
+	if (set_handler != NULL)
+		set_handler(ignore_x_error);
+}
+
 SDL_Window *
 window_open(const char *title, int width, int height, Uint32 flags)
 {
@@ -310,6 +333,7 @@ window_open(const char *title, int width, int height, Uint32 flags)
 	SDL_SetHint(SDL_HINT_MOUSE_FOCUS_CLICKTHROUGH, "1");
 	if (!start_video())
 		return NULL;
+	survive_x_errors();
 	window = SDL_CreateWindow(title, SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, width, height,
 		flags | SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI);
 	if (window == NULL)

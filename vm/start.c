@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/util.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,10 +40,13 @@ start_with_window(const char *image, int (*run)(struct settings *s, struct err *
 	struct start_choice c = { .memory_mib = (unsigned)(sensible_memory() / MiB), .network = true };
 	struct err e = { "" };
 	const char *missing = window_missing();
+	sigset_t signals;
 	int status = 0;
 
 	if (missing != NULL)
 		return short_help(missing);
+	/* A machine takes signals by a descriptor; without one they end the program again. */
+	sigprocmask(SIG_SETMASK, NULL, &signals);
 	if (image != NULL)
 		c.image = realpath(image, NULL);
 	/* What can't be started is shown with the reason, to choose again. */
@@ -58,6 +62,7 @@ start_with_window(const char *image, int (*run)(struct settings *s, struct err *
 		if (ok && first)
 			start_remember(&c);
 		status = ok ? run(&s, &e) : 1;
+		sigprocmask(SIG_SETMASK, &signals, NULL);
 		settings_free(&s);
 		if (e.text[0] == '\0')
 			break;
