@@ -232,6 +232,17 @@ settings_no_window(const char *why, struct err *e)
 	return err_set(e, "no window: %s; use -nographic for the serial line on this terminal, or -display none", why);
 }
 
+/* A lone image in a window has a tablet, for a pointer that comes and goes; who asks for anything of USB gets that alone. */
+static bool
+add_tablet(struct settings *c, struct err *e)
+{
+	bool wanted = c->image_given && c->defaults && !c->usb;
+
+	for (const struct device_config *d = c->devices; d != NULL; d = d->next)
+		wanted = wanted && strstr(d->model->name, "usb") == NULL && strstr(d->model->name, "hci") == NULL;
+	return !wanted || opt_usbdevice(c, "tablet", e);
+}
+
 bool
 settings_choose_display(struct settings *c, struct err *e)
 {
@@ -244,5 +255,5 @@ settings_choose_display(struct settings *c, struct err *e)
 	if (c->display == DISPLAY_NONE)
 		return true;
 	c->display = DISPLAY_SDL;
-	return missing == NULL || settings_no_window(missing, e);
+	return missing == NULL ? add_tablet(c, e) : settings_no_window(missing, e);
 }
