@@ -202,11 +202,14 @@ user_receive(void *opaque, const struct net_frame *f)
 {
 	struct user *u = opaque;
 	struct net_frame whole = *f;
+	struct net_headers h;
 
-	/* It wants a checksum, and no pieces. */
-	whole.needs_sum = f->needs_sum || f->segment != 0;
-	whole.segment = 0;
-	if (whole.needs_sum)
+	/* It takes long segments of IPv4 alone; they need a checksum. */
+	if (f->segment == 0 || !net_parse(f, &h) || !h.ipv6) {
+		whole.needs_sum = f->needs_sum || f->segment != 0;
+		whole.segment = 0;
+	}
+	if (whole.needs_sum || whole.segment != 0)
 		net_make_plain(&whole, input, u);
 	else
 		input(u, &whole);
