@@ -41,7 +41,10 @@ END
 chmod 755 "$folder/root/init"
 (cd "$folder/root" && find . | busybox cpio -o -H newc 2>/dev/null) | gzip -1 >"$folder/initrd"
 
-drm='for m in drm drm_kms_helper ttm drm_ttm_helper drm_vram_helper drm_shmem_helper'
+# Newer kernels have fewer modules, and call one of them otherwise.
+drm() {
+	echo "calque.modules=\"for m in drm drm_kms_helper ttm drm_ttm_helper drm_vram_helper drm_shmem_helper $1; do [ ! -e /modules/\$m.ko ] || insmod /modules/\$m.ko; done\""
+}
 expected=
 
 # show NAME WORDS OPTIONS...: WORDS are the kernel's.
@@ -89,10 +92,10 @@ show() {
 
 show std-vesafb "vga=791" -vga std
 show std-vesafb-24bit "vga=792" -vga std
-show std-bochs "calque.modules=\"$drm bochs; do insmod /modules/\$m.ko; done\"" -device VGA,xres=1024,yres=768
-show bochs-display "calque.modules=\"$drm bochs; do insmod /modules/\$m.ko; done\"" -device bochs-display,xres=1024,yres=768
+show std-bochs "$(drm bochs)" -device VGA,xres=1024,yres=768
+show bochs-display "$(drm bochs)" -device bochs-display,xres=1024,yres=768
 show cirrus-vesafb "vga=791" -vga cirrus
 show cirrus-vesafb-24bit "vga=792" -vga cirrus
-show cirrus-drm "calque.modules=\"$drm cirrus; do insmod /modules/\$m.ko; done\"" -vga cirrus
+show cirrus-drm "$(drm "cirrus cirrus-qemu")" -vga cirrus
 show cirrus-blitter "calque.modules=\"insmod /modules/cirrusfb.ko mode_option=1024x768-8@60\"" -vga cirrus
 show cirrus-blitter-16bit "calque.modules=\"insmod /modules/cirrusfb.ko mode_option=1024x768-16@60\"" -vga cirrus
