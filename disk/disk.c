@@ -23,6 +23,7 @@
 #include "disk/tool.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -79,6 +80,9 @@ struct disk {
 	pthread_mutex_t lock;    /* of what follows */
 	pthread_cond_t none_starting;
 	unsigned starting;       /* requests of vCPUs that a worker doesn't have yet */
+	unsigned in_ring;        /* those that io_uring has */
+	struct uring *ring;      /* NULL: workers do all */
+	struct loop_fd *ring_watch;
 	struct request *finished, **last_finished;
 	struct disk_stats stats;
 };
@@ -344,6 +348,92 @@ run_request(struct job *j)
 	finish(r);
 }
 
+/* ---- io_uring ---- */
+
+static bool
+begin_in_ring(struct disk *d, struct request *r)
+{
+	const struct image_ops *ops = d->image->ops;
+	struct uring_io io = { .write = r->kind == REQUEST_WRITE, .buf = r->buf, .len = r->len, .offset = r->offset, .user = r };
+	bool ok;
+
+	if (d->ring == NULL || ops->plain_fd == NULL || (r->kind != REQUEST_READ && r->kind != REQUEST_WRITE))
+		return false;
+	if (r->len == 0 || r->len > INT32_MAX || !is_inside(d, r->offset, r->len) ||
+	    (io.write && (d->readonly || d->through || d->detect_zeros)))
+		return false;
+	io.fd = ops->plain_fd(d->image, r->offset, r->buf, r->len);
+	if (io.fd < 0)
+		return false;
+	pthread_mutex_lock(&d->lock);
+	d->in_ring++;
+	pthread_mutex_unlock(&d->lock);
+	ok = uring_begin(d->ring, &io);
+	if (!ok) {
+		pthread_mutex_lock(&d->lock);
+		d->in_ring--;
+		pthread_mutex_unlock(&d->lock);
+	}
+	return ok;
+}
+
+static void
+begin(struct disk *d, struct request *r)
+{
+	if (!begin_in_ring(d, r))
+		pool_add(d->pool, &r->job);
+}
+
+/* What came back is whole, or a worker does it again and finds out what is wrong. */
+static struct mailbox *
+ring_did(struct disk *d, struct request *r, int result)
+{
+	struct mailbox *post = NULL;
+
+	if (result != (int)r->len)
+		pool_add(d->pool, &r->job);
+	pthread_mutex_lock(&d->lock);
+	d->in_ring--;
+	if (result == (int)r->len) {
+		r->error = 0;
+		post = add_finished(d, r);
+	}
+	pthread_mutex_unlock(&d->lock);
+	return post;
+}
+
+static void
+ring_ready(void *opaque, short revents)
+{
+	struct disk *d = opaque;
+	struct mailbox *post = NULL, *m;
+	void *user;
+	int result;
+
+	(void)revents;
+	while (uring_done(d->ring, false, &user, &result)) {
+		m = ring_did(d, user, result);
+		post = m != NULL ? m : post;
+	}
+	if (post != NULL)
+		wake_up(post);
+}
+
+/* In the loop's thread. */
+static void
+drain_ring(struct disk *d)
+{
+	struct mailbox *post;
+	void *user;
+	int result;
+
+	while (d->ring != NULL && uring_done(d->ring, true, &user, &result)) {
+		post = ring_did(d, user, result);
+		if (post != NULL)
+			loop_post(d->loop, wake_up, post);
+	}
+}
+
 /* ---- in place ---- */
 
 static uint64_t
@@ -410,7 +500,7 @@ start_request(struct loop_after *a)
 	struct mailbox *post = NULL;
 
 	if (!done)
-		pool_add(d->pool, &r->job);
+		begin(d, r);
 	pthread_mutex_lock(&d->lock);
 	if (done)
 		post = add_finished(d, r);
@@ -428,7 +518,7 @@ static void
 start(struct disk *d, struct request *r)
 {
 	if (!loop_is_elsewhere(d->loop)) {
-		pool_add(d->pool, &r->job);
+		begin(d, r);
 		return;
 	}
 	r->by_worker = d->delivering;
@@ -556,12 +646,24 @@ disk_open(struct loop *l, const struct disk_options *o, struct err *e)
 {
 	const char *format;
 	struct image *image = open_layers(o, &format, e);
+	struct uring *ring = NULL;
 	struct disk *d;
 
 	if (image == NULL)
 		return NULL;
+	if (o->io_uring) {
+		ring = uring_new(e);
+		if (ring == NULL) {
+			err_prefix(e, "%s: ", o->file);
+			image->ops->close(image);
+			return NULL;
+		}
+	}
 	d = xcalloc(1, sizeof(*d));
 	d->loop = l;
+	d->ring = ring;
+	if (ring != NULL)
+		d->ring_watch = loop_add_fd(l, uring_fd(ring), POLLIN, ring_ready, d);
 	d->image = image;
 	d->pool = pool_new(THREADS);
 	d->file = xstrdup(o->file);
@@ -590,6 +692,7 @@ drain(struct disk *d)
 	while (d->starting > 0)
 		pthread_cond_wait(&d->none_starting, &d->lock);
 	pthread_mutex_unlock(&d->lock);
+	drain_ring(d);
 	pool_drain(d->pool);
 }
 
@@ -624,6 +727,8 @@ disk_close(struct disk *d)
 		return;
 	disk_end_requests(d);
 	flush_image(d);
+	loop_remove_fd(d->ring_watch);
+	uring_free(d->ring);
 	pool_free(d->pool);
 	d->image->ops->close(d->image);
 	d->mailbox->disk = NULL;

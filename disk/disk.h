@@ -36,6 +36,7 @@ struct disk_options {
 	bool cache_through;   /* each write is flushed before it is done */
 	bool discard;         /* what guests discard is given back; else it stays as it is */
 	const char *filter;   /* NULL, or "fault:RULES", "delay:NS"; "below:..." between the file and its format: see docs */
+	bool io_uring;        /* raw images: instead of workers, the kernel's own */
 	bool detect_zeros;    /* writes of zeros take up no space if that can be; DISCARD: none at all */
 	enum disk_policy on_write_error, on_read_error;
 };

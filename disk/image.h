@@ -53,6 +53,8 @@ struct image_ops {
 	/* NULL, or what can be done from the host's cache in a moment; an errno: it wasn't, do it by the others. */
 	int (*read_now)(struct image *i, uint64_t offset, void *buf, size_t len);
 	int (*write_now)(struct image *i, uint64_t offset, const void *buf, size_t len);
+	/* NULL, or the file that the same bytes are in at the same offset, if they may go there straight; -1: not these. */
+	int (*plain_fd)(struct image *i, uint64_t offset, const void *buf, size_t len);
 };
 
 struct image {
@@ -122,6 +124,29 @@ const char *recognise(struct image *raw);
 int pread_all(int fd, void *buf, size_t len, uint64_t offset);
 int pwrite_all(int fd, const void *buf, size_t len, uint64_t offset);
 int raw_preallocate(int fd, uint64_t offset, uint64_t len, bool full);
+
+/* ---- io_uring ---- */
+
+struct uring;
+
+struct uring_io {
+	int fd;
+	bool write;
+	void *buf;
+	size_t len;     /* below 2 GiB */
+	uint64_t offset;
+	void *user;
+};
+
+/* NULL with E set: the kernel has none, or forbids it. */
+struct uring *uring_new(struct err *e);
+void uring_free(struct uring *u);
+/* Readable when something is done. */
+int uring_fd(const struct uring *u);
+/* Any thread.  False: it was not begun. */
+bool uring_begin(struct uring *u, const struct uring_io *io);
+/* One thread at a time: takes what is done, bytes or a negative errno.  WAIT: for the next, if any is under way. */
+bool uring_done(struct uring *u, bool wait, void **user, int *result);
 
 /* ---- the pool ---- */
 

@@ -23,6 +23,11 @@ noinst_LIBRARIES += %D%/libdisk.a
 %C%_libdisk_a_SOURCES += %D%/qcow2_snapshot.c
 %C%_libdisk_a_SOURCES += %D%/qcow2_check.c
 %C%_libdisk_a_SOURCES += %D%/qcow2_change.c
+if HAVE_IO_URING
+%C%_libdisk_a_SOURCES += %D%/uring.c
+else
+%C%_libdisk_a_SOURCES += %D%/uring_none.c
+endif
 if HAVE_ZSTD
 %C%_libdisk_a_SOURCES += %D%/zstd.c
 else

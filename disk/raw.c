@@ -227,6 +227,16 @@ raw_write_now(struct image *i, uint64_t offset, const void *buf, size_t len)
 }
 
 static int
+raw_plain_fd(struct image *i, uint64_t offset, const void *buf, size_t len)
+{
+	struct raw *r = CONTAINER_OF(i, struct raw, image);
+
+	if (r->direct_fd < 0)
+		return r->fd;
+	return goes_direct(r, offset, len) && is_aligned(buf) ? r->direct_fd : -1;
+}
+
+static int
 raw_flush(struct image *i)
 {
 	struct raw *r = CONTAINER_OF(i, struct raw, image);
@@ -349,7 +359,7 @@ static const struct image_tool_ops raw_tool_ops = { .info = raw_info, .resize = 
 static const struct image_ops raw_ops = {
 	.name = "raw", .read = raw_read, .write = raw_write, .flush = raw_flush, .discard = raw_discard, .close = raw_close,
 	.write_zeros = raw_write_zeros, .status = raw_status, .truncate = raw_truncate, .tool = &raw_tool_ops,
-	.read_now = raw_read_now, .write_now = raw_write_now,
+	.read_now = raw_read_now, .write_now = raw_write_now, .plain_fd = raw_plain_fd,
 };
 
 /* What one can do about it when a file can't be opened. */

@@ -111,7 +111,7 @@ static const char *const taken[] = {
 	"", "-m 64", "-m 1.5G", "-m size=256M", "--m 64", "-smp 1", "-smp cpus=1,cores=1", "-M pc", "-machine type=pc,accel=kvm:interp",
 	"-accel interp,one-insn-per-tb=on,tb-size=32,thread=single", "-accel interp", "-nic none -net none -vga none -display none", "-nic user,mac=52:54:00:12:34:57 -netdev user,id=n -net nic -net user",
 	"-drive file=a,,b.img,format=raw,if=ide,index=3,media=disk,cache=none,id=x -snapshot",
-	"-drive file=a,cache=directsync,discard=unmap,detect-zeroes=unmap,aio=threads -drive file=b,cache.direct=on,cache.no-flush=off", "-boot cd", "-boot once=d,menu=on",
+	"-drive file=a,cache=directsync,discard=unmap,detect-zeroes=unmap,aio=threads -drive file=b,aio=io_uring,cache.direct=on,cache.no-flush=off", "-boot cd", "-boot once=d,menu=on",
 	"-boot order=ac,splash-time=5000,reboot-timeout=1", "-boot reboot-timeout=-1,strict=on",
 	"-rtc base=2006-06-17T16:01:21,clock=vm", "-rtc base=localtime",
 	"-usb -usbdevice tablet -usbdevice mouse -usbdevice keyboard", "-M usb=on,vmport=auto -device usb-kbd,port=2",

@@ -142,6 +142,7 @@ options_of(const struct drive_config *c)
 		.cache_through = c->cache_through,
 		.cache_direct = c->cache_direct,
 		.discard = c->discard,
+		.io_uring = c->io_uring,
 		.detect_zeros = c->detect_zeros,
 		.on_write_error = c->on_write_error,
 		.on_read_error = c->on_read_error,

@@ -155,6 +155,14 @@ drive_cache(struct drive_config *d, struct keyval *k, struct err *e)
 }
 
 static bool
+drive_aio(struct drive_config *d, const char *aio, struct err *e)
+{
+	d->io_uring = aio != NULL && strcmp(aio, "io_uring") == 0;
+	return aio == NULL || d->io_uring || strcmp(aio, "threads") == 0 ||
+		err_set(e, "aio=%s is not supported; use threads or io_uring", aio);
+}
+
+static bool
 drive_space(struct drive_config *d, struct keyval *k, struct err *e)
 {
 	const char *discard = keyval_str(k, "discard"), *zeros = keyval_str(k, "detect-zeroes");
@@ -208,7 +216,7 @@ drive_options(struct settings *c, struct drive_config *d, struct keyval *k, stru
 		return err_set(e, "format= takes raw and qcow2; without it, an image is recognised by its mark");
 	if (d->file != NULL && *d->file == '\0')
 		d->file = NULL;
-	return keyval_only(k, "aio", "threads", e) && keyval_only(k, "copy-on-read", "off", e) &&
+	return drive_aio(d, keyval_str(k, "aio"), e) && keyval_only(k, "copy-on-read", "off", e) &&
 		error_policy(k, "werror", true, &d->on_write_error, e) &&
 		error_policy(k, "rerror", false, &d->on_read_error, e) && keyval_end(k, e);
 }

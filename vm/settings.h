@@ -23,7 +23,7 @@ struct drive_config {
 	int index;              /* -1: the next one that is free */
 	int boot_index;         /* -1: none */
 	bool cdrom, readonly, snapshot;
-	bool cache_unsafe, cache_through, cache_direct, discard, detect_zeros;
+	bool cache_unsafe, cache_through, cache_direct, discard, detect_zeros, io_uring;
 	enum disk_policy on_write_error, on_read_error;
 	struct drive_config *next;
 };
