@@ -435,6 +435,7 @@ list_names(const struct start_list *l, char *to)
 
 START_TEST(start_lists)
 {
+	static const char *const started[] = { "b.iso", "A.QCOW2", "b.iso", "gone.iso" };
 	char dir[] = "/tmp/test_window.XXXXXX", names[512], *sub, *state;
 	struct start_list l = { 0 };
 	struct start_choice c = { .memory_mib = 512, .network = true };
@@ -455,8 +456,8 @@ START_TEST(start_lists)
 	list_names(&l, names);
 	ck_assert_str_eq(names, "d.. fnotes.txt ");
 	/* The latest first, each once, and only what is still there. */
-	for (const char *const *name = (const char *const[]){ "/b.iso", "/A.QCOW2", "/b.iso", "/gone.iso", NULL }; *name != NULL; name++) {
-		c.image = xasprintf("%s%s", dir, *name);
+	for (unsigned i = 0; i < ARRAY_SIZE(started); i++) {
+		c.image = xasprintf("%s/%s", dir, started[i]);
 		start_remember(&c);
 		free(c.image);
 	}

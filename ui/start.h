@@ -29,7 +29,8 @@ void start_list_free(struct start_list *l);
 /* Adds what was started before and is still there, the latest first; with FILTER in its path. */
 void recent_read(struct start_list *l, const char *filter);
 
-void start_list_add(struct start_list *l, enum entry_kind kind, const char *name, const char *path, unsigned memory_mib, bool network);
+void start_list_add(struct start_list *l, enum entry_kind kind, const char *name, const char *path, unsigned memory_mib,
+	bool network);
 /* Has TEXT the words of FILTER in it, capital or not? */
 bool start_matches(const char *text, const char *filter);
 

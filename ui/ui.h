@@ -256,7 +256,7 @@ struct start_choice {
 
 /* MESSAGE: what went wrong the last time, or NULL.  False: it was closed, or with E set there can't be one. */
 bool start_window(struct start_choice *c, const char *message, struct err *e);
-/* The window offers it the next time; it does so by itself for what was chosen there.  Nothing happens where that can't be kept. */
+/* The window offers it the next time, as by itself what was chosen there.  Nothing happens where that can't be kept. */
 void start_remember(const struct start_choice *c);
 
 #endif

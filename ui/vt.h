@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { VT_HISTORY = 5000, VT_LEAST_COLUMNS = 20, VT_LEAST_ROWS = 4, VT_MOST_COLUMNS = 500, VT_MOST_ROWS = 200, VT_PARAMETERS = 16 };
+enum { VT_LEAST_COLUMNS = 20, VT_LEAST_ROWS = 4, VT_MOST_COLUMNS = 500, VT_MOST_ROWS = 200 };
+enum { VT_HISTORY = 5000, VT_PARAMETERS = 16 };
 
 /* Of cells and of what is written next. */
 enum {
