@@ -48,7 +48,7 @@ enum {
 
 #define L1_BYTES_MOST (32 * MiB)
 #define RT_BYTES_MOST (8 * MiB)
-#define SNAPSHOT_TABLE_MOST (64 * MiB)
+#define SNAPSHOT_TABLE_MOST (16 * MiB)
 
 #define COPIED (1ull << 63)
 #define COMPRESSED (1ull << 62)

@@ -19,6 +19,9 @@
 
 enum { CHUNK = 16384, BITMAP_ENTRY_BYTES = 24 };
 
+/* A file of 2 TiB with the smallest clusters, of 256 TiB with those of 64 KiB. */
+#define CLUSTERS_MOST (1ull << 32)
+
 struct checker {
 	struct qcow2 *q;
 	const struct image_check_hooks *hooks;
@@ -336,6 +339,19 @@ has_own_block(const struct checker *c, uint64_t cluster)
 	return refcount_has_block(q, cluster) && count_of(c, q->rt[cluster / block_entries(q)] >> q->cluster_bits) == 1;
 }
 
+/* How many clusters from here on have neither a name nor a count: large files may have large holes. */
+static uint64_t
+unknown_clusters(const struct checker *c, uint64_t cluster)
+{
+	uint64_t to_block = block_entries(c->q) - cluster % block_entries(c->q), to_chunk = CHUNK - cluster % CHUNK;
+
+	if (cluster >= c->clusters)
+		return has_own_block(c, cluster) ? 0 : to_block;
+	if (refcount_has_block(c->q, cluster) || c->chunks[cluster / CHUNK] != NULL)
+		return 0;
+	return MIN(to_block, to_chunk);
+}
+
 static int
 compare(struct checker *c, unsigned fix)
 {
@@ -344,10 +360,10 @@ compare(struct checker *c, unsigned fix)
 	int error = 0;
 
 	for (uint64_t cluster = 0; cluster < end && error == 0; cluster++) {
-		uint64_t stored, named = count_of(c, cluster);
+		uint64_t stored, named = count_of(c, cluster), unknown = unknown_clusters(c, cluster);
 
-		if (cluster >= c->clusters && cluster % block_entries(q) == 0 && !has_own_block(c, cluster)) {
-			cluster += block_entries(q) - 1;
+		if (unknown != 0) {
+			cluster += unknown - 1;
 			continue;
 		}
 		error = refcount_get(q, cluster, &stored);
@@ -513,6 +529,8 @@ check(struct qcow2 *q, unsigned fix, const struct image_check_hooks *hooks, stru
 	int error;
 
 	*out = (struct image_check){ 0 };
+	if (c.clusters > CLUSTERS_MOST)
+		return EFBIG;
 	c.chunks = xcalloc(c.clusters / CHUNK + 1, sizeof(*c.chunks));
 	pthread_mutex_lock(&q->lock);
 	error = check_locked(&c, fix);

@@ -532,35 +532,48 @@ qcow2_snapshot_delete(struct image *i, const char *snapshot, struct err *e)
 
 /* Its tables are counted once more, then the header names a copy of its L1 table, then the old ones are counted down. */
 static int
-apply_snapshot(struct qcow2 *q, void *opaque)
+replace_tree(struct qcow2 *q, const uint64_t *l1, uint32_t entries, uint64_t disk_bytes)
 {
-	const struct snapshot *s = opaque;
-	uint32_t old_entries = q->l1_entries, entries = MAX(s->l1_entries, l1_entries_for(q, s->disk_bytes));
-	uint64_t *l1, *old = xcalloc(old_entries + 1, sizeof(*old)), *table;
-	int error = load_l1_of(q, s, &table);
+	uint32_t old_entries = q->l1_entries;
+	uint64_t *old = xcalloc(old_entries + 1, sizeof(*old));
+	int error = tree_count(q, l1, entries, 1);
 
 	memcpy(old, q->l1, old_entries * sizeof(*old));
-	l1 = xcalloc(entries + 1, sizeof(*l1));
-	if (error == 0) {
-		for (uint32_t n = 0; n < s->l1_entries; n++)
-			l1[n] = table[n] & ~COPIED;
-		error = tree_count(q, l1, entries, 1);
-	}
 	if (error == 0)
 		error = refcounts_write(q);
 	if (error == 0)
 		error = file_flush(q);
 	if (error == 0)
-		error = l1_switch(q, l1, entries, s->disk_bytes);
+		error = l1_switch(q, l1, entries, disk_bytes);
 	if (error == 0) {
-		q->image.bytes = q->disk_bytes & ~511ull;
+		q->image.bytes = disk_bytes & ~511ull;
 		error = tree_count(q, old, old_entries, -1);
 	}
 	if (error == 0)
 		error = mark_anew(q);
+	free(old);
+	return error;
+}
+
+static int
+apply_snapshot(struct qcow2 *q, void *opaque)
+{
+	const struct snapshot *s = opaque;
+	uint32_t entries;
+	uint64_t *table, *l1;
+	int error = load_l1_of(q, s, &table);
+
+	if (error != 0) {
+		free(table);
+		return error;
+	}
+	entries = MAX(s->l1_entries, l1_entries_for(q, s->disk_bytes));
+	l1 = xcalloc(entries + 1, sizeof(*l1));
+	for (uint32_t n = 0; n < s->l1_entries; n++)
+		l1[n] = table[n] & ~COPIED;
+	error = replace_tree(q, l1, entries, s->disk_bytes);
 	free(table);
 	free(l1);
-	free(old);
 	return error;
 }
 

@@ -11,6 +11,7 @@
 #include "base/util.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -234,31 +235,57 @@ mutate(const struct mem *good, uint64_t seed)
 	mem_free(&m);
 }
 
+static int real_stderr;
+static volatile uint64_t current_seed;
+
+static void
+hangs(int signal)
+{
+	(void)signal;
+	dup2(real_stderr, 2);
+	fail_with(current_seed, "hangs");
+}
+
+/* Out of memory, as xcalloc() says it. */
+static void
+ends(void)
+{
+	if (current_seed == 0)
+		return;
+	dup2(real_stderr, 2);
+	fail_with(current_seed, "ends the process");
+}
+
 int
 main(void)
 {
 	unsigned long wanted = count_from("CALQUE_MUTATIONS", 1500);
 	uint64_t first = count_from("CALQUE_SEED", 1), random = 12345, slowest = 0;
-	int quiet = open("/dev/null", O_WRONLY), out = dup(2);
+	int quiet = open("/dev/null", O_WRONLY);
 	struct mem good[GOOD] = { 0 };
 	long before;
 
 	for (unsigned n = 0; n < GOOD; n++)
 		make_good(&good[n], &random);
 	before = memory_kib();
+	real_stderr = dup(2);
+	signal(SIGALRM, hangs);
+	atexit(ends);
 	dup2(quiet, 2);
 	for (uint64_t seed = first; seed < first + wanted; seed++) {
 		uint64_t start = now_ns(), took;
 
+		current_seed = seed;
 		alarm(60);
 		mutate(&good[seed % GOOD], seed);
 		took = now_ns() - start;
 		slowest = MAX(slowest, took);
 		if (took > SLOWER * NS_PER_SEC || (MEMORY_COUNTS && memory_kib() - before > EXTRA_KIB)) {
-			dup2(out, 2);
+			dup2(real_stderr, 2);
 			fail_with(seed, "%llu ms, %ld KiB", (unsigned long long)(took / 1000000), memory_kib() - before);
 		}
 	}
+	current_seed = 0;
 	for (unsigned n = 0; n < GOOD; n++)
 		mem_free(&good[n]);
 	printf("%lu damaged images, the slowest %llu ms, %ld KiB more\n", wanted, (unsigned long long)(slowest / 1000000),
