@@ -62,6 +62,7 @@ exec_guest(const struct plan *p, enum hostile_kind kind, const char *image, int 
 		p->program, "-display", "none", "-serial", "null", "-parallel", "null", "-monitor", "stdio",
 			"-no-shutdown", "-m", "16",
 		"-machine", "pc,kernel-through=direct", "-accel", p->accel, "-drive", drive,
+		"-usb", "-device", "usb-tablet", "-device", "usb-hub", "-device", "qemu-xhci,id=x", "-device", "usb-kbd,bus=x.0",
 		hostile_is_diskette(kind) ? "-fda" : "-kernel", image, "-snapshot", NULL
 	};
 
