@@ -101,7 +101,6 @@ write_enable(struct vga *v, uint16_t value)
 	}
 	if (!on)
 		r[VBE_BANK] = 0;
-	v->draw_all = true;
 }
 
 void
