@@ -650,6 +650,78 @@ START_TEST(full)
 }
 END_TEST
 
+/* Done to a copy of the image as it was, the log makes the image as it is. */
+static void
+replay(const char *log, const char *file)
+{
+	int in = open(log, O_RDONLY), out = open(file, O_RDWR);
+	unsigned flushes = 0;
+	uint8_t r[32];
+
+	while (read(in, r, sizeof(r)) == sizeof(r)) {
+		uint64_t what = load_le(r, 8), offset = load_le(r + 8, 8), len = load_le(r + 16, 8), data_len = load_le(r + 24, 8);
+		uint8_t *data = calloc(1, len + 1);
+
+		ck_assert_int_eq(read(in, data, data_len), data_len);
+		if (what == 1 || what == 3 || what == 4)
+			ck_assert_int_eq(pwrite(out, data, len, offset), len);
+		else if (what == 5)
+			ck_assert_int_eq(ftruncate(out, offset), 0);
+		flushes += what == 2;
+		free(data);
+	}
+	ck_assert_uint_ge(flushes, 2);
+	close(in);
+	close(out);
+}
+
+START_TEST(logged)
+{
+	struct image_open o = { .file = "q.qcow2", .flags = IMAGE_WRITE | IMAGE_UNMAP, .filter = "wlog:log|delay:1000" };
+	struct err e = { "" };
+	struct image *i;
+
+	create("q.qcow2", 10 * MiB, NULL, NULL);
+	ck_assert_int_eq(system("cp q.qcow2 copy"), 0);
+	i = image_open(&o, &e);
+	ck_assert_msg(i != NULL, "%s", e.text);
+	write_at(i, 0, 1, 300000);
+	ck_assert_int_eq(image_flush(i), 0);
+	ck_assert_int_eq(image_discard(i, 0, 2 * 65536), 0);
+	write_at(i, 5 * MiB, 2, 100000);
+	ck_assert_int_eq(image_close(i), 0);
+	ck_assert_int_ne(system("cmp -s q.qcow2 copy"), 0);
+	replay("log", "copy");
+	ck_assert_int_eq(system("cmp q.qcow2 copy"), 0);
+}
+END_TEST
+
+/* A mirror that differs says so. */
+START_TEST(mirrored)
+{
+	struct loop *loop = loop_new(NULL);
+	struct disk_options o = { .file = "q.qcow2", .filter = "mirror:copy" };
+	uint8_t buf[4096];
+	struct err e = { "" };
+	struct disk *d;
+
+	create("q.qcow2", 10 * MiB, NULL, NULL);
+	ck_assert_int_eq(system("truncate -s 10M copy"), 0);
+	d = disk_open(loop, &o, &e);
+	ck_assert_msg(d != NULL, "%s", e.text);
+	memset(buf, 3, sizeof(buf));
+	ck_assert_int_eq(disk_write_sync(d, 4096, buf, sizeof(buf)), 0);
+	ck_assert_int_eq(disk_read_sync(d, 4096, buf, sizeof(buf)), 0);
+	patch("copy", 5000, 9, 1);
+	ck_assert_int_eq(disk_read_sync(d, 4096, buf, sizeof(buf)), EIO);
+	disk_close(d);
+	ck_assert_int_eq(truncate("copy", MiB), 0);
+	ck_assert_ptr_null(disk_open(loop, &o, &e));
+	ck_assert_ptr_nonnull(strstr(e.text, "smaller than the disk"));
+	loop_free(loop);
+}
+END_TEST
+
 /* What a flush has lost is lost: no later one may say otherwise, and no table may name it. */
 START_TEST(lost_flush)
 {
@@ -694,6 +766,8 @@ main(void)
 	tcase_add_test(t, drives);
 	tcase_add_test(t, past_the_cache);
 	tcase_add_test(t, full);
+	tcase_add_test(t, logged);
+	tcase_add_test(t, mirrored);
 	tcase_add_test(t, lost_flush);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
