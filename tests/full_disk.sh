@@ -84,6 +84,21 @@ cont
 [ $status -eq 33 ] || fail "reset while a write is held: exit status $status: $(cat "$dir/err")"
 grep -q 'VM status: paused (io-error)' "$dir/out" || fail "reset while a write is held: $(cat "$dir/out")"
 
+# A qcow2 image that finds no space for a new cluster, or for the table that names it.
+for write in 1 2; do
+	make_image 1M '\005\000'
+	"$calque-img" create -q -f qcow2 -b "$dir/disk" -F raw "$dir/over" || fail "no overlay"
+	run 'info status
+cont
+' -drive "file=$dir/over,filter=below:fault:write#$write=ENOSPC"
+	[ $status -eq 33 ] || fail "qcow2 without space for write $write: exit status $status: $(cat "$dir/err")"
+	grep -q 'VM status: paused (io-error)' "$dir/out" || fail "qcow2 without space for write $write: $(cat "$dir/out")"
+	"$calque-img" check -q "$dir/over" || fail "qcow2 without space for write $write: the image is damaged"
+	"$calque-img" convert -O raw "$dir/over" "$dir/flat"
+	[ "$(dd if="$dir/flat" bs=512 count=1 2>/dev/null | cksum)" = "$(dd if="$dir/flat" bs=512 skip=4 count=1 2>/dev/null | cksum)" ] ||
+		fail "qcow2 without space for write $write: what was written isn't there"
+done
+
 # A file that may not grow, for real: past 8 MiB at the most.
 make_image 16M '\001\024'
 (
