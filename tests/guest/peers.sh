@@ -78,7 +78,8 @@ machine() {
 
 # pair NAME THEIRS OURS
 pair() {
-	: >"$folder/a.log" >"$folder/b.log"
+	: >"$folder/a.log"
+	: >"$folder/b.log"
 	machine "$other" "$2" 1 2 a
 	first=$!
 	sleep 1
@@ -107,7 +108,8 @@ fi
 printf '#!/bin/sh\nip addr add 10.5.0.1/24 dev "$1"\nip link set "$1" up\n' >"$folder/up"
 chmod 755 "$folder/up"
 for header in "" ,vnet_hdr=off; do
-	: >"$folder/a.log" >"$folder/b.log"
+	: >"$folder/a.log"
+	: >"$folder/b.log"
 	unshare -n sh "$here/peers.sh" "$calque" "$2" tap "$header"
 	verdict "tap$header"
 done
