@@ -378,6 +378,16 @@ meets(uint64_t offset, uint64_t end, uint64_t table, uint64_t bytes)
 	return bytes != 0 && offset < table + bytes && table < end;
 }
 
+static bool
+has_snapshot_table(const struct qcow2 *q, uint64_t offset, uint64_t end)
+{
+	for (unsigned n = 0; n < q->snapshot_count; n++) {
+		if (meets(offset, end, q->snapshots[n].l1_offset, q->snapshots[n].l1_entries * 8ull))
+			return true;
+	}
+	return meets(offset, end, q->snapshots_offset, q->snapshots_bytes);
+}
+
 /* Counted as free, but tables stand there: counts that are wrong must not cost more than the counts. */
 static bool
 has_tables(struct qcow2 *q, uint64_t offset, uint64_t count)
@@ -387,7 +397,7 @@ has_tables(struct qcow2 *q, uint64_t offset, uint64_t count)
 	if (offset >= q->never_used)
 		return false;
 	return offset == 0 || meets(offset, end, q->l1_offset, q->l1_entries * 8ull) ||
-		meets(offset, end, q->rt_offset, q->rt_entries * 8ull) || meets(offset, end, q->snapshots_offset, q->snapshots_bytes) ||
+		meets(offset, end, q->rt_offset, q->rt_entries * 8ull) || has_snapshot_table(q, offset, end) ||
 		names_one_of(q->l1, q->l1_entries, offset, end) || names_one_of(q->rt, q->rt_entries, offset, end);
 }
 
