@@ -32,6 +32,7 @@ static const char *const names[] = {
 
 struct plan {
 	unsigned long seeds, first;
+	const char *card; /* the display adapter: by turns */
 	int kind;                 /* -1: all */
 	int run_ms, limit_ms;
 	const char *accel, *folder, *program;
@@ -63,6 +64,7 @@ exec_guest(const struct plan *p, enum hostile_kind kind, const char *image, int 
 			"-no-shutdown", "-m", "16",
 		"-machine", "pc,kernel-through=direct", "-accel", p->accel, "-drive", drive,
 		"-usb", "-device", "usb-tablet", "-device", "usb-hub", "-device", "qemu-xhci,id=x", "-device", "usb-kbd,bus=x.0",
+		"-vga", p->card,
 		hostile_is_diskette(kind) ? "-fda" : "-kernel", image, "-snapshot", NULL
 	};
 
@@ -192,6 +194,7 @@ try(struct plan *p, enum hostile_kind kind, unsigned long seed, uint8_t *image)
 	size_t size;
 
 	memset(image, 0, HOSTILE_SECTORS);
+	p->card = seed % 2 != 0 ? "std" : "cirrus";
 	size = hostile_make(kind, seed, image);
 	snprintf(path, sizeof(path), "%s/%s-%lu.img", p->folder, names[kind], seed);
 	if (!save(path, image, size) || !start(p, kind, path, &g))
