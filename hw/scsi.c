@@ -569,8 +569,10 @@ drive_now(const struct scsi_unit *u)
 	};
 }
 
+typedef uint32_t mmc_answer(const struct mmc_drive *d, const uint8_t *packet, uint8_t *buf);
+
 static void
-answer_by(struct scsi_unit *u, uint32_t (*put)(const struct mmc_drive *d, const uint8_t *packet, uint8_t *buf), const uint8_t *cdb)
+answer_by(struct scsi_unit *u, mmc_answer *put, const uint8_t *cdb)
 {
 	struct mmc_drive now = drive_now(u);
 
