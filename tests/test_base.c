@@ -267,6 +267,57 @@ START_TEST(loop_serves_descriptors_timers_and_work)
 }
 END_TEST
 
+struct source_test {
+	struct loop *loop;
+	int fds[2];
+	unsigned index, ready, ticks;
+	uint64_t wait_ns;
+};
+
+static void
+source_prepare(void *opaque, struct loop *l, uint64_t *wait_ns)
+{
+	struct source_test *t = opaque;
+
+	t->index = loop_want(l, t->fds[0], POLLIN);
+	*wait_ns = MIN(*wait_ns, t->wait_ns);
+}
+
+static void
+source_ready(void *opaque, struct loop *l)
+{
+	struct source_test *t = opaque;
+
+	t->ticks++;
+	t->ready += (loop_got(l, t->index) & POLLIN) != 0;
+}
+
+START_TEST(loop_asks_sources)
+{
+	struct source_test t = { .loop = loop_new(NULL), .wait_ns = 1000000 };
+	struct loop_source source = { .prepare = source_prepare, .ready = source_ready, .opaque = &t };
+
+	ck_assert_int_eq(pipe(t.fds), 0);
+	loop_add_source(t.loop, &source);
+	/* Without the source's own limit, this would last. */
+	loop_turn(t.loop, -1);
+	ck_assert_uint_eq(t.ticks, 1);
+	ck_assert_uint_eq(t.ready, 0);
+	t.wait_ns = UINT64_MAX;
+	ck_assert_int_eq(write(t.fds[1], "x", 1), 1);
+	loop_turn(t.loop, -1);
+	ck_assert_uint_eq(t.ready, 1);
+	ck_assert_int_eq(loop_got(t.loop, 1000), 0);
+	loop_remove_source(t.loop, &source);
+	loop_turn(t.loop, 0);
+	ck_assert_uint_eq(t.ticks, 2);
+	ck_assert_ptr_null(loop_clock(t.loop));
+	loop_free(t.loop);
+	close(t.fds[0]);
+	close(t.fds[1]);
+}
+END_TEST
+
 /* ---- memory map ---- */
 
 struct device {
@@ -684,6 +735,7 @@ main(void)
 	tcase_add_test(c, late_timers_are_caught_up);
 	tcase_add_test(c, stopped_clock_stands_still);
 	tcase_add_test(c, loop_serves_descriptors_timers_and_work);
+	tcase_add_test(c, loop_asks_sources);
 	tcase_add_test(c, higher_priority_covers);
 	tcase_add_test(c, regions_end_with_the_space);
 	tcase_add_loop_test(c, accesses_are_cut_to_measure, 0, (int)ARRAY_SIZE(split));

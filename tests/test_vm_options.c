@@ -161,6 +161,7 @@ END_TEST
 START_TEST(test_keyval)
 {
 	struct keyval k;
+	unsigned at = 0;
 	struct err e;
 	bool on = false;
 	uint64_t n = 5;
@@ -177,6 +178,11 @@ START_TEST(test_keyval)
 	ck_assert(keyval_end(&k, &e));
 	keyval_free(&k);
 	ck_assert(!keyval_parse(&k, "a=1,,", NULL, &e) || keyval_end(&k, &e) == false);
+	keyval_free(&k);
+	ck_assert(keyval_parse(&k, "a=1,b=2,a=3", NULL, &e));
+	ck_assert_str_eq(keyval_next(&k, "a", &at), "1");
+	ck_assert_str_eq(keyval_next(&k, "a", &at), "3");
+	ck_assert_ptr_null(keyval_next(&k, "a", &at));
 	keyval_free(&k);
 }
 END_TEST
