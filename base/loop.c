@@ -183,6 +183,12 @@ loop_is_elsewhere(const struct loop *l)
 	return l->turning && !pthread_equal(l->thread, pthread_self());
 }
 
+bool
+loop_is_here(const struct loop *l)
+{
+	return l->turning && pthread_equal(l->thread, pthread_self());
+}
+
 void
 loop_unlock(struct loop *l)
 {

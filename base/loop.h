@@ -34,8 +34,9 @@ struct loop_after {
 };
 /* False: it's queued already. */
 bool loop_after(struct loop *l, struct loop_after *a);
-/* Is this another thread than the one that turns the loop? */
+/* Is this another thread than the one that turns the loop?  Or that thread, whose timers that are due fire before the lock is let go? */
 bool loop_is_elsewhere(const struct loop *l);
+bool loop_is_here(const struct loop *l);
 
 /* EVENTS: POLLIN, POLLOUT of poll(2), 0 to stand by.  Callable under the lock from any thread. */
 struct loop_fd *loop_add_fd(struct loop *l, int fd, short events, void (*ready)(void *opaque, short revents), void *opaque);

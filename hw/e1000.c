@@ -12,6 +12,7 @@
 #include "hw/e1000.h"
 
 #include "base/err.h"
+#include "base/loop.h"
 #include "base/util.h"
 #include "hw/hw.h"
 
@@ -40,10 +41,38 @@ is_held_back(struct e1000 *d, uint64_t now)
 	return now < d->state.irq_after_ns && d->state.frames_waiting < EARLY_FRAMES;
 }
 
+/* If it is set, it stays, but for an earlier time. */
+static void
+set_irq_timer(struct e1000 *d, uint64_t deadline)
+{
+	if (!d->irq_timer.armed || deadline < d->irq_timer.deadline_ns)
+		timer_set(&d->irq_timer, deadline);
+}
+
+static void
+raise_line(struct e1000 *d, uint64_t now)
+{
+	if (e1000_get(d, ITR) != 0)
+		d->state.irq_after_ns = now + MAX(e1000_get(d, ITR) * ITR_UNIT_NS, LEAST_NS);
+	d->state.frames_waiting = 0;
+	timer_cancel(&d->irq_timer);
+	pci_set_intx(&d->pci, 1);
+}
+
+static bool
+is_wanted(const struct e1000 *d)
+{
+	return (e1000_get(d, ICR) & e1000_get(d, IMS)) != 0;
+}
+
+/*
+ * In the loop's thread, the line rises when all that came has been stored, by a timer that is due at once: a processor that
+ * is interrupted before wants the lock, and stands still until the loop lets it go.
+ */
 void
 e1000_update_irq(struct e1000 *d)
 {
-	bool wanted = (e1000_get(d, ICR) & e1000_get(d, IMS)) != 0;
+	bool wanted = is_wanted(d);
 	uint64_t now;
 
 	if (wanted == (d->state.pci.intx != 0))
@@ -53,22 +82,21 @@ e1000_update_irq(struct e1000 *d)
 		return;
 	}
 	now = clock_now(d->clock);
-	if (is_held_back(d, now)) {
-		if (!d->irq_timer.armed)
-			timer_set(&d->irq_timer, d->state.irq_after_ns);
-		return;
-	}
-	if (e1000_get(d, ITR) != 0)
-		d->state.irq_after_ns = now + MAX(e1000_get(d, ITR) * ITR_UNIT_NS, LEAST_NS);
-	d->state.frames_waiting = 0;
-	timer_cancel(&d->irq_timer);
-	pci_set_intx(&d->pci, 1);
+	if (is_held_back(d, now))
+		set_irq_timer(d, d->state.irq_after_ns);
+	else if (loop_is_here(d->loop))
+		set_irq_timer(d, now);
+	else
+		raise_line(d, now);
 }
 
 static void
 irq_time(void *opaque)
 {
-	e1000_update_irq(opaque);
+	struct e1000 *d = opaque;
+
+	if (is_wanted(d) && d->state.pci.intx == 0)
+		raise_line(d, clock_now(d->clock));
 }
 
 void
@@ -405,6 +433,7 @@ e1000_new(const struct dev_env *env, struct pci_bus *bus, struct net *net, const
 	struct e1000 *d = e1000_of(dev_new(env, &e1000_class, config->id));
 
 	d->clock = env->clock;
+	d->loop = env->loop;
 	memcpy(d->mac, config->mac, sizeof(d->mac));
 	d->map = e1000_map_new();
 	d->scratch = xcalloc(1, E1000_SCRATCH);

@@ -235,6 +235,7 @@ struct e1000_state {
 struct e1000 {
 	struct pci_dev pci;
 	struct clock *clock;
+	struct loop *loop;
 	struct region mmio, ports;
 	struct net_end *end;
 	struct timer irq_timer;    /* ITR's interval ends */

@@ -18,6 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* LITTLE: frames in answer to one, by which a connection doesn't go on. */
+enum { LOOK_MOST = 32, LITTLE = 2 };
+
 struct user {
 	struct loop *loop;
 	struct net_end *end;
@@ -25,6 +28,11 @@ struct user {
 	struct loop_source source;
 	struct user_guest *guests;
 	char about[128];
+	unsigned sent;          /* frames to the guest */
+	bool inside;            /* in libslirp, between a turn's questions or a frame's way in */
+	bool looked;            /* look_now() has numbered the sockets anew since prepare() */
+	struct pollfd polled[LOOK_MOST];
+	unsigned polled_count;
 	uint8_t frame[NET_FRAME_MAX];
 };
 
@@ -41,6 +49,7 @@ send_packet(const void *bytes, size_t len, void *opaque)
 {
 	struct user *u = opaque;
 
+	u->sent++;
 	/* Before the card is connected, a hub's port too. */
 	if (u->end != NULL)
 		net_send_bytes(u->end, bytes, len);
@@ -136,27 +145,40 @@ static const struct { int slirp; short poll; } events[] = {
 	{ SLIRP_POLL_HUP, POLLHUP },
 };
 
-static int
-add_poll(int fd, int wanted, void *opaque)
+static short
+to_poll(int wanted)
 {
-	struct user *u = opaque;
 	short set = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(events); i++)
 		set |= wanted & events[i].slirp ? events[i].poll : 0;
-	return (int)loop_want(u->loop, fd, set);
+	return set;
+}
+
+static int
+from_poll(short got)
+{
+	int set = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(events); i++)
+		set |= got & events[i].poll ? events[i].slirp : 0;
+	return set;
+}
+
+static int
+add_poll(int fd, int wanted, void *opaque)
+{
+	struct user *u = opaque;
+
+	return (int)loop_want(u->loop, fd, to_poll(wanted));
 }
 
 static int
 get_events(int index, void *opaque)
 {
 	struct user *u = opaque;
-	short got = loop_got(u->loop, (unsigned)index);
-	int set = 0;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(events); i++)
-		set |= got & events[i].poll ? events[i].slirp : 0;
-	return set;
+	return from_poll(loop_got(u->loop, (unsigned)index));
 }
 
 /* While the machine stands, its clock does, and nothing falls due. */
@@ -167,6 +189,7 @@ prepare(void *opaque, struct loop *l, uint64_t *wait_ns)
 	uint32_t wait_ms = UINT32_MAX;
 
 	slirp_pollfds_fill(u->slirp, &wait_ms, add_poll, u);
+	u->looked = false;
 	if (wait_ms != UINT32_MAX && clock_is_running(loop_clock(l)))
 		*wait_ns = MIN(*wait_ns, (uint64_t)wait_ms * 1000000);
 }
@@ -177,8 +200,48 @@ ready(void *opaque, struct loop *l)
 	struct user *u = opaque;
 
 	(void)l;
-	slirp_pollfds_poll(u->slirp, 0, get_events, u);
+	u->inside = true;
+	/* Otherwise the next turn asks again. */
+	if (!u->looked)
+		slirp_pollfds_poll(u->slirp, 0, get_events, u);
+	u->inside = false;
 	user_guests_serve(u->guests);
+}
+
+static int
+add_look(int fd, int wanted, void *opaque)
+{
+	struct user *u = opaque;
+
+	if (u->polled_count == LOOK_MOST)
+		return -1;
+	u->polled[u->polled_count] = (struct pollfd){ .fd = fd, .events = to_poll(wanted) };
+	return (int)u->polled_count++;
+}
+
+static int
+look_events(int index, void *opaque)
+{
+	struct user *u = opaque;
+
+	return from_poll(u->polled[index].revents);
+}
+
+/*
+ * Looks at the sockets without waiting for the loop's turn.  Libslirp reads more of a connection once less than half of its
+ * buffer is left, which is the window of 64 KiB that the guest then has acknowledged: until the loop is awake, nothing moves.
+ * Downloads were 1.2x as fast by that (tests/bench/net.sh).
+ */
+static void
+look_now(struct user *u)
+{
+	uint32_t wait_ms = UINT32_MAX;
+
+	u->looked = true;
+	u->polled_count = 0;
+	slirp_pollfds_fill(u->slirp, &wait_ms, add_look, u);
+	if (poll(u->polled, u->polled_count, 0) > 0)
+		slirp_pollfds_poll(u->slirp, 0, look_events, u);
 }
 
 /* ---- the end ---- */
@@ -203,7 +266,10 @@ user_receive(void *opaque, const struct net_frame *f)
 	struct user *u = opaque;
 	struct net_frame whole = *f;
 	struct net_headers h;
+	bool nested = u->inside;
+	unsigned sent = u->sent;
 
+	u->inside = true;
 	/* It takes long segments of IPv4 alone; they need a checksum. */
 	if (f->segment == 0 || !net_parse(f, &h) || !h.ipv6) {
 		whole.needs_sum = f->needs_sum || f->segment != 0;
@@ -213,6 +279,9 @@ user_receive(void *opaque, const struct net_frame *f)
 		net_make_plain(&whole, input, u);
 	else
 		input(u, &whole);
+	if (!nested && u->sent - sent < LITTLE)
+		look_now(u);
+	u->inside = nested;
 	/* What its sockets are polled for may be something else now. */
 	loop_ask_again(u->loop);
 	return true;

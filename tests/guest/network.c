@@ -167,19 +167,20 @@ set_up(void)
 static void
 test_card(void)
 {
-	struct {
-		struct ethtool_test test;
-		__u64 results[16];
-	} t = { .test = { .cmd = ETHTOOL_TEST, .flags = ETH_TEST_FL_OFFLINE } };
-	struct ifreq r = { .ifr_name = "eth0", .ifr_data = (void *)&t };
+	struct ethtool_test *t = calloc(1, sizeof(*t) + 16 * sizeof(t->data[0]));
+	struct ifreq r = { .ifr_name = "eth0", .ifr_data = (void *)t };
 	int s = socket(AF_INET, SOCK_DGRAM, 0);
-	bool ok = ioctl(s, SIOCETHTOOL, &r) == 0 && !(t.test.flags & ETH_TEST_FL_FAILED);
+
+	t->cmd = ETHTOOL_TEST;
+	t->flags = ETH_TEST_FL_OFFLINE;
+	bool ok = ioctl(s, SIOCETHTOOL, &r) == 0 && !(t->flags & ETH_TEST_FL_FAILED);
 
 	printf("RESULT self-test %s", ok ? "passed" : "failed:");
-	for (unsigned i = 0; !ok && i < t.test.len && i < 16; i++)
-		printf(" %llu", (unsigned long long)t.results[i]);
+	for (unsigned i = 0; !ok && i < t->len && i < 16; i++)
+		printf(" %llu", (unsigned long long)t->data[i]);
 	printf("\n");
 	close(s);
+	free(t);
 }
 
 static void
