@@ -256,11 +256,23 @@ look_at(struct tx_work *w, uint64_t addr, uint32_t len, const uint8_t **host)
 	return (uint32_t)n;
 }
 
+/* The chip has no such limits; they keep a packet's time short. */
+static uint32_t
+longest_packet(const struct e1000 *d)
+{
+	const struct e1000_context *c = &d->state.tso_context;
+
+	if (!d->state.partial.segmenting)
+		return TX_TSO_MAX;
+	return MIN(TX_TSO_MAX, c->header_len + TX_SEGMENTS_MAX * (uint32_t)c->mss);
+}
+
 static void
 add_data(struct tx_work *w, uint64_t addr, uint32_t len)
 {
 	struct e1000_partial *part = &w->d->state.partial;
 	struct tx_packet *p = &w->packet;
+	uint32_t longest = longest_packet(w->d);
 
 	while (len > 0 && !part->bad) {
 		const uint8_t *host;
@@ -270,7 +282,7 @@ add_data(struct tx_work *w, uint64_t addr, uint32_t len)
 			gather(w);
 		n = look_at(w, addr, len, &host);
 		part->total += n;
-		if (n == 0 || part->total > TX_TSO_MAX) {
+		if (n == 0 || part->total > longest) {
 			guest_bug(&w->d->pci.dev, "a packet longer than can be sent");
 			part->bad = 1;
 		} else if (part->gathered) {

@@ -9,6 +9,7 @@ enum {
 	TX_PIECES = NET_IOV_MAX - 3, /* besides: the copied headers, padding */
 	TX_MSS_MIN = 32,
 	TX_TSO_MAX = 256 * 1024,     /* of a packet that is to be segmented */
+	TX_SEGMENTS_MAX = 2048,
 	TX_OPTION_IP = 1,            /* POPTS: insert the sum of the IP header */
 	TX_OPTION_TU = 2,            /* ... of TCP or UDP */
 	TX_OPTION_LEGACY = 4,        /* a legacy descriptor's sum */
