@@ -262,7 +262,7 @@ if HAVE_CHECK
 check_PROGRAMS += tests/test_hw_e1000
 TESTS += tests/test_hw_e1000
 endif
-tests_test_hw_e1000_SOURCES = tests/test_hw_e1000.c
+tests_test_hw_e1000_SOURCES = tests/test_hw_e1000.c tests/e1000_machine.c tests/e1000_machine.h
 tests_test_hw_e1000_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_e1000_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
