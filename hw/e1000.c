@@ -336,8 +336,10 @@ e1000_info(struct dev *dev, void (*print)(void *opaque, const char *text), void 
 		e1000_get(d, STATUS) & STATUS_LU ? "up" : "down", e1000_get(d, CTRL), e1000_get(d, STATUS), e1000_get(d, ICR),
 		e1000_get(d, IMS), e1000_get(d, ITR));
 	print(opaque, text);
-	snprintf(text, sizeof(text), "  receive: rctl %08x, %u buffers, head %u, tail %u; transmit: tctl %08x, %u buffers, head %u, tail %u\n",
-		e1000_get(d, RCTL), e1000_get(d, RDLEN) / 16, e1000_get(d, RDH), e1000_get(d, RDT), e1000_get(d, TCTL),
+	snprintf(text, sizeof(text), "  receive: rctl %08x, %u buffers, head %u, tail %u\n", e1000_get(d, RCTL),
+		e1000_get(d, RDLEN) / 16, e1000_get(d, RDH), e1000_get(d, RDT));
+	print(opaque, text);
+	snprintf(text, sizeof(text), "  transmit: tctl %08x, %u buffers, head %u, tail %u\n", e1000_get(d, TCTL),
 		e1000_get(d, TDLEN) / 16, e1000_get(d, TDH), e1000_get(d, TDT));
 	print(opaque, text);
 }

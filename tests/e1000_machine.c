@@ -202,9 +202,11 @@ put(uint64_t addr, uint32_t lower, uint32_t upper)
 }
 
 void
-put_context(unsigned ipcss, unsigned ipcso, unsigned tucss, unsigned tucso, unsigned payload, unsigned header, unsigned mss, uint32_t command)
+put_context(unsigned ipcss, unsigned ipcso, unsigned tucss, unsigned tucso, unsigned payload,
+	unsigned header, unsigned mss, uint32_t command)
 {
-	put(ipcss | ipcso << 8 | (tucss - 1) << 16 | (uint64_t)(tucss | tucso << 8) << 32, payload | DEXT | command, header << 8 | mss << 16);
+	put(ipcss | ipcso << 8 | (tucss - 1) << 16 | (uint64_t)(tucss | tucso << 8) << 32, payload | DEXT | command,
+		header << 8 | mss << 16);
 }
 
 /* A frame of LEN bytes whose bytes count up, at ADDR. */
@@ -253,7 +255,7 @@ pseudo(const uint8_t *frame, unsigned protocol)
 	return sum16(six ? frame + 22 : frame + 26, six ? 32 : 8, protocol);
 }
 
-/* Headers of IP and TCP or UDP (PROTOCOL) before LEN bytes; sums as a driver leaves them for the card.  Returns the headers' length. */
+/* Headers of IP and TCP or UDP (PROTOCOL) before LEN bytes, with sums as a driver leaves them for the card.  Returns their length. */
 unsigned
 headers(uint8_t *f, bool six, unsigned protocol, size_t len, bool tso)
 {

@@ -70,7 +70,8 @@ void tear_down(void);
 void release(void);
 void hold(uint64_t addr, uint32_t lower, uint32_t upper);
 void put(uint64_t addr, uint32_t lower, uint32_t upper);
-void put_context(unsigned ipcss, unsigned ipcso, unsigned tucss, unsigned tucso, unsigned payload, unsigned header, unsigned mss, uint32_t command);
+void put_context(unsigned ipcss, unsigned ipcso, unsigned tucss, unsigned tucso, unsigned payload,
+	unsigned header, unsigned mss, uint32_t command);
 /* A frame of LEN bytes whose bytes count up, at ADDR. */
 void fill(uint64_t addr, size_t len);
 void put_be(uint8_t *p, uint32_t v, unsigned size);
@@ -79,7 +80,7 @@ uint32_t get_be(const uint8_t *p, unsigned size);
 uint16_t sum16(const uint8_t *p, size_t len, uint32_t sum);
 /* The pseudo header's sum without the length. */
 uint16_t pseudo(const uint8_t *frame, unsigned protocol);
-/* Headers of IP and TCP or UDP (PROTOCOL) before LEN bytes; sums as a driver leaves them for the card.  Returns the headers' length. */
+/* Headers of IP and TCP or UDP (PROTOCOL) before LEN bytes, with sums as a driver leaves them for the card.  Returns their length. */
 unsigned headers(uint8_t *f, bool six, unsigned protocol, size_t len, bool tso);
 bool sums_are_right(const uint8_t *f, size_t len);
 bool arrive(const void *bytes, size_t len);
