@@ -3,7 +3,8 @@
  * The CL-GD5446: its blitter against one that goes dot by dot, its memory's windows, cursor and modes.  Values by the Technical
  * Reference Manual.
  */
-#include "base/dev.h"
+#include "base/err.h"
+#include "hw/cl_gd5446.h"
 #include "tests/vga_rig.h"
 
 enum { VRAM = 4 << 20 };
@@ -495,6 +496,35 @@ START_TEST(test_cursor)
 }
 END_TEST
 
+/* After a load the memory is where it was, a blit goes on, and a state that no registers make is refused. */
+START_TEST(test_loaded)
+{
+	struct cirrus *c = (struct cirrus *)rig.card;
+	struct job j = { .width = 4, .height = 1, .to = 8, .to_pitch = 4, .mode = 4, .rop = 0x0d };
+	struct err e = { "" };
+
+	packed_mode(640, 480, 2560, 0x09, 0xc5);
+	poke(1, 0x33);
+	ck_assert(rig.card->cls->loaded(rig.card, &e));
+	ck_assert_ptr_eq(space_find(rig.mem, RIG_BAR0, false).region->ops, NULL);
+	ck_assert_uint_eq(pixel(0, 0), 0x3300);
+	program(&j);
+	gr(0x31, 2);
+	space_write(rig.mem, 0xa0000, 0x2211, 2, false);
+	ck_assert(rig.card->cls->loaded(rig.card, &e));
+	space_write(rig.mem, 0xa0000, 0x4433, 2, false);
+	ck_assert_uint_eq(pixel(2, 0), 0x332211);
+	gr(0x31, 2);
+	c->state.got = c->state.wanted;
+	ck_assert(!rig.card->cls->loaded(rig.card, &e));
+	c->state.got = 0;
+	c->state.blt.width = 0;
+	ck_assert(!rig.card->cls->loaded(rig.card, &e));
+	c->state.blt.width = 4;
+	ck_assert(rig.card->cls->loaded(rig.card, &e));
+}
+END_TEST
+
 /* Whatever a guest writes, pictures come of it, in bounded time (and the sanitizers are content). */
 START_TEST(test_any_registers)
 {
@@ -553,6 +583,7 @@ main(void)
 	tcase_add_test(t, test_banks);
 	tcase_add_test(t, test_depths);
 	tcase_add_test(t, test_cursor);
+	tcase_add_test(t, test_loaded);
 	tcase_add_loop_test(t, test_any_registers, 0, 2);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

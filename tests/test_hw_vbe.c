@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Bochs VBE: pictures of all depths against a plain reading of memory, limits, EDID, bochs-display. */
-#include "base/dev.h"
+#include "base/err.h"
+#include "hw/vga.h"
 #include "tests/vga_rig.h"
 
 static struct rig rig;
@@ -218,6 +219,29 @@ START_TEST(test_edid)
 }
 END_TEST
 
+/* After a load the picture is the same; one that doesn't fit into memory is refused. */
+START_TEST(test_loaded)
+{
+	struct vga *v = (struct vga *)rig.card;
+	struct err e = { "" };
+
+	vbe_mode(800, 600, 32);
+	space_write(rig.mem, RIG_BAR0 + 4, 0x445566, 4, false);
+	rig.display->wish(rig.display->opaque, 1024, 768);
+	ck_assert(rig.card->cls->loaded(rig.card, &e));
+	ck_assert_uint_eq(rig_update(&rig)->pixels[1], 0x445566);
+	expect_edid(1024, 768);
+	v->state.vbe[VBE_Y_OFFSET] = 6000;
+	ck_assert(!rig.card->cls->loaded(rig.card, &e));
+	v->state.vbe[VBE_Y_OFFSET] = 0;
+	v->state.vbe_line++;
+	ck_assert(!rig.card->cls->loaded(rig.card, &e));
+	v->state.vbe_line--;
+	v->state.vbe[VBE_BPP] = 7;
+	ck_assert(!rig.card->cls->loaded(rig.card, &e));
+}
+END_TEST
+
 START_TEST(test_bochs_display)
 {
 	rig_close(&rig);
@@ -249,6 +273,7 @@ main(void)
 	tcase_add_test(t, test_large);
 	tcase_add_test(t, test_memory_sizes);
 	tcase_add_test(t, test_edid);
+	tcase_add_test(t, test_loaded);
 	tcase_add_test(t, test_bochs_display);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
