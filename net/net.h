@@ -29,7 +29,8 @@ enum {
 /*
  * A frame as it is handed on.  Its bytes are the giver's and live for the time of the call.  SEGMENT: not zero for a TCP
  * segment that is longer than a wire takes, to be cut into pieces of that many bytes of payload; given only to an end
- * that says it takes them.  NEEDS_SUM: the TCP or UDP checksum holds only the pseudo header's sum; the same.
+ * that says it takes them; the cable cuts it for others.  Its headers are those of the whole: lengths, the checksum of IPv4.
+ * NEEDS_SUM: the TCP or UDP checksum holds only the pseudo header's sum, with the whole length; the same.
  */
 struct net_frame {
 	const struct iovec *iov;
