@@ -82,6 +82,10 @@ struct chr *chr_open_udp(struct loop *l, const char *id, const char *spec, struc
 struct addrinfo;
 bool chr_look_up(char *text, bool passive, int socktype, struct addrinfo **list, struct err *e);
 
+/* A connected or listening socket; WHERE is HOST:PORT.  -1 with E set; errno is that of the last attempt. */
+int chr_open_tcp(const char *where, bool server, struct err *e);
+int chr_open_unix(const char *path, bool server, struct err *e);
+
 /* Standard input has one user; false: that was so already. */
 bool terminal_claim(bool claim);
 

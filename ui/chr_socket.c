@@ -329,8 +329,8 @@ why(int error, bool server)
 	return strerror(error);
 }
 
-static int
-open_tcp(const char *where, bool server, struct err *e)
+int
+chr_open_tcp(const char *where, bool server, struct err *e)
 {
 	char *text = xstrdup(where);
 	struct addrinfo *list;
@@ -350,8 +350,8 @@ open_tcp(const char *where, bool server, struct err *e)
 }
 
 /* A socket file that nobody listens at is left over from a program that ended badly. */
-static int
-open_unix(const char *path, bool server, struct err *e)
+int
+chr_open_unix(const char *path, bool server, struct err *e)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd;
@@ -423,7 +423,7 @@ chr_open_socket(struct loop *l, const char *id, const char *spec, enum socket_ki
 	int fd = -1;
 
 	if (parse_options(text, &o, e))
-		fd = kind == SOCKET_UNIX ? open_unix(text, o.server, e) : open_tcp(text, o.server, e);
+		fd = kind == SOCKET_UNIX ? chr_open_unix(text, o.server, e) : chr_open_tcp(text, o.server, e);
 	if (fd < 0) {
 		err_prefix(e, "%s:%s: ", names[kind], spec);
 		free(text);

@@ -21,6 +21,17 @@ if HAVE_SDL
 else
 %C%_libui_a_SOURCES += %D%/sound_no_sdl.c
 endif
+%C%_libui_a_SOURCES += %D%/vnc.c %D%/vnc.h
+%C%_libui_a_SOURCES += %D%/vnc_client.c
+%C%_libui_a_SOURCES += %D%/vnc_encode.c
+%C%_libui_a_SOURCES += %D%/vnc_keys.c %D%/vnc_keys.def
+%C%_libui_a_SOURCES += %D%/vnc_pack.c
+%C%_libui_a_SOURCES += %D%/vnc_update.c
+if HAVE_NETTLE
+%C%_libui_a_SOURCES += %D%/vnc_des.c
+else
+%C%_libui_a_SOURCES += %D%/vnc_no_des.c
+endif
 %C%_libui_a_SOURCES += %D%/layout.c %D%/layouts.def
 if HAVE_WINDOW
 %C%_libui_a_SOURCES += %D%/console.c %D%/console.h

@@ -144,6 +144,7 @@ struct input {
 	struct input_sink *sinks;    /* most recently active first */
 	uint32_t down[8];            /* keys that are down, by 8 bits of scan code; extended ones in the upper half */
 	unsigned buttons;
+	unsigned leds;               /* of the keyboard: 1 Scroll Lock, 2 Num Lock, 4 Caps Lock */
 	unsigned x, y;               /* where it pointed last */
 	void (*absolute_changed)(void *opaque, bool absolute); /* for the viewer; may be NULL */
 	void *opaque;
@@ -245,6 +246,37 @@ const char *window_missing(void);
 /* TABS are copied.  To be freed before what they name. */
 struct window *window_new(const struct window_config *config, const struct window_tab *tabs, unsigned count, struct err *e);
 void window_free(struct window *w);
+
+/* ---- the VNC server ---- */
+
+enum vnc_share { VNC_SHARE_EXCLUSIVE, VNC_SHARE_FORCE, VNC_SHARE_IGNORE };
+
+struct vnc_config {
+	struct loop *loop;
+	const char *where;              /* HOST:N or unix:PATH; NULL: clients come by vnc_add_client() alone */
+	unsigned to;                    /* if N isn't free, up to this one */
+	bool password;                  /* clients need one; nobody gets in before it is set */
+	enum vnc_share share;
+	const char *name;               /* the machine's, or NULL */
+	struct display *display;
+	struct input *input;
+	const struct layout *layout;
+	void *opaque;
+	const char *(*state)(void *opaque); /* of the machine, for the title while it doesn't run; NULL: it runs */
+};
+
+struct vnc;
+
+struct vnc *vnc_new(const struct vnc_config *config, struct err *e);
+void vnc_free(struct vnc *v);
+/* Can this build check passwords? */
+bool vnc_has_passwords(void);
+/* The first 8 bytes count; empty: nobody gets in. */
+bool vnc_set_password(struct vnc *v, const char *password, struct err *e);
+/* FD is the server's from now on. */
+void vnc_add_client(struct vnc *v, int fd, const char *about);
+/* Lines for `info vnc`. */
+void vnc_describe(const struct vnc *v, void (*print)(void *to, const char *text), void *to);
 
 /* ---- the start window, before there is a machine ---- */
 

@@ -32,4 +32,5 @@ noinst_LIBRARIES += %D%/libvm.a
 %C%_libvm_a_SOURCES += %D%/sound.c
 %C%_libvm_a_SOURCES += %D%/vcpu.c %D%/vcpu.h
 %C%_libvm_a_SOURCES += %D%/view.c
+%C%_libvm_a_SOURCES += %D%/vnc.c
 %C%_libvm_a_SOURCES += %D%/window.c

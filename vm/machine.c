@@ -369,7 +369,7 @@ build(struct machine *m, struct err *e)
 	return machine_add_devices(m, DEVICE_EARLY, e) && machine_place_drives(m, e) &&
 		ram_map(&m->ram, m->settings->ram_bytes, e) && machine_open_drives(m, e) && firmware_load_rom(m, e) &&
 		firmware_load_vga(m, e) && machine_open_chardevs(m, e) && build_board(m, e) && plan_kernel(m, e) &&
-		firmware_publish(m, e) && machine_add_monitors(m, e) && machine_open_window(m, e);
+		firmware_publish(m, e) && machine_add_monitors(m, e) && machine_open_vnc(m, e) && machine_open_window(m, e);
 }
 
 struct machine *
@@ -404,6 +404,7 @@ machine_free(struct machine *m)
 		return;
 	loop_lock(m->loop);
 	window_free(m->window);
+	vnc_free(m->vnc);
 	machine_close_monitors(m);
 	if (m->cpu != NULL)
 		vcpu_pause(m->cpu);

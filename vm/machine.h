@@ -137,6 +137,7 @@ struct machine {
 	struct console *consoles[8]; /* of the window; closed as lines */
 	unsigned console_count;
 	struct window *window;
+	struct vnc *vnc;
 	struct machine_view view;
 
 	struct boot_plan plan;       /* of -kernel */
@@ -188,6 +189,10 @@ struct irq machine_isa_source(struct machine *m, unsigned n);
 /* ---- window.c ---- */
 struct chr *machine_open_line(struct machine *m, const char *id, const char *spec, struct err *e);
 bool machine_open_window(struct machine *m, struct err *e);
+
+/* ---- vnc.c ---- */
+bool machine_open_vnc(struct machine *m, struct err *e);
+void vnc_fill_view(struct machine_view *v);
 
 /* ---- drives.c ---- */
 bool machine_place_drives(struct machine *m, struct err *e);

@@ -106,6 +106,8 @@ struct machine_view {
 	bool (*record_start)(void *opaque, const char *path, const char *audiodev, unsigned rate, unsigned bits, unsigned channels,
 		struct err *e);
 	bool (*record_stop)(void *opaque, unsigned number, struct err *e);
+	void (*vnc_info)(void *opaque, view_print *print, void *to);
+	bool (*vnc_password)(void *opaque, const char *password, struct err *e);
 	void (*usb_info)(void *opaque, view_print *print, void *to);
 	bool (*device_add)(void *opaque, const char *properties, struct err *e); /* as -device has them */
 	bool (*device_del)(void *opaque, const char *id, struct err *e);

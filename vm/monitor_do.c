@@ -260,6 +260,28 @@ cmd_eject(struct mon *m, const struct mon_args *a)
 		mon_unsupported(m, "eject");
 }
 
+static void
+set_vnc_password(struct mon *m, const char *password)
+{
+	struct err e = { "" };
+
+	if (m->view->vnc_password != NULL)
+		tell(m, m->view->vnc_password(m->view->opaque, password, &e), &e);
+	else
+		mon_printf(m, "Error: there is no VNC server\n");
+}
+
+void
+cmd_set_password(struct mon *m, const struct mon_args *a)
+{
+	if (strcmp(a->v[0].text, "vnc") != 0)
+		mon_printf(m, "Error: there is no password for %s; use set_password vnc PASSWORD\n", a->v[0].text);
+	else if (a->v[2].given && strcmp(a->v[2].text, "keep") != 0)
+		mon_printf(m, "Error: %s is not supported: clients that are connected are kept\n", a->v[2].text);
+	else
+		set_vnc_password(m, a->v[1].text);
+}
+
 void
 cmd_change(struct mon *m, const struct mon_args *a)
 {
@@ -269,6 +291,13 @@ cmd_change(struct mon *m, const struct mon_args *a)
 		strcmp(mode, "read-write") == 0 ? VIEW_READ_WRITE : VIEW_RETAIN;
 	struct err e = { "" };
 
+	if (strcmp(a->v[0].text, "vnc") == 0) {
+		if (strcmp(a->v[1].text, "password") == 0 && a->v[2].given)
+			set_vnc_password(m, a->v[2].text);
+		else
+			mon_printf(m, "Error: say change vnc password PASSWORD; where the server listens stays as it is\n");
+		return;
+	}
 	if (m->view->change == NULL) {
 		mon_unsupported(m, "change");
 		return;

@@ -110,6 +110,13 @@ info_usernet(struct mon *m, const char *rest)
 }
 
 static void
+info_vnc(struct mon *m, const char *rest)
+{
+	(void)rest;
+	from_view(m, m->view->vnc_info, "info vnc");
+}
+
+static void
 info_usb(struct mon *m, const char *rest)
 {
 	(void)rest;

@@ -88,10 +88,12 @@ opt_object(struct settings *c, const char *arg, struct err *e)
 	bool given = c->net_given;
 
 	if (strcmp(arg, "help") == 0) {
-		printf("List of user creatable objects:\n  filter-dump\n");
+		printf("List of user creatable objects:\n  filter-dump\n  secret\n");
 		c->exit = true;
+	} else if (ok && type != NULL && strcmp(type, "secret") == 0) {
+		ok = settings_add_secret(c, arg, e);
 	} else if (ok && (type == NULL || strcmp(type, "filter-dump") != 0)) {
-		ok = err_set(e, "object '%s' is not supported; filter-dump is", type != NULL ? type : "");
+		ok = err_set(e, "object '%s' is not supported; filter-dump and secret are", type != NULL ? type : "");
 	} else if (ok) {
 		add_config(c, NET_DUMP, rest != NULL && strncmp(arg, "filter-dump", 11) == 0 ? rest + 1 : "");
 		c->net_given = given;

@@ -65,14 +65,14 @@ no_display(const char *type, struct err *e)
 {
 	static const struct { const char *type, *instead; } others[] = {
 		{ "gtk", "use sdl" }, { "cocoa", "use sdl" }, { "curses", "use sdl, or -nographic for the serial line on this terminal" },
-		{ "vnc", "use sdl or none" }, { "egl-headless", "use none" }, { "spice-app", "use sdl" }, { "dbus", "use sdl" },
+		{ "egl-headless", "use none" }, { "spice-app", "use sdl" }, { "dbus", "use sdl" },
 	};
 	size_t length = strcspn(type, "=");
 
 	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
 		if (strlen(others[i].type) == length && strncmp(type, others[i].type, length) == 0)
 			return err_set(e, "not supported; %s", others[i].instead);
-	return err_set(e, "there is no such display; use sdl or none");
+	return err_set(e, "there is no such display; use sdl, vnc or none");
 }
 
 bool
@@ -82,13 +82,17 @@ opt_display(struct settings *c, const char *arg, struct err *e)
 	bool ok;
 
 	if (strcmp(arg, "help") == 0) {
-		printf("Available display backend types:\n%snone\n", !window_built() ? "" :
+		printf("Available display backend types:\n%svnc=WHERE   (as -vnc has it)\nnone\n", !window_built() ? "" :
 			"sdl   (gl=on|off, grab-mod=lctrl-lalt|lshift-lctrl-lalt|rctrl, window-close=on|off, show-cursor=on|off,\n"
 			"      full-screen=on|off, smooth=on|off)\n");
 		c->exit = true;
 		return true;
 	}
 	/* A type alone comes first; "vnc=:0" is one that has a value. */
+	if (strncmp(arg, "vnc=", 4) == 0)
+		return opt_vnc(c, arg + 4, e);
+	if (strcmp(arg, "vnc") == 0)
+		return err_set(e, "say where: vnc=HOST:N or vnc=unix:PATH");
 	if (strncmp(arg, "sdl", 3) != 0 && strcmp(arg, "none") != 0)
 		return no_display(arg, e);
 	ok = keyval_parse(&k, arg, "type", e);
@@ -229,10 +233,10 @@ image_settle(struct settings *c)
 bool
 settings_no_window(const char *why, struct err *e)
 {
-	return err_set(e, "no window: %s; use -nographic for the serial line on this terminal, or -display none", why);
+	return err_set(e, "no window: %s; use -vnc :0 for a VNC viewer, -nographic for the serial line on this terminal, or -display none", why);
 }
 
-/* A lone image in a window has a tablet, for a pointer that comes and goes; who asks for anything of USB gets that alone. */
+/* A lone image in a window or a viewer has a tablet, for a pointer that comes and goes; who asks for anything of USB gets that alone. */
 static bool
 add_tablet(struct settings *c, struct err *e)
 {
@@ -248,12 +252,12 @@ settings_choose_display(struct settings *c, struct err *e)
 {
 	const char *missing = window_missing();
 
-	if (c->nographic)
+	if (c->nographic || (c->vnc_given && c->display == DISPLAY_DEFAULT))
 		c->display = DISPLAY_NONE;
 	if (c->display == DISPLAY_NONE && c->window.full_screen)
 		return err_set(e, "-full-screen: there is no window to fill it; leave out -nographic or -display none");
 	if (c->display == DISPLAY_NONE)
-		return true;
+		return c->vnc.where == NULL || add_tablet(c, e);
 	c->display = DISPLAY_SDL;
 	return missing == NULL ? add_tablet(c, e) : settings_no_window(missing, e);
 }

@@ -535,12 +535,3 @@ opt_chardev(struct settings *c, const char *arg, struct err *e)
 	keyval_free(&k);
 	return ok;
 }
-
-/* ---- screen ---- */
-
-bool
-opt_vnc(struct settings *c, const char *arg, struct err *e)
-{
-	(void)c;
-	return strcmp(arg, "none") == 0 || err_set(e, "the VNC server is not there yet; leave the option out");
-}

@@ -79,6 +79,12 @@ struct rom_config {
 /* DEFAULT: a window; settings_choose_display() leaves one of the others. */
 enum display_kind { DISPLAY_DEFAULT, DISPLAY_NONE, DISPLAY_SDL };
 
+/* An -object secret: DATA, or what is in FILE. */
+struct secret_config {
+	const char *id, *data, *file;
+	struct secret_config *next;
+};
+
 enum kernel_through { KERNEL_AUTO, KERNEL_DIRECT, KERNEL_FIRMWARE };
 
 struct settings {
@@ -114,6 +120,10 @@ struct settings {
 	bool nographic;
 	enum display_kind display;
 	struct window_config window;    /* what of it the command line says */
+	bool vnc_given;
+	struct vnc_config vnc;          /* what of it the command line says */
+	const char *vnc_secret;         /* the id of the password's */
+	struct secret_config *secrets;
 	enum adapter_kind adapter;
 	bool adapter_given;
 	bool defaults;                  /* -nodefaults clears it */
@@ -161,6 +171,8 @@ bool options_parse(struct settings *c, int argc, char **argv, struct err *e);
 
 /* Whether there is to be a window; false with E set if there can't be one. */
 bool settings_choose_display(struct settings *c, struct err *e);
+/* -object secret,... with SPEC the properties. */
+bool settings_add_secret(struct settings *c, const char *spec, struct err *e);
 /* Sets E to why there is none, and the ways out. */
 bool settings_no_window(const char *why, struct err *e);
 

@@ -302,5 +302,6 @@ machine_fill_view(struct machine *m)
 	drives_fill_view(&m->view);
 	sound_fill_view(&m->view);
 	usb_fill_view(&m->view);
+	vnc_fill_view(&m->view);
 	networks_fill_view(&m->view);
 }
