@@ -155,12 +155,12 @@ clock_run(struct clock *c)
 	return c->first != NULL ? c->first->deadline_ns : UINT64_MAX;
 }
 
-bool
-clock_is_late(const struct clock *c, uint64_t now)
+uint64_t
+clock_lateness(const struct clock *c, uint64_t now)
 {
 	uint64_t first = atomic_load_explicit(&((struct clock *)c)->first_ns, memory_order_relaxed);
 
-	return first < now && now - first > LATE_NS;
+	return first < now && now - first > LATE_NS ? now - first : 0;
 }
 
 void
@@ -170,8 +170,16 @@ clock_catch_up(struct clock *c)
 
 	if (!c->manual && !clock_is_running(c))
 		return;
-	for (unsigned i = 0; i < MAX_FIRED && c->first != NULL && c->first->deadline_ns <= now && c->first->any_thread; i++)
-		fire_first(c);
+	for (unsigned i = 0; i < MAX_FIRED; i++) {
+		struct timer *t = c->first;
+
+		while (t != NULL && t->deadline_ns <= now && !t->any_thread)
+			t = t->next;
+		if (t == NULL || t->deadline_ns > now)
+			break;
+		timer_cancel(t);
+		t->fire(t->opaque);
+	}
 }
 
 uint64_t

@@ -37,9 +37,9 @@ void clock_advance(struct clock *c, uint64_t ns);
 
 /*
  * Late timers of kind ANY_THREAD are fired: a guest that reads the time sees no interrupt of it much later.  The caller is a
- * vCPU's thread; clock_is_late() needs no lock and says whether it is worth while.
+ * vCPU's thread; clock_lateness() needs no lock and says by how many ns the first timer is overdue, 0 if that isn't worth while.
  */
-bool clock_is_late(const struct clock *c, uint64_t now);
+uint64_t clock_lateness(const struct clock *c, uint64_t now);
 void clock_catch_up(struct clock *c);
 
 /* Fires what is due.  UINT64_MAX if no timer is armed, else the earliest deadline still to come. */
