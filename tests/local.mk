@@ -290,3 +290,23 @@ tests_test_net_user_LDADD = $(NET_LIBS) $(CHECK_LIBS)
 
 dist_check_SCRIPTS += tests/sound.sh
 TESTS += tests/sound.sh
+
+# Devices under a fuzzer: `make fuzz-devices DEVICE="e1000 hda" TIME=600`; the kept inputs are run by `make check`.
+check_PROGRAMS += tests/devfuzz/replay
+dist_check_SCRIPTS += tests/devfuzz.sh
+TESTS += tests/devfuzz.sh
+tests_devfuzz_replay_SOURCES = tests/devfuzz/replay.c tests/devfuzz/machine.c tests/devfuzz/devices.c tests/devfuzz/backends.c \
+	tests/devfuzz/devfuzz.h
+tests_devfuzz_replay_LDADD = hw/libhw.a ui/libui.a base/libbase.a -lm
+
+EXTRA_PROGRAMS += tests/devfuzz/fuzzer
+tests_devfuzz_fuzzer_SOURCES = tests/devfuzz/fuzzer.c tests/devfuzz/machine.c tests/devfuzz/devices.c tests/devfuzz/backends.c \
+	tests/devfuzz/devfuzz.h
+tests_devfuzz_fuzzer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_devfuzz_fuzzer_LDADD = hw/libhw.a ui/libui.a base/libbase.a -lm
+
+TIME = 60
+DEVICE =
+fuzz-devices: tests/devfuzz/replay
+	TIME=$(TIME) sh $(srcdir)/tests/devfuzz/fuzz.sh $(abs_srcdir) $(DEVICE)
+.PHONY: fuzz-devices
