@@ -451,7 +451,7 @@ i8042_add_input(struct dev *d, struct input *in)
 {
 	struct i8042 *c = (struct i8042 *)d;
 
-	c->keys = (struct input_sink){ .name = "PS/2 keyboard", .opaque = c->kbd, .key = ps2_kbd_key };
+	c->keys = (struct input_sink){ .name = "PS/2 keyboard", .opaque = c->kbd, .key = ps2_kbd_key, .leds = ps2_kbd_leds };
 	c->pointer = (struct input_sink){ .name = "PS/2 mouse", .opaque = c->mouse, .move = ps2_mouse_move };
 	input_add(in, &c->keys);
 	input_add(in, &c->pointer);

@@ -23,6 +23,7 @@ bool ps2_kbd_pending(const struct dev *kbd);
 uint8_t ps2_kbd_take(struct dev *kbd);
 /* SCANCODE of set 1 with its prefix: 1Eh, E048h, E11Dh (Pause). */
 void ps2_kbd_key(void *kbd, unsigned scancode, bool down);
+unsigned ps2_kbd_leds(void *kbd);
 /* What the 8042 makes of a byte of set 2 when it translates, but for the break prefix. */
 uint8_t ps2_set2_to_set1(uint8_t code);
 

@@ -253,6 +253,13 @@ ps2_kbd_key(void *kbd, unsigned scancode, bool down)
 	tell(k);
 }
 
+/* Their bits are the command's. */
+unsigned
+ps2_kbd_leds(void *kbd)
+{
+	return ((const struct ps2_kbd *)kbd)->state.leds;
+}
+
 static void
 set_defaults(struct ps2_kbd *k)
 {

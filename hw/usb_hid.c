@@ -199,6 +199,15 @@ key(void *opaque, unsigned scancode, bool down)
 	usb_ready(&h->usb, REPORTS);
 }
 
+/* HID counts from Num Lock, Caps Lock, Scroll Lock on. */
+static unsigned
+leds(void *opaque)
+{
+	const struct usb_hid *h = opaque;
+
+	return (h->state.leds >> 2 & 1) | (h->state.leds << 1 & 6);
+}
+
 static void
 moved(struct usb_hid *h, struct entry n)
 {
@@ -572,12 +581,14 @@ new_hid(const struct dev_env *env, enum hid_kind kind, const char *id, const cha
 	timer_init(&h->state.idle, env->clock, idle_over, h);
 	usb_init(&h->usb, &ops[kind], &h->state.usb, serial);
 	h->sink = (struct input_sink){ .name = names[kind], .opaque = h };
-	if (kind == KEYBOARD)
+	if (kind == KEYBOARD) {
 		h->sink.key = key;
-	else if (kind == MOUSE)
+		h->sink.leds = leds;
+	} else if (kind == MOUSE) {
 		h->sink.move = move;
-	else
+	} else {
 		h->sink.point = point;
+	}
 	if (in != NULL)
 		input_add(in, &h->sink);
 	usb_reset(&h->usb);

@@ -30,6 +30,14 @@ input_is_absolute(const struct input *in)
 	return s != NULL && s->point != NULL;
 }
 
+unsigned
+input_leds(const struct input *in)
+{
+	const struct input_sink *s = keyboard(in);
+
+	return s != NULL && s->leds != NULL ? s->leds(s->opaque) : 0;
+}
+
 static void
 tell_absolute(struct input *in, bool before)
 {

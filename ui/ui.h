@@ -133,6 +133,8 @@ struct input_sink {
 	/* DZ: wheel steps, positive towards the user; DW: to the right.  BUTTONS: those that are down. */
 	void (*move)(void *opaque, int dx, int dy, int dz, int dw, unsigned buttons);
 	void (*point)(void *opaque, unsigned x, unsigned y, int dz, int dw, unsigned buttons);
+	/* A keyboard's, as the guest has set them: 1 Scroll Lock, 2 Num Lock, 4 Caps Lock. */
+	unsigned (*leds)(void *opaque);
 	struct input_sink *next;
 };
 
@@ -144,7 +146,6 @@ struct input {
 	struct input_sink *sinks;    /* most recently active first */
 	uint32_t down[8];            /* keys that are down, by 8 bits of scan code; extended ones in the upper half */
 	unsigned buttons;
-	unsigned leds;               /* of the keyboard: 1 Scroll Lock, 2 Num Lock, 4 Caps Lock */
 	unsigned x, y;               /* where it pointed last */
 	void (*absolute_changed)(void *opaque, bool absolute); /* for the viewer; may be NULL */
 	void *opaque;
@@ -155,6 +156,8 @@ void input_remove(struct input *in, struct input_sink *s);
 /* The guest uses it: it takes what it can from now on. */
 void input_activate(struct input *in, struct input_sink *s);
 bool input_is_absolute(const struct input *in);
+/* Those of the keyboard that gets the keys. */
+unsigned input_leds(const struct input *in);
 
 void input_key(struct input *in, unsigned scancode, bool down);
 void input_move(struct input *in, int dx, int dy, int dz, int dw, unsigned buttons);

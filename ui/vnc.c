@@ -185,9 +185,10 @@ make_title(const struct vnc *v, char *title, size_t size)
 
 /* What else clients may have to be told. */
 static void
-look_at_rest(struct vnc *v, unsigned *leds)
+look_at_rest(struct vnc *v)
 {
 	char title[sizeof(v->title)];
+	unsigned leds = input_leds(v->config.input);
 
 	make_title(v, title, sizeof(title));
 	if (strcmp(title, v->title) != 0) {
@@ -198,8 +199,8 @@ look_at_rest(struct vnc *v, unsigned *leds)
 		v->absolute = !v->absolute;
 		owe_all(v, VNC_HAS_POINTER_TYPE);
 	}
-	if (*leds != v->config.input->leds) {
-		*leds = v->config.input->leds;
+	if (v->leds != leds) {
+		v->leds = leds;
 		owe_all(v, VNC_HAS_LEDS);
 	}
 }
@@ -211,7 +212,7 @@ look(struct vnc *v, uint64_t now_ns)
 		v->interval_ms = FASTEST_MS;
 	else
 		v->interval_ms = MIN(v->interval_ms * 5 / 4, (unsigned)SLOWEST_MS);
-	look_at_rest(v, &v->leds);
+	look_at_rest(v);
 	v->next_look_ns = now_ns + v->interval_ms * 1000000ull;
 }
 
@@ -438,7 +439,7 @@ vnc_new(const struct vnc_config *config, struct err *e)
 	v->scratch = xcalloc(VNC_RECT_PIXELS, sizeof(*v->scratch));
 	v->viewer = (struct display_viewer){ v, viewer_damage, viewer_resized, viewer_pointer, NULL };
 	v->absolute = input_is_absolute(config->input);
-	v->leds = config->input->leds;
+	v->leds = input_leds(config->input);
 	resize_copy(v, 640, 480);
 	make_title(v, v->title, sizeof(v->title));
 	display_add_viewer(config->display, &v->viewer);

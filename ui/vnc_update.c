@@ -131,9 +131,8 @@ static void
 put_size(struct vnc_client *c, bool extended)
 {
 	struct vnc *v = c->vnc;
-	bool answer = c->resize_reason != 0;
 
-	if (!answer || c->resize_status == 0 || c->width != v->width || c->height != v->height) {
+	if (c->width != v->width || c->height != v->height) {
 		c->width = v->width;
 		c->height = v->height;
 		vnc_mark_all(c);
@@ -181,6 +180,9 @@ put_pseudo(struct vnc_client *c, unsigned kind)
 	size_t length = strlen(c->vnc->title);
 
 	switch (kind) {
+	case VNC_HAS_EXT_SIZE:
+		put_size(c, true);
+		break;
 	case VNC_HAS_CURSOR:
 		put_pointer(c);
 		break;
@@ -192,7 +194,7 @@ put_pseudo(struct vnc_client *c, unsigned kind)
 		break;
 	case VNC_HAS_LEDS:
 		put_header(c, 0, 0, 0, 0, PSEUDO_LEDS);
-		vnc_put_number(&c->out, c->vnc->config.input->leds, 1);
+		vnc_put_number(&c->out, c->vnc->leds, 1);
 		break;
 	case VNC_HAS_NAME:
 		put_header(c, 0, 0, 0, 0, PSEUDO_NAME);
@@ -226,12 +228,13 @@ static void
 begin(struct vnc_client *c)
 {
 	unsigned owed = c->owes & c->has, size = owed & (VNC_HAS_SIZE | VNC_HAS_EXT_SIZE), count = 0;
+	bool resized = c->width != c->vnc->width || c->height != c->vnc->height;
 
 	c->wants = false;
 	if (c->format_changed)
 		change_format(c);
 	vnc_put_number(&c->out, 0, 2); /* FramebufferUpdate, padding */
-	if (size != 0) {
+	if (size != 0 && resized) {
 		c->owes &= ~(VNC_HAS_SIZE | VNC_HAS_EXT_SIZE);
 		vnc_put_number(&c->out, 1, 2);
 		put_size(c, (size & VNC_HAS_EXT_SIZE) != 0);
@@ -239,6 +242,7 @@ begin(struct vnc_client *c)
 	}
 	choose_rects(c);
 	c->owes &= ~owed;
+	owed &= ~(unsigned)VNC_HAS_SIZE;
 	c->ends_with_last = (c->has & VNC_HAS_LAST) != 0;
 	for (unsigned i = 0; i < 32; i++)
 		count += owed >> i & 1;
