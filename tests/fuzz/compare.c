@@ -17,8 +17,13 @@ static const char *const gpr_names[16] = {
 
 /* Flags without a defined value where the snippet stopped. */
 static unsigned
-undefined_at(const struct snippet *s, uint64_t rip)
+undefined_at(const struct snippet *s, const struct outcome *o)
 {
+	uint64_t rip = o->rip;
+
+	/* Behind an INT3 of what fills the page: who jumps in front of the code comes to its beginning. */
+	if (o->vector == 3)
+		return s->undefined_anywhere;
 	if (rip == FUZZ_EXIT)
 		return s->undefined[s->insns];
 	for (unsigned n = 0; n <= s->insns; n++)
@@ -184,7 +189,7 @@ data_equal(const struct snippet *s, const struct outcome *host, const uint8_t *b
 bool
 outcome_equal(const struct snippet *s, const struct outcome *host, const struct outcome *ours, char *what, size_t size)
 {
-	unsigned seen = FLAGS_SEEN & ~undefined_at(s, host->rip), loose = loose_at(s, host->rip);
+	unsigned seen = FLAGS_SEEN & ~undefined_at(s, host), loose = loose_at(s, host->rip);
 
 	if ((loose | loose_at(s, ours->rip)) & LOOSE_FAULT || has_wide_addresses(host) || is_sanitizers(host) || is_sanitizers(ours))
 		return true;
