@@ -345,8 +345,8 @@ net_send(struct net_end *from, const struct net_frame *f)
 		look_at(f->iov[i].iov_base, f->iov[i].iov_len);
 		len += f->iov[i].iov_len;
 	}
-	if (len != f->len || len > NET_FRAME_MAX || (len > NET_FRAME_WIRE && f->segment == 0))
-		fail("a frame of another length than it says, or too long");
+	if (len != f->len || len > NET_FRAME_MAX)
+		fail("a frame of another length than it says, or too long for any end");
 	if ((f->segment != 0 || f->needs_sum) && !from->segments)
 		fail("a segment for an end that takes none");
 	return !from->full;

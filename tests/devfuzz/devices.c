@@ -94,8 +94,9 @@ make_hda(struct fuzz *f, unsigned variant)
 
 static const struct step hda_steps[] = {
 	{ 0, 4, 0x08, 1 }, { 0, 4, 0x20, 0xc00000ff }, { 0, 4, 0x40, 0x1000 }, { 0, 4, 0x50, 0x2000 }, { 0, 1, 0x4c, 2 },
-	{ 0, 2, 0x5a, 4 }, { 0, 1, 0x5c, 3 }, { 0, 4, 0x100, 5 << 20 }, { 0, 4, 0x108, 0x1000 }, { 0, 2, 0x10c, 3 }, { 0, 2, 0x112, 0x4011 },
-	{ 0, 4, 0x118, 0x3000 }, { STEP_MEMORY, 4, 0x1004, 2 << 20 | 0x70650 }, { STEP_MEMORY, 4, 0x1008, 2 << 20 | 0x24011 },
+	{ 0, 2, 0x5a, 4 }, { 0, 1, 0x5c, 3 }, { 0, 4, 0x100, 5 << 20 }, { 0, 4, 0x108, 0x1000 }, { 0, 2, 0x10c, 3 },
+	{ 0, 2, 0x112, 0x4011 }, { 0, 4, 0x118, 0x3000 }, { STEP_MEMORY, 4, 0x1004, 2 << 20 | 0x70650 },
+	{ STEP_MEMORY, 4, 0x1008, 2 << 20 | 0x24011 },
 	{ 0, 2, 0x48, 2 }, { 0, 0, 0, 0 },
 };
 
@@ -145,6 +146,8 @@ static const struct step uhci_steps[] = {
 static void
 make_xhci(struct fuzz *f, unsigned variant)
 {
+	f->registers[0] = 2;
+	f->registers[3] = 3;
 	f->pci = pci_of(f, xhci_new(&f->env, f->bus, CARD, NULL, "x.0", 4, 4, &f->usb), CARD);
 	plug(f, 0, usb_tablet_new(&f->env, NULL, "", &f->input), "1");
 	if (variant & 1)
@@ -163,11 +166,12 @@ make_xhci(struct fuzz *f, unsigned variant)
 static const struct step xhci_steps[] = {
 	{ 0, 4, 0x40, 2 }, { 0, 4, 0x78, 8 }, { 0, 4, 0x70, 0x1000 }, { 0, 4, 0x58, 0x2001 },
 	{ STEP_MEMORY, 4, 0x4000, 0x3000 }, { STEP_MEMORY, 4, 0x4004, 0 }, { STEP_MEMORY, 4, 0x4008, 32 },
-	{ 0, 4, 0x1028, 1 }, { 0, 4, 0x1038, 0x3000 }, { 0, 4, 0x1030, 0x4000 }, { 0, 4, 0x1020, 2 }, { 0, 4, 0x40, 5 },
+	{ 0, 4, 0x1028, 1 }, { 0, 4, 0x1038, 0x3000 }, { 0, 4, 0x1030, 0x4000 }, { 0, 4, 0x1034, 0 }, { 0, 4, 0x1020, 2 }, { 0, 4, 0x40, 5 },
 	{ 0, 4, 0x440, 0x210 }, { 0, 4, 0x450, 0x210 }, { 0, 4, 0x4a0, 0x210 }, { 0, 4, 0x4a0, 0x00fe0200 },
 	{ STEP_MEMORY, 4, 0x1008, 0x6000 }, { STEP_MEMORY, 4, 0x100c, 0 }, { STEP_MEMORY, 4, 0x5000, 0 },
-	{ STEP_MEMORY, 4, 0x5004, 3 }, { STEP_MEMORY, 4, 0x5020, 1 << 27 }, { STEP_MEMORY, 4, 0x5024, 7 << 16 }, { STEP_MEMORY, 4, 0x5028, 0 },
-	{ STEP_MEMORY, 4, 0x5044, 512 << 16 | 4 << 3 | 6 }, { STEP_MEMORY, 4, 0x5048, 0x9001 }, { STEP_MEMORY, 4, 0x504c, 0 },
+	{ STEP_MEMORY, 4, 0x5004, 3 }, { STEP_MEMORY, 4, 0x5020, 1 << 27 }, { STEP_MEMORY, 4, 0x5024, 7 << 16 },
+	{ STEP_MEMORY, 4, 0x5028, 0 }, { STEP_MEMORY, 4, 0x5044, 512 << 16 | 4 << 3 | 6 }, { STEP_MEMORY, 4, 0x5048, 0x9001 },
+	{ STEP_MEMORY, 4, 0x504c, 0 },
 	{ STEP_MEMORY, 4, 0x200c, 9 << 10 | 1 },
 	{ STEP_MEMORY, 4, 0x2010, 0x5000 }, { STEP_MEMORY, 4, 0x2014, 0 }, { STEP_MEMORY, 4, 0x201c, 1 << 24 | 11 << 10 | 1 },
 	{ STEP_MEMORY, 4, 0x202c, 0 }, { 0, 4, 0x2000, 0 },
@@ -183,11 +187,11 @@ static const struct step xhci_steps[] = {
 
 /* The next TRBs of slot 1: a command to the disk, or what the input has, and its endpoint's doorbell. */
 static void
-xhci_work(struct fuzz *f, struct bytes *b)
+xhci_work(struct fuzz *f, struct bytes *b, unsigned what)
 {
 	static const uint16_t rings[] = { 0x9000, 0xb000, 0xc000, 0x2000 };
 	static const uint8_t endpoints[] = { 1, 3, 4, 0 };
-	unsigned what = take(b, 1), which = what & 3, *at = &f->registers[which];
+	unsigned which = what & 3, *at = &f->registers[which];
 
 	for (unsigned n = 0; n <= (what >> 6) && *at < 200; n++) {
 		uint8_t *trb = devfuzz_memory() + rings[which] + 16 * (*at)++;
@@ -215,9 +219,8 @@ xhci_work(struct fuzz *f, struct bytes *b)
 
 /* A transfer descriptor at 2010h, and the frame in which it is done. */
 static void
-uhci_work(struct fuzz *f, struct bytes *b)
+uhci_work(struct fuzz *f, struct bytes *b, unsigned what)
 {
-	unsigned what = take(b, 1);
 	uint8_t *td = devfuzz_memory() + 0x2010;
 
 	store_le(devfuzz_memory() + 0x2000, 0x2010, 4);
@@ -257,9 +260,9 @@ usb_event(struct fuzz *f, struct bytes *b)
 
 	if (what & 0xf0) {
 		if (f->windows[0].io)
-			uhci_work(f, b);
+			uhci_work(f, b, what);
 		else
-			xhci_work(f, b);
+			xhci_work(f, b, what);
 	} else if (d != NULL && d->port != NULL && (what & 12) == 0) {
 		usb_unplug(d);
 	} else if (d != NULL && d->port == NULL && (what & 12) == 4) {
@@ -277,8 +280,8 @@ static void
 make_ide(struct fuzz *f, unsigned variant)
 {
 	static const bool cdrom[4] = { false, false, true, true };
-	struct disk *disks[4] = { backends_disk(0, variant & 1 ? 200 * GiB : 8 * MiB, variant & 2), backends_disk(1, 40 * MiB, false),
-		backends_disk(2, 4 * MiB, true), NULL };
+	struct disk *disks[4] = { backends_disk(0, variant & 1 ? 200 * GiB : 8 * MiB, variant & 2),
+		backends_disk(1, 40 * MiB, false), backends_disk(2, 4 * MiB, true), NULL };
 
 	f->disks[2] = disks[2];
 	f->disks[3] = backends_disk(3, 1 * MiB, true);
@@ -640,7 +643,8 @@ static const struct window hpet_windows[] = { { false, 0xfed00000, 0x400 }, { tr
 /* The local APIC is on, its timer runs; I/O APIC inputs 0 to 3 and the HPET's comparators are open. */
 static const struct step lapic_steps[] = {
 	{ 0, 4, 0xf0, 0x1ff }, { 0, 4, 0x3e0, 0xb }, { 0, 4, 0x320, 0x20040 }, { 0, 4, 0x380, 100000 }, { 0, 4, 0x350, 0x700 },
-	{ 1, 4, 0, 0x10 }, { 1, 4, 0x10, 0x50 }, { 1, 4, 0, 0x12 }, { 1, 4, 0x10, 0x8051 }, { 1, 4, 0, 0x14 }, { 1, 4, 0x10, 0x852 },
+	{ 1, 4, 0, 0x10 }, { 1, 4, 0x10, 0x50 }, { 1, 4, 0, 0x12 }, { 1, 4, 0x10, 0x8051 },
+	{ 1, 4, 0, 0x14 }, { 1, 4, 0x10, 0x852 },
 	{ 0, 0, 0, 0 },
 };
 static const struct step hpet_steps[] = {

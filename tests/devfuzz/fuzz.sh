@@ -9,7 +9,9 @@ shift
 replay=$PWD/tests/devfuzz/replay
 [ $# -gt 0 ] || set -- $("$replay" -l)
 for tool in clang llvm-profdata llvm-cov; do
-	command -v $tool >/dev/null || { echo "fuzz-devices: $tool is not installed (packages clang, llvm, libclang-rt-14-dev)"; exit 1; }
+	command -v $tool >/dev/null && continue
+	echo "fuzz-devices: $tool is not installed (packages clang, llvm, libclang-rt-14-dev)"
+	exit 1
 done
 
 # prepare FOLDER FLAGS TARGET
