@@ -32,6 +32,14 @@ tests_test_window_SOURCES = tests/test_window.c
 tests_test_window_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_window_LDADD = $(UI_LIBS) $(CHECK_LIBS)
 
+if HAVE_CHECK
+check_PROGRAMS += tests/test_vnc
+TESTS += tests/test_vnc
+endif
+tests_test_vnc_SOURCES = tests/test_vnc.c
+tests_test_vnc_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_vnc_LDADD = $(UI_LIBS) $(CHECK_LIBS)
+
 dist_check_SCRIPTS += tests/window.sh
 TESTS += tests/window.sh
 
