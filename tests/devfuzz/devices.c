@@ -134,12 +134,12 @@ make_uhci(struct fuzz *f, unsigned variant)
 		plug(f, 2, usb_mouse_new(&f->env, NULL, "", &f->input), "2.1");
 }
 
-/* Frames of one transfer descriptor that is at 2000h; the ports are enabled. */
+/* Frames of one transfer descriptor that is at 2000h; the second port is enabled. */
 static const struct step uhci_steps[] = {
 	{ STEP_MEMORY, 4, 0x1000, 0x2000 }, { STEP_MEMORY, 4, 0x1004, 0x2000 }, { STEP_MEMORY, 4, 0x1008, 0x2042 },
 	{ STEP_MEMORY, 4, 0x2000, 0x2010 }, { STEP_MEMORY, 4, 0x2004, 0x00800000 }, { STEP_MEMORY, 4, 0x2008, 0x00e0002d },
 	{ STEP_MEMORY, 4, 0x200c, 0x3000 }, { STEP_MEMORY, 4, 0x2040, 1 }, { STEP_MEMORY, 4, 0x2044, 0x2010 },
-	{ 0, 2, 0x10, 0x200 }, { 0, 2, 0x10, 4 }, { 0, 2, 0x12, 0x200 }, { 0, 2, 0x12, 4 }, { 0, 4, 8, 0x1000 }, { 0, 2, 4, 15 },
+	{ 0, 2, 0x12, 0x200 }, { 0, 2, 0x12, 0 }, { 0, 2, 0x12, 4 }, { 0, 4, 8, 0x1000 }, { 0, 2, 4, 15 },
 	{ 0, 2, 0, 0x81 }, { 0, 0, 0, 0 },
 };
 
@@ -166,8 +166,8 @@ make_xhci(struct fuzz *f, unsigned variant)
 static const struct step xhci_steps[] = {
 	{ 0, 4, 0x40, 2 }, { 0, 4, 0x78, 8 }, { 0, 4, 0x70, 0x1000 }, { 0, 4, 0x58, 0x2001 },
 	{ STEP_MEMORY, 4, 0x4000, 0x3000 }, { STEP_MEMORY, 4, 0x4004, 0 }, { STEP_MEMORY, 4, 0x4008, 32 },
-	{ 0, 4, 0x1028, 1 }, { 0, 4, 0x1038, 0x3000 }, { 0, 4, 0x1030, 0x4000 }, { 0, 4, 0x1034, 0 }, { 0, 4, 0x1020, 2 }, { 0, 4, 0x40, 5 },
-	{ 0, 4, 0x440, 0x210 }, { 0, 4, 0x450, 0x210 }, { 0, 4, 0x4a0, 0x210 }, { 0, 4, 0x4a0, 0x00fe0200 },
+	{ 0, 4, 0x1028, 1 }, { 0, 4, 0x1038, 0x3000 }, { 0, 4, 0x1030, 0x4000 }, { 0, 4, 0x1034, 0 }, { 0, 4, 0x1020, 2 },
+	{ 0, 4, 0x40, 5 }, { 0, 4, 0x440, 0x210 }, { 0, 4, 0x450, 0x210 }, { 0, 4, 0x4a0, 0x210 }, { 0, 4, 0x4a0, 0x00fe0200 },
 	{ STEP_MEMORY, 4, 0x1008, 0x6000 }, { STEP_MEMORY, 4, 0x100c, 0 }, { STEP_MEMORY, 4, 0x5000, 0 },
 	{ STEP_MEMORY, 4, 0x5004, 3 }, { STEP_MEMORY, 4, 0x5020, 1 << 27 }, { STEP_MEMORY, 4, 0x5024, 7 << 16 },
 	{ STEP_MEMORY, 4, 0x5028, 0 }, { STEP_MEMORY, 4, 0x5044, 512 << 16 | 4 << 3 | 6 }, { STEP_MEMORY, 4, 0x5048, 0x9001 },
