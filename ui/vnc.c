@@ -354,17 +354,20 @@ listen_tcp(struct vnc *v, struct err *e)
 	const char *where = v->config.where, *colon = strrchr(where, ':');
 	char *end;
 	unsigned long n = colon != NULL ? strtoul(colon + 1, &end, 10) : 0;
+	struct err why = { "" };
 
 	if (colon == NULL || colon[1] < '0' || colon[1] > '9' || *end != '\0' || n > UINT16_MAX - FIRST_PORT)
 		return err_set(e, "say HOST:N with N from 0 to %d, for port 5900 + N, or unix:PATH", UINT16_MAX - FIRST_PORT);
 	for (; v->listener < 0; n++) {
 		char *place = xasprintf("%.*s:%lu", (int)(colon - where), where, FIRST_PORT + n);
 
-		v->listener = chr_open_tcp(place, true, e);
+		errno = 0;
+		v->listener = chr_open_tcp(place, true, &why);
+		bool taken = errno == EADDRINUSE;
 		free(v->where);
 		v->where = place;
-		if (v->listener < 0 && (errno != EADDRINUSE || n >= v->config.to))
-			return err_prefix(e, "port %lu: ", FIRST_PORT + n);
+		if (v->listener < 0 && (!taken || n >= v->config.to))
+			return err_set(e, "port %lu: %s", FIRST_PORT + n, why.text);
 	}
 	return true;
 }
