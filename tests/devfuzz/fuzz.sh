@@ -18,7 +18,7 @@ done
 prepare() {
 	mkdir -p "$1"
 	[ -f "$1/Makefile" ] || (cd "$1" && "$source/configure" -q CC=clang CFLAGS="-O1 -g $2")
-	make -s -C "$1" "$3"
+	make -s -C "$1" "$3" >/dev/null
 }
 prepare devfuzz-fuzzer "-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" tests/devfuzz/fuzzer
 prepare devfuzz-cover "-fprofile-instr-generate -fcoverage-mapping" tests/devfuzz/replay
@@ -44,6 +44,6 @@ for device; do
 	LLVM_PROFILE_FILE=$device.profraw ../devfuzz-cover/tests/devfuzz/replay "$device.inputs"
 	llvm-profdata merge -o "$device.profdata" "$device.profraw"
 	llvm-cov report ../devfuzz-cover/tests/devfuzz/replay -instr-profile="$device.profdata" >"$device.lines"
-	awk '$8 > 0 && /hw\// { print "   ", $1, $10 }' "$device.lines"
+	awk '/hw\// && $10 != "0.00%" { print "   ", $1, $10 }' "$device.lines"
 	[ -z "${KEEP:-}" ] || cp "$device.inputs" "$kept"
 done
