@@ -102,7 +102,12 @@ native_has(unsigned feature)
 bool
 native_has_avx(void)
 {
-	return native_has(FEAT_osxsave) && native_has(FEAT_avx2) && native_has(FEAT_fma) && native_has(FEAT_f16c);
+	/* CPUID is slow on a host that is a virtual machine itself: asked once. */
+	static enum { UNKNOWN, NO, YES } has;
+
+	if (has == UNKNOWN)
+		has = native_has(FEAT_osxsave) && native_has(FEAT_avx2) && native_has(FEAT_fma) && native_has(FEAT_f16c) ? YES : NO;
+	return has == YES;
 }
 
 /* What XSAVE wrote; the upper halves are 0 where it has left them out. */
