@@ -257,7 +257,7 @@ with memtest.bin check memtest-firmware memtest -m 8 -machine pc,kernel-through=
 vars=$folder/firmware-vars.fd
 with OVMF_VARS.fd cp "$media/OVMF_VARS.fd" "$vars"
 for run in first again; do
-	with OVMF_CODE.fd check "ovmf-$run" ovmf_$run -m 256 -drive "if=pflash,format=raw,readonly=on,file=$media/OVMF_CODE.fd" \
+	with OVMF_CODE.fd check "ovmf-$run" ovmf_$run -m 256 -nic none -drive "if=pflash,format=raw,readonly=on,file=$media/OVMF_CODE.fd" \
 		-drive "if=pflash,format=raw,file=$vars"
 done
 
