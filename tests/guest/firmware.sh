@@ -22,7 +22,9 @@ start() {
 	mkdir -p "$dir"
 	mkfifo "$dir/commands"
 	: >"$dir/serial"
-	timeout -k 5 $((limit * 5)) "$calque" -display none -monitor stdio -serial "file:$dir/serial" "$@" \
+	: >"$dir/bios"
+	timeout -k 5 $((limit * 5)) "$calque" -display none -monitor stdio -serial "file:$dir/serial" \
+		-chardev "file,id=bios,path=$dir/bios" -device isa-debugcon,iobase=0x402,chardev=bios "$@" \
 		<"$dir/commands" >"$dir/monitor" 2>"$dir/err" &
 	pid=$!
 	exec 4>"$dir/commands"
@@ -36,7 +38,8 @@ runs() {
 	kill -0 "$pid" 2>/dev/null
 }
 
-# The text screen, a line for each of its own, and the serial line, into $dir/seen.
+# What the firmware has said of itself (which a boot loader may have wiped off the screen), the text screen, a line for
+# each of its own, and the serial line, into $dir/seen.
 look() {
 	: >"$dir/vram"
 	tell "pmemsave 0xb8000 4000 \"$dir/vram\""
@@ -46,6 +49,7 @@ look() {
 		tries=$((tries - 1))
 	done
 	{
+		cat "$dir/bios"
 		tr '\000\n' '  ' <"$dir/vram" | LC_ALL=C sed 's/\(.\)./\1/g' | fold -b -w 80
 		echo
 		LC_ALL=C sed "s/$(printf '\033')\\[[0-9;=?]*[A-Za-z]//g" "$dir/serial"
