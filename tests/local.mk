@@ -15,10 +15,13 @@ tests_test_base_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_base_LDADD = base/libbase.a $(CHECK_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += tests/test_hw_irq
-TESTS += tests/test_hw_irq
+check_PROGRAMS += tests/test_hw_irq tests/test_hw_timers
+TESTS += tests/test_hw_irq tests/test_hw_timers
 endif
-tests_test_hw_irq_SOURCES = tests/test_hw_irq.c
+tests_test_hw_timers_SOURCES = tests/test_hw_timers.c tests/check_main.h tests/irq_board.c tests/irq_board.h
+tests_test_hw_timers_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_timers_LDADD = $(HW_LIBS) $(CHECK_LIBS)
+tests_test_hw_irq_SOURCES = tests/test_hw_irq.c tests/check_main.h tests/irq_board.c tests/irq_board.h
 tests_test_hw_irq_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_irq_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
