@@ -55,9 +55,7 @@ fits(const struct avx_row *r, const struct insn *i)
 		return false;
 	if (r->ext >= 0 && r->ext != i->reg)
 		return false;
-	if (r->form == AVX_NONE)
-		return vvvv_fits(r, i);
-	if (i->mod == 3 ? r->rm == VEC_KIND_N : (r->flags & VEC_REGS) != 0)
+	if (r->form != AVX_NONE && (i->mod == 3 ? r->rm == VEC_KIND_N : (r->flags & VEC_REGS) != 0))
 		return false;
 	return vvvv_fits(r, i);
 }

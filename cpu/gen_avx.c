@@ -44,7 +44,6 @@ static struct ir_insn *
 emit(struct trans *t, const struct avx_row *r, unsigned width)
 {
 	val reg = reg_operand(t, r), rm = rm_operand(t, r), v = ir_xmm(t->insn.vvvv), none = ir_none();
-	unsigned seg = t->insn.seg != IR_NO_REG ? t->insn.seg : SEG_DS;
 
 	switch ((enum avx_form)r->form) {
 	case AVX_RVM:
@@ -59,11 +58,22 @@ emit(struct trans *t, const struct avx_row *r, unsigned width)
 		return ir_emit(t->ir, IR_avx, width, rm, v, reg);
 	case AVX_VM:
 		return ir_emit(t->ir, IR_avx, width, v, rm, none);
-	case AVX_MASK:
-		return ir_emit(t->ir, IR_avx, 16, mem_at(t, seg, RDI, 0, t->insn.addr_width), reg, rm);
 	default:
 		return ir_emit(t->ir, IR_avx, width, none, none, none);
 	}
+}
+
+/* VMASKMOVDQU, which changes no register, is what its SSE twin is. */
+static void
+emit_masked_store(struct trans *t, const struct avx_row *r)
+{
+	unsigned seg = t->insn.seg != IR_NO_REG ? t->insn.seg : SEG_DS;
+	struct ir_insn *i = ir_emit(t->ir, IR_vec, 16, mem_at(t, seg, RDI, 0, t->insn.addr_width), reg_operand(t, r), rm_operand(t, r));
+
+	i->sub = (uint16_t)r->twin;
+	i->aux = 0;
+	i->src_width = 4;
+	i->reads = i->writes = 0;
 }
 
 /* A register's number in it has three bits outside of 64-bit mode. */
@@ -94,7 +104,11 @@ gen_AVX(struct trans *t)
 	}
 	if (is_off(t))
 		return;
-	i = emit(t, r, t->insn.mod != 3 && r->form != AVX_NONE && r->form != AVX_MASK ? avx_memory_size(r, t->insn.vl, general) : 16);
+	if (r->form == AVX_MASK) {
+		emit_masked_store(t, r);
+		return;
+	}
+	i = emit(t, r, t->insn.mod != 3 && r->form != AVX_NONE ? avx_memory_size(r, t->insn.vl, general) : 16);
 	i->sub = (uint16_t)(r - avx_rows);
 	i->aux = AVX_AUX(immediate(t, r), index_of(t, r), (uint32_t)t->insn.vl);
 	i->src_width = (uint8_t)general;

@@ -71,7 +71,8 @@ struct tcg_segment {
 };
 
 struct x64_thunks {
-	const uint8_t *enter, *leave, *leave_slot, *leave_indirect, *leave_pending, *unwind, *slow, *guess_s1, *guess_s2, *vec_load[2], *x87_load, *stack_fill;
+	const uint8_t *enter, *leave, *leave_slot, *leave_indirect, *leave_pending, *unwind;
+	const uint8_t *slow, *guess_s1, *guess_s2, *vec_load[2], *x87_load, *stack_fill;
 };
 
 /* Host pages that a thread is asked to make. */

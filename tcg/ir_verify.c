@@ -246,11 +246,11 @@ check_avx(const struct ir_insn *i)
 {
 	const struct avx_row *r = &avx_rows[i->sub < AVX_ROWS ? i->sub : 0];
 
-	if (i->sub >= AVX_ROWS)
+	if (i->sub >= AVX_ROWS || r->form == AVX_MASK)
 		return "no such vector instruction";
 	if (i->src_width != 4 && i->src_width != 8)
 		return "a vector instruction's general register has 4 or 8 bytes";
-	if (ir_has_mem(i) && r->form != AVX_MASK && i->width != avx_memory_size(r, AVX_AUX_L(i->aux), i->src_width))
+	if (ir_has_mem(i) && i->width != avx_memory_size(r, AVX_AUX_L(i->aux), i->src_width))
 		return "a width that the vector instruction has not";
 	return NULL;
 }

@@ -44,18 +44,6 @@ write_register(struct avx_op *o, const struct ir_insn *i)
 
 /* ---- by the SSE twin ---- */
 
-static const struct vec_impl *
-twin_impl(const struct avx_row *r)
-{
-	static const struct vec_impl *const tables[] = { vec_lane_ops, vec_move_ops, vec_float_ops, vec_string_ops, vec_crypto_ops,
-		vec_sha_ops };
-
-	for (unsigned n = 0; n < ARRAY_SIZE(tables); n++)
-		if (tables[n][r->twin].run != NULL)
-			return &tables[n][r->twin];
-	return NULL;
-}
-
 static unsigned
 immediate_of(const struct avx_op *o, unsigned lane)
 {
@@ -101,7 +89,7 @@ put_part(struct avx_op *o, const struct vec_op *part, unsigned lane)
 static void
 by_twin(struct avx_op *o, const struct ir_insn *i)
 {
-	const struct vec_impl *impl = twin_impl(o->row);
+	const struct vec_impl *impl = vec_impl_of(o->row->twin);
 	bool ptest = o->row->twin == VEC_ptest;
 
 	o->eflags = ptest ? FL_ZF | FL_CF : 0;
@@ -165,58 +153,55 @@ element_linear(const struct ir_insn *i, uint64_t linear, unsigned at)
 	return (linear + at) & (i->mem.how == ADDR_CHECKED ? 0xffffffff : ~0ull);
 }
 
-/* Elements whose mask's top bit is clear are neither read nor written, and can't fault.  A store is all or nothing within a page. */
+/* The elements from *AT on that the mask selects side by side: their bytes, or 0, and where they begin. */
+static unsigned
+next_run(const union vec256 *mask, unsigned bytes, unsigned size, unsigned *at)
+{
+	unsigned end;
+
+	while (*at < bytes && !(mask->b[*at + size - 1] & 0x80))
+		*at += size;
+	end = *at;
+	while (end < bytes && mask->b[end + size - 1] & 0x80)
+		end += size;
+	return end - *at;
+}
+
+/* All or nothing: every run can be written before the first one is. */
+static void
+masked_store(struct avx_op *o, const struct ir_insn *i, unsigned size, const union vec256 *mask, uint64_t linear)
+{
+	const struct tcg_guest *g = o->f->guest;
+	union vec256 data;
+	unsigned len;
+
+	read_operand(o, i, i->src2, &data);
+	for (unsigned at = 0; (len = next_run(mask, o->bytes, size, &at)) != 0; at += len)
+		g->modify(o->f, element_linear(i, linear, at), len, i->mem.seg);
+	for (unsigned at = 0; (len = next_run(mask, o->bytes, size, &at)) != 0; at += len)
+		g->store(o->f, element_linear(i, linear, at), data.b + at, len, i->mem.seg);
+}
+
+/* Elements whose mask's top bit is clear are neither read nor written, and can't fault. */
 static void
 masked_move(struct avx_op *o, const struct ir_insn *i, unsigned size)
 {
-	bool store = i->dst.kind == IR_MEM, whole = true;
-	union vec256 mask, data;
+	bool whole = true;
+	union vec256 mask;
 	uint64_t linear;
 
 	read_operand(o, i, i->src, &mask);
 	for (unsigned at = size - 1; at < o->bytes; at += size)
 		whole &= mask.b[at] >> 7;
 	linear = interp_address(o->f, i, whole ? o->bytes : 1);
-	if (store)
-		read_operand(o, i, i->src2, &data);
-	for (unsigned at = 0; at < o->bytes; at += size) {
-		unsigned len = size;
-
-		if (!(mask.b[at + size - 1] & 0x80))
-			continue;
-		/* A run of them at once. */
-		while (store && at + len < o->bytes && mask.b[at + len + size - 1] & 0x80)
-			len += size;
-		if (store)
-			o->f->guest->store(o->f, element_linear(i, linear, at), data.b + at, len, i->mem.seg);
-		else
+	if (i->dst.kind == IR_MEM) {
+		masked_store(o, i, size, &mask, linear);
+		return;
+	}
+	for (unsigned at = 0; at < o->bytes; at += size)
+		if (mask.b[at + size - 1] & 0x80)
 			o->f->guest->load(o->f, element_linear(i, linear, at), o->r.b + at, size, i->mem.seg);
-		at += len - size;
-	}
-	if (!store)
-		write_register(o, i);
-}
-
-/* VMASKMOVDQU: bytes at rDI. */
-static void
-masked_bytes(struct avx_op *o, const struct ir_insn *i)
-{
-	uint64_t linear = interp_address(o->f, i, 16);
-	union vec256 data, mask;
-	unsigned n = 0;
-
-	read_operand(o, i, i->src, &data);
-	read_operand(o, i, i->src2, &mask);
-	while (n < 16) {
-		unsigned from = n;
-
-		while (n < 16 && mask.b[n] & 0x80)
-			n++;
-		if (n > from)
-			o->f->guest->store(o->f, element_linear(i, linear, from), data.b + from, n - from, i->mem.seg);
-		else
-			n++;
-	}
+	write_register(o, i);
 }
 
 /* ---- gathers ---- */
@@ -235,7 +220,8 @@ element_insn(const struct ir_insn *i, const union vec256 *index, unsigned bytes,
 	struct ir_insn one = *i;
 	int64_t v = bytes == 4 ? (int32_t)avx_lane(index, 4, n) : (int64_t)avx_lane(index, 8, n);
 
-	one.mem.disp += (int64_t)((uint64_t)v << i->mem.scale);
+	/* It wraps as addresses do. */
+	one.mem.disp = (int64_t)((uint64_t)one.mem.disp + ((uint64_t)v << i->mem.scale));
 	return one;
 }
 
@@ -335,8 +321,6 @@ interp_avx(struct tcg_frame *f, const struct ir_insn *i)
 		zero(f, i);
 	} else if (row->form == AVX_GATHER) {
 		gather(&o, i);
-	} else if (row->form == AVX_MASK) {
-		masked_bytes(&o, i);
 	} else if (is_masked_move(row, &size)) {
 		masked_move(&o, i, size);
 	} else {

@@ -112,43 +112,52 @@ finish_float(struct vec_op *o)
 
 /* ---- MASKMOVQ, MASKMOVDQU ---- */
 
-/* Stores the bytes of A whose byte in MASK has its top bit set, each run of them at once. */
+/* The bytes from *AT on that the mask selects side by side: how many, or 0, and where they begin. */
+static unsigned
+next_run(const struct vec_op *o, const union vec128 *mask, unsigned *at)
+{
+	unsigned end;
+
+	while (*at < o->bytes && mask->sb[*at] >= 0)
+		++*at;
+	end = *at;
+	while (end < o->bytes && mask->sb[end] < 0)
+		end++;
+	return end - *at;
+}
+
+/* Stores the bytes of A whose byte in MASK has its top bit set: all or nothing. */
 static void
 store_masked(struct vec_op *o, const struct ir_insn *i, const union vec128 *mask)
 {
 	uint64_t linear = interp_address(o->f, i, o->bytes), wrap = i->mem.how == ADDR_CHECKED ? 0xffffffff : ~0ull;
-	unsigned n = 0;
+	const struct tcg_guest *g = o->f->guest;
+	unsigned len;
 
-	while (n < o->bytes) {
-		unsigned from = n;
-
-		while (n < o->bytes && mask->sb[n] < 0)
-			n++;
-		if (n > from)
-			o->f->guest->store(o->f, (linear + from) & wrap, o->a.b + from, n - from, i->mem.seg);
-		else
-			n++;
-	}
+	for (unsigned at = 0; (len = next_run(o, mask, &at)) != 0; at += len)
+		g->modify(o->f, (linear + at) & wrap, len, i->mem.seg);
+	for (unsigned at = 0; (len = next_run(o, mask, &at)) != 0; at += len)
+		g->store(o->f, (linear + at) & wrap, o->a.b + at, len, i->mem.seg);
 }
 
 /* ---- all of it ---- */
 
-static const struct vec_impl *
-find_impl(unsigned row)
-{
-	static const struct vec_impl *const tables[] = { vec_lane_ops, vec_move_ops, vec_float_ops, vec_string_ops, vec_crypto_ops,
-		vec_sha_ops };
+const struct vec_impl *const vec_impls[VEC_IMPLS] = { vec_lane_ops, vec_move_ops, vec_float_ops, vec_string_ops, vec_crypto_ops,
+	vec_sha_ops };
 
-	for (unsigned n = 0; n < sizeof tables / sizeof tables[0]; n++)
-		if (tables[n][row].run != NULL)
-			return &tables[n][row];
+const struct vec_impl *
+vec_impl_of(unsigned row)
+{
+	for (unsigned n = 0; n < VEC_IMPLS; n++)
+		if (vec_impls[n][row].run != NULL)
+			return &vec_impls[n][row];
 	return NULL;
 }
 
 static void
 run(struct vec_op *o, const struct ir_insn *i)
 {
-	const struct vec_impl *impl = find_impl(i->sub);
+	const struct vec_impl *impl = vec_impl_of(i->sub);
 
 	o->b = read_operand(o, i, i->src);
 	if (i->dst.kind != IR_MEM)

@@ -54,6 +54,10 @@ extern const struct vec_impl vec_float_ops[VEC_ROWS];
 extern const struct vec_impl vec_string_ops[VEC_ROWS]; /* PCMPxSTRx */
 extern const struct vec_impl vec_crypto_ops[VEC_ROWS]; /* AES, PCLMULQDQ */
 extern const struct vec_impl vec_sha_ops[VEC_ROWS];    /* SHA, GFNI */
+/* All of these tables, and the one entry for ROW in them. */
+enum { VEC_IMPLS = 6 };
+extern const struct vec_impl *const vec_impls[VEC_IMPLS];
+const struct vec_impl *vec_impl_of(unsigned row);
 
 /* A row and its MMX twin. */
 #define VEC_BOTH(name, fn, arg) [VEC_##name] = { fn, arg }, [VEC_##name##_mm] = { fn, arg }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SSE, MMX and x87: the guest's instruction itself, on the host's registers of the same name. */
+/* SSE, AVX, MMX and x87: the guest's instruction itself, on the host's registers of the same name. */
 #include "tcg/x64/gen.h"
 
 #include "tcg/avx.h"
@@ -59,7 +59,7 @@ avx_is_native(const struct tcg *t, const struct ir *ir, const struct ir_insn *i)
 
 	if (r->form == AVX_NONE && AVX_AUX_INDEX(i->aux) != 15)
 		return false;
-	if (!ir->native_sse || r->form == AVX_GATHER || r->form == AVX_MASK || r->flags & VEC_STRING)
+	if (!ir->native_sse || r->form == AVX_GATHER || r->flags & VEC_STRING)
 		return false;
 	return !(host_needs(r, AVX_AUX_L(i->aux), ir_has_mem(i)) & ~t->host_has);
 }
@@ -75,9 +75,11 @@ vector_level(const struct tcg *t, const struct ir *ir, const struct ir_insn *i)
 bool
 vector_is_native(const struct tcg *t, const struct ir *ir, const struct ir_insn *i)
 {
+	const struct vec_row *v = &vec_rows[i->op == IR_vec ? i->sub : 0];
+
 	if (i->op == IR_x87)
 		return ir->native_x87 && t->host_has & HOST_SSE2;
-	return ir->native_sse && host_has_row(t, &vec_rows[i->sub]) && row_is_native(&vec_rows[i->sub]) && (ir->native_x87 || !is_mmx(&vec_rows[i->sub]));
+	return ir->native_sse && host_has_row(t, v) && row_is_native(v) && (ir->native_x87 || !is_mmx(v));
 }
 
 bool

@@ -144,14 +144,20 @@ expand(struct generator *g, const struct row *row, struct template t)
 	}
 }
 
+static enum prefix
+mandatory_prefix(unsigned byte)
+{
+	return byte == 0x66 ? P66 : byte == 0xf2 ? PF2 : byte == 0xf3 ? PF3 : NP;
+}
+
 static void
 add_vectors(struct generator *g)
 {
 	for (unsigned n = 0; n < VEC_ROWS; n++) {
 		const struct vec_row *v = &vec_rows[n];
-		struct template t = { .name = v->name, .vec = v, .feature = (unsigned)vec_feature(v) + 1, .map = v->map == 1 ? MAP_0F : v->map == 2 ? MAP_0F38 : MAP_0F3A,
-			.opcode = v->opcode, .digit = v->ext, .rm = -1, .prefix_fixed = true, .class = CLASS_VECTOR,
-			.prefix = v->prefix == 0x66 ? P66 : v->prefix == 0xf2 ? PF2 : v->prefix == 0xf3 ? PF3 : NP };
+		struct template t = { .name = v->name, .vec = v, .feature = (unsigned)vec_feature(v) + 1, .map = (uint8_t)(MAP_0F + v->map - 1),
+			.opcode = v->opcode, .digit = v->ext, .rm = -1, .prefix = mandatory_prefix(v->prefix), .prefix_fixed = true,
+			.class = CLASS_VECTOR };
 
 		t.forms = v->flags & VEC_REGS ? FORM_REG : v->rm == VEC_KIND_N ? FORM_MEM : FORM_MEM | FORM_REG;
 		add_template(g, &t);
@@ -163,9 +169,9 @@ add_avx(struct generator *g)
 {
 	for (unsigned n = 0; n < AVX_ROWS; n++) {
 		const struct avx_row *v = &avx_rows[n];
-		struct template t = { .name = v->name, .avx = v, .feature = (unsigned)avx_row_feature(v) + 1, .map = (uint8_t)(MAP_0F + v->map - 1), .opcode = v->opcode, .digit = v->ext, .rm = -1,
-			.prefix_fixed = true, .vex = true, .class = CLASS_VECTOR,
-			.prefix = v->prefix == 0x66 ? P66 : v->prefix == 0xf2 ? PF2 : v->prefix == 0xf3 ? PF3 : NP };
+		struct template t = { .name = v->name, .avx = v, .feature = (unsigned)avx_row_feature(v) + 1,
+			.map = (uint8_t)(MAP_0F + v->map - 1), .opcode = v->opcode, .digit = v->ext, .rm = -1,
+			.prefix = mandatory_prefix(v->prefix), .prefix_fixed = true, .vex = true, .class = CLASS_VECTOR };
 
 		t.forms = v->form == AVX_NONE ? 0 : v->flags & VEC_REGS ? FORM_REG : v->rm == VEC_KIND_N ? FORM_MEM : FORM_MEM | FORM_REG;
 		add_template(g, &t);

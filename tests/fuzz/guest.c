@@ -302,8 +302,10 @@ load_state(struct guest *g, const struct snippet *s)
 	c->f.rip = KERNEL + STUBS * FUZZ_PAGE + IRET_STUB;
 	memcpy(c->f.x87, s->start.fx, FX_MXCSR);
 	memcpy(c->f.x87 + FX_ST, s->start.fx + FX_ST, FX_XMM - FX_ST);
-	for (unsigned n = 0; n < 16; n++)
-		memcpy(c->f.vec[n], s->start.fx + FX_XMM + 16 * n, 16), memcpy(c->f.vec[n] + 16, s->start.fx + FX_YMM + 16 * n, 16);
+	for (unsigned n = 0; n < 16; n++) {
+		memcpy(c->f.vec[n], s->start.fx + FX_XMM + 16 * n, 16);
+		memcpy(c->f.vec[n] + 16, s->start.fx + FX_YMM + 16 * n, 16);
+	}
 	memcpy(&mxcsr, s->start.fx + FX_MXCSR, 4);
 	c->f.mxcsr = mxcsr;
 	c->cr2 = 0;
@@ -332,8 +334,10 @@ take_state(struct guest *g, struct outcome *o)
 	tcg_x87_sync(&c->f);
 	memcpy(o->regs.fx, c->f.x87, FX_XMM);
 	memcpy(o->regs.fx + FX_MXCSR, &c->f.mxcsr, 4);
-	for (unsigned n = 0; n < 16; n++)
-		memcpy(o->regs.fx + FX_XMM + 16 * n, c->f.vec[n], 16), memcpy(o->regs.fx + FX_YMM + 16 * n, c->f.vec[n] + 16, 16);
+	for (unsigned n = 0; n < 16; n++) {
+		memcpy(o->regs.fx + FX_XMM + 16 * n, c->f.vec[n], 16);
+		memcpy(o->regs.fx + FX_YMM + 16 * n, c->f.vec[n] + 16, 16);
+	}
 }
 
 void
