@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Instructions with a VEX prefix: operands in, each 16 bytes through the SSE twin or the row's own function, exceptions, result out.
- * Everything that can fault comes before the first change of the guest's state, but for the elements of a gather.
+ * Instructions with a VEX prefix: operands in, each 16 bytes through the SSE twin or the row's own function, exceptions, result
+ * out.  Everything that can fault comes before the first change of the guest's state, but for the elements of a gather.
  */
 #include "tcg/interp/avx_op.h"
 
@@ -96,8 +96,8 @@ by_twin(struct avx_op *o, const struct ir_insn *i)
 	for (unsigned lane = 0; lane < o->bytes / 16; lane++) {
 		struct vec_op part = {
 			.f = o->f, .row = &vec_rows[o->row->twin], .a = o->a.lane[lane], .b = source_of(o, lane), .bytes = 16, .arg = impl->arg,
-			.imm = immediate_of(o, lane), .gpr_width = i->src_width == 8 ? 8 : 4, .from_memory = i->src2.kind == IR_MEM || i->src.kind == IR_MEM,
-			.env.mxcsr = o->env.mxcsr,
+			.imm = immediate_of(o, lane), .gpr_width = i->src_width == 8 ? 8 : 4,
+			.from_memory = i->src2.kind == IR_MEM || i->src.kind == IR_MEM, .env.mxcsr = o->env.mxcsr,
 		};
 
 		impl->run(&part);
@@ -314,7 +314,9 @@ void
 interp_avx(struct tcg_frame *f, const struct ir_insn *i)
 {
 	const struct avx_row *row = &avx_rows[i->sub];
-	struct avx_op o = { .f = f, .row = row, .bytes = row->l == AVX_L_IG ? 16 : 16u << AVX_AUX_L(i->aux), .imm = i->aux & 0xff, .env.mxcsr = f->mxcsr };
+	struct avx_op o = {
+		.f = f, .row = row, .bytes = row->l == AVX_L_IG ? 16 : 16u << AVX_AUX_L(i->aux), .imm = i->aux & 0xff, .env.mxcsr = f->mxcsr,
+	};
 	unsigned size;
 
 	if (row->form == AVX_NONE) {

@@ -150,7 +150,8 @@ static bool
 avx(struct gen *g, const struct ir_insn *i)
 {
 	const struct avx_row *r = &avx_rows[i->sub];
-	bool memory = ir_has_mem(i), w = r->w == AVX_W_1 || (r->w == AVX_W_X && i->src_width == 8), to_rm = r->form == AVX_MR || r->form == AVX_MVR;
+	bool memory = ir_has_mem(i), w = r->w == AVX_W_1 || (r->w == AVX_W_X && i->src_width == 8);
+	bool to_rm = r->form == AVX_MR || r->form == AVX_MVR;
 	struct ir_opnd reg = i->dst, v = { IR_NONE, 0, 0 }, other = r->form == AVX_RM || r->form == AVX_VM ? i->src : i->src2;
 	unsigned reg_number, v_number;
 	struct rm rm;

@@ -452,7 +452,8 @@ encode(struct build *b, const struct template *t, uint8_t *bytes)
 	bool memory = t->forms == FORM_MEM || (t->forms == (FORM_MEM | FORM_REG) && random_percent(b->r, 50)), relative = false;
 	bool gs = memory && !b->s->code32 && random_percent(b->r, 4);
 	unsigned n = put_prefixes(b, t, memory, gs, bytes), rex_at = n, has_rex = put_rex(b, t, bytes + n), modrm_at;
-	uint8_t vex = b->s->code32 ? 0 : (uint8_t)random_below(b->r, 16), *rex = t->vex ? (b->s->code32 ? NULL : &vex) : has_rex ? bytes + rex_at : NULL;
+	uint8_t vex = b->s->code32 ? 0 : (uint8_t)random_below(b->r, 16);
+	uint8_t *rex = t->vex ? (b->s->code32 ? NULL : &vex) : has_rex ? bytes + rex_at : NULL;
 	uint64_t rip = FUZZ_CODE + b->s->at + b->s->len;
 	struct insn i;
 
