@@ -53,11 +53,11 @@ struct tcg_page {
 	uint64_t page;
 	_Atomic uint64_t granules;
 	struct tcg_block *blocks;
-	unsigned hits;           /* writes that hit code since the last block was made here */
+	unsigned hits;           /* writes that dropped blocks, since the last one was made here */
 	struct tcg_page *_Atomic next;
 };
 
-enum { RECYCLED_HITS = 8 }; /* so many hits, and the page is taken to hold something else from now on */
+enum { RECYCLED_HITS = 8 }; /* so many, and the page is taken to hold something else from now on: the rest is dropped too */
 enum { GUESS_HASH = 1 << 16 }; /* of the addresses of instructions whose accesses go to ever other pages */
 enum { BLOCK_HASH = 1 << 17, PAGE_HASH = 1 << 13, SEGMENTS = 16, JUMP_CACHES = 64 };
 

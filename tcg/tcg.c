@@ -347,19 +347,29 @@ drop(struct tcg *t, struct tcg_block *b)
 	t->stats.invalidated++;
 }
 
+/* The blocks of P that [PHYS, PHYS + LEN) overlaps go; were there any? */
+static bool
+drop_overlapping(struct tcg *t, struct tcg_page *p, uint64_t phys, uint64_t len)
+{
+	struct tcg_block *next;
+	bool any = false;
+
+	for (struct tcg_block *b = p->blocks; b != NULL; b = next) {
+		next = b->page_next[which_page(b, p->page)];
+		if (!block_overlaps(b, phys, len))
+			continue;
+		drop(t, b);
+		any = true;
+	}
+	return any;
+}
+
+/* Data may share a granule with code: a write of that is no hit. */
 static void
 invalidate_page(struct tcg *t, struct tcg_page *p, uint64_t phys, uint64_t len)
 {
-	struct tcg_block *b = p->blocks;
-	bool recycled = ++p->hits >= RECYCLED_HITS;
-
-	while (b != NULL) {
-		struct tcg_block *next = b->page_next[which_page(b, p->page)];
-
-		if (recycled || block_overlaps(b, phys, len))
-			drop(t, b);
-		b = next;
-	}
+	if (drop_overlapping(t, p, phys, len) && ++p->hits >= RECYCLED_HITS)
+		drop_overlapping(t, p, p->page << 12, 1 << 12);
 	count_granules(p);
 }
 

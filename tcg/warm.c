@@ -4,6 +4,7 @@
  * memory is still fresh would be page faults.  Where the host can't do it in advance, they happen as they always do.
  */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <sys/mman.h>
 
 #include "base/util.h"
@@ -67,7 +68,8 @@ warm_ahead(struct tcg *t, struct tcg_segment *s)
 
 	if (!t->warmer.running)
 		return;
-	len = part(s->code_next, &s->code_warm, s->code_end, CODE_AHEAD);
+	/* The interpreter makes no code. */
+	len = t->host != NULL ? part(s->code_next, &s->code_warm, s->code_end, CODE_AHEAD) : 0;
 	if (len != 0) {
 		ask(&t->warmer, s->code_warm - len + t->to_rx, len, false);
 		ask(&t->warmer, s->code_warm - len, len, true);
@@ -75,6 +77,20 @@ warm_ahead(struct tcg *t, struct tcg_segment *s)
 	len = part(s->meta_next, &s->meta_warm, s->meta_end, META_AHEAD);
 	if (len != 0)
 		ask(&t->warmer, s->meta_warm - len, len, true);
+}
+
+/* Signals are for the other threads. */
+static bool
+start_thread(struct warmer *w)
+{
+	sigset_t all, old;
+	bool ok;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	ok = pthread_create(&w->thread, NULL, warm_thread, w) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return ok;
 }
 
 void
@@ -88,7 +104,7 @@ warm_start(struct tcg *t)
 		t->segment[n].code_warm = (uint8_t *)align_up((uintptr_t)t->segment[n].code, 4096);
 		t->segment[n].meta_warm = (uint8_t *)align_up((uintptr_t)t->segment[n].meta, 4096);
 	}
-	w->running = pthread_create(&w->thread, NULL, warm_thread, w) == 0;
+	w->running = start_thread(w);
 	warm_ahead(t, &t->segment[0]);
 }
 

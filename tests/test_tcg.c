@@ -440,8 +440,14 @@ START_TEST(recycled_page)
 		ck_assert(tcg_hits_code(g->tcg, 0x4fc0, 64));
 		tcg_translate(g->tcg, &g->f, &key, 0, true);
 	}
+	/* Data between the blocks. */
+	for (unsigned n = 0; n < 64; n++)
+		tcg_invalidate(g->tcg, 0x4000 + 64 * n + 60, 4);
+	ck_assert_uint_eq(tcg_stats(g->tcg).invalidated, 20);
 	for (unsigned n = 0; n < 7; n++)
 		tcg_invalidate(g->tcg, 0x4000 + 64 * n, 64);
+	for (unsigned n = 0; n < 64; n++)
+		tcg_invalidate(g->tcg, 0x4f7c, 4);
 	ck_assert(tcg_hits_code(g->tcg, 0x4fc0, 64));
 	tcg_invalidate(g->tcg, 0x4000 + 64 * 7, 64);
 	ck_assert(!tcg_page_has_code(g->tcg, 0x4000));
