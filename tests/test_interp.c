@@ -21,7 +21,7 @@
 #include <ucontext.h>
 
 #include "base/util.h"
-#include "tcg/interp/vec_op.h"
+#include "tcg/interp/avx_op.h"
 #include "tcg/interp/x87.h"
 #include "tcg/vec.h"
 
@@ -34,6 +34,37 @@ START_TEST(vec_rows_complete)
 		for (unsigned n = 0; n < VEC_IMPLS; n++)
 			found += vec_impls[n][row].run != NULL;
 		ck_assert_msg(found == 1, "%s has %u functions", vec_rows[row].name, found);
+	}
+}
+END_TEST
+
+/* The decoder searches it. */
+START_TEST(avx_rows_sorted)
+{
+	for (unsigned row = 1; row < AVX_ROWS; row++) {
+		const struct avx_row *a = &avx_rows[row - 1], *b = &avx_rows[row];
+
+		ck_assert_msg((a->map << 16 | a->opcode << 8 | a->prefix) <= (b->map << 16 | b->opcode << 8 | b->prefix),
+			"%s stands before %s", a->name, b->name);
+	}
+}
+END_TEST
+
+/* VZEROALL, gathers and moves by a mask: the interpreter does them apart from the others. */
+static bool
+stands_alone(const struct avx_row *r)
+{
+	return r->form == AVX_NONE || r->form == AVX_GATHER || strncmp(r->name, "vmaskmovp", 9) == 0 || strncmp(r->name, "vpmaskmov", 9) == 0;
+}
+
+/* Each row without a twin has a function, in one table; the others have none. */
+START_TEST(avx_rows_complete)
+{
+	for (unsigned row = 0; row < AVX_ROWS; row++) {
+		const struct avx_row *r = &avx_rows[row];
+		unsigned found = (avx_move_ops[row].run != NULL) + (avx_float_ops[row].run != NULL);
+
+		ck_assert_msg(found == (r->twin < 0 && !stands_alone(r)), "%s has %u functions", r->name, found);
 	}
 }
 END_TEST
@@ -883,6 +914,8 @@ main(void)
 	int failed;
 
 	tcase_add_test(host, vec_rows_complete);
+	tcase_add_test(host, avx_rows_sorted);
+	tcase_add_test(host, avx_rows_complete);
 	add_host_tests(host);
 	tcase_set_timeout(host, 120);
 	suite_add_tcase(suite, host);
