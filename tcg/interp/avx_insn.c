@@ -225,29 +225,27 @@ element_insn(const struct ir_insn *i, const union vec256 *index, unsigned bytes,
 	return one;
 }
 
-/* Element by element; the mask of each that is there is cleared, so that after a fault the instruction goes on. */
+/*
+ * Element by element, from the lowest; the mask of each that is there is cleared, so that after a fault the instruction goes on.
+ * What is left of the mask then is as it was: on Intel's processors the bits below an element's top one may be a copy of that.
+ */
 static void
 gather(struct avx_op *o, const struct ir_insn *i)
 {
 	const struct gather *g = &gathers[o->row - avx_rows];
 	unsigned count = o->bytes / MAX(g->index, g->data), size = g->data;
 	uint8_t *dst = o->f->vec[i->dst.reg], *mask = o->f->vec[i->src.reg];
-	union vec256 index, all = { .q = { 0 } };
+	union vec256 index;
 
 	memcpy(&index, o->f->vec[AVX_AUX_INDEX(i->aux)], 32);
-	/* The mask becomes all or nothing for each element first. */
-	for (unsigned n = 0; n < count; n++)
-		if (mask[(n + 1) * size - 1] & 0x80)
-			memset(all.b + n * size, 0xff, size);
-	memcpy(mask, &all, 32);
 	for (unsigned n = 0; n < count; n++) {
-		struct ir_insn one = element_insn(i, &index, g->index, n);
-		uint64_t v = 0;
+		if (mask[(n + 1) * size - 1] & 0x80) {
+			struct ir_insn one = element_insn(i, &index, g->index, n);
+			uint64_t v = 0;
 
-		if (!(mask[n * size] & 0x80))
-			continue;
-		o->f->guest->load(o->f, interp_address(o->f, &one, size), &v, size, i->mem.seg);
-		memcpy(dst + n * size, &v, size);
+			o->f->guest->load(o->f, interp_address(o->f, &one, size), &v, size, i->mem.seg);
+			memcpy(dst + n * size, &v, size);
+		}
 		memset(mask + n * size, 0, size);
 	}
 	memset(mask, 0, 64);

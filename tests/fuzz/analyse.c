@@ -81,9 +81,6 @@ static const struct { const char *name, *why; } excluded[] = {
 	{ "CLAC", "depends on the host's features" },
 	{ "INVPCID", "depends on the host's features" },
 	{ "RSM", "only of use in system management mode" },
-	{ "vpgatherdd", "addresses are wild" }, { "vpgatherdq", "addresses are wild" }, { "vpgatherqd", "addresses are wild" },
-	{ "vpgatherqq", "addresses are wild" }, { "vgatherdps", "addresses are wild" }, { "vgatherdpd", "addresses are wild" },
-	{ "vgatherqps", "addresses are wild" }, { "vgatherqpd", "addresses are wild" },
 	{ "INT1", "a host that is a virtual machine itself may report it before the instruction" },
 };
 
@@ -174,6 +171,9 @@ loose_of(const struct insn *i)
 	/* What may be misaligned otherwise may or may not be checked with EFLAGS.AC. */
 	if (i->vec != NULL)
 		loose |= LOOSE_ALIGNMENT;
+	/* Intel's processors check a gather's elements, AMD's don't. */
+	if (i->avx != NULL && i->avx->form == AVX_GATHER)
+		loose |= LOOSE_NO_AC;
 
 	for (unsigned n = 0; n < ARRAY_SIZE(loose_results); n++)
 		if (strcmp(loose_results[n].name, insn_name(i)) == 0)

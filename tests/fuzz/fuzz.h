@@ -38,8 +38,11 @@ struct registers {
 	_Alignas(64) uint8_t fx[FX_AREA];
 };
 
-/* What processors may differ in when an instruction faults: which address, whether it does, what is below the stack, #AC. */
-enum { LOOSE_ADDRESS = 1, LOOSE_FAULT = 2, LOOSE_STACK = 4, LOOSE_ALIGNMENT = 8 };
+/*
+ * What processors may differ in when an instruction faults: which address, whether it does, what is below the stack, #AC in the
+ * place of another fault, #AC where the host has nothing.
+ */
+enum { LOOSE_ADDRESS = 1, LOOSE_FAULT = 2, LOOSE_STACK = 4, LOOSE_ALIGNMENT = 8, LOOSE_NO_AC = 16 };
 
 struct snippet {
 	uint8_t code[SNIPPET_BYTES];

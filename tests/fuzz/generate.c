@@ -64,6 +64,7 @@ struct build {
 	bool edge;                 /* addresses at the edges of pages */
 	uint32_t reserved, strict; /* registers that are rarely, or never, touched */
 	unsigned bases, base[3], index;
+	unsigned vector_index;     /* a vector register with small indices for gathers */
 	unsigned undefined;        /* flags */
 	unsigned fixups;
 	struct fixup fixup[MAX_FIXUPS];
@@ -366,6 +367,35 @@ put_absolute(struct build *b, const struct template *t, bool gs, uint8_t *to, un
 	return 6;
 }
 
+static bool
+is_gather(const struct template *t)
+{
+	return t->avx != NULL && t->avx->form == AVX_GATHER;
+}
+
+/* ModRM, SIB, displacement of a gather's addresses: the index is a vector. */
+static unsigned
+put_gathered(struct build *b, const struct template *t, unsigned reg, uint8_t *rex, bool gs, uint8_t *to)
+{
+	unsigned base = b->base[random_below(b->r, b->bases)], mod = gs || random_percent(b->r, 4) ? 0 : 1 + random_below(b->r, 2), n = 2;
+
+	if (rex == NULL && base >= 8)
+		base = RBX;
+	if (rex == NULL)
+		b->vector_index &= 7;
+	else
+		*rex = (uint8_t)((*rex & ~(REX_B | REX_X)) | (mod != 0 && base >= 8 ? REX_B : 0) | (b->vector_index >= 8 ? REX_X : 0));
+	to[0] = (uint8_t)(mod << 6 | reg << 3 | 4);
+	to[1] = (uint8_t)(random_below(b->r, 4) << 6 | (b->vector_index & 7) << 3 | (mod == 0 ? 5 : base & 7));
+	if (mod == 1) {
+		to[n++] = (uint8_t)displacement(b, t, 128);
+	} else {
+		put32(to + n, mod == 0 ? (uint32_t)(gs ? 0 : FUZZ_DATA) + 0x800 + random_below(b->r, 0x1000) : displacement(b, t, 0x200));
+		n += 4;
+	}
+	return n;
+}
+
 /* ModRM, SIB, displacement of a memory operand; REX may change (or NULL: none).  *RIP_RELATIVE: where its distance stands. */
 static unsigned
 put_memory(struct build *b, const struct template *t, unsigned reg, uint8_t *rex, bool gs, uint8_t *to, bool *rip_relative)
@@ -374,6 +404,8 @@ put_memory(struct build *b, const struct template *t, unsigned reg, uint8_t *rex
 	bool indexed = random_percent(b->r, 30);
 
 	*rip_relative = false;
+	if (is_gather(t))
+		return put_gathered(b, t, reg, rex, gs, to);
 	if (gs || random_percent(b->r, 4))
 		return put_absolute(b, t, gs, to, reg);
 	if (random_percent(b->r, 8)) {
@@ -777,6 +809,8 @@ reserve_registers(struct build *b)
 		b->index = random_percent(b->r, 50) ? RDX : 8 + random_below(b->r, 8);
 	while (b->index == b->base[2]);
 	b->reserved |= 1u << b->base[2] | 1u << b->index;
+	/* The number of a register that is seldom written. */
+	b->vector_index = random_percent(b->r, 75) ? RBP + random_below(b->r, 3) : b->base[2];
 }
 
 static void
@@ -799,6 +833,20 @@ start_registers(struct build *b)
 		r->gpr[n] = n < 8 ? (uint32_t)r->gpr[n] : 0;
 	r->flags = 0x202 | (random_next(b->r) & 0x8d5) | (random_percent(b->r, 10) ? 0x400 : 0) |
 		(random_percent(b->r, 3) ? 0x40000 : 0) | (random_percent(b->r, 2) ? 0x100 : 0);
+}
+
+/* Four of 64 bits, which are eight small ones of 32 bits too; few of them negative. */
+static void
+start_indices(struct build *b)
+{
+	uint8_t *fx = b->s->start.fx;
+	unsigned reach = random_percent(b->r, 50) ? 64 : 600;
+
+	for (unsigned n = 0; n < 4; n++) {
+		int64_t index = (int64_t)random_below(b->r, reach) - (random_percent(b->r, 20) ? reach / 2 : 0);
+
+		memcpy(fx + (n < 2 ? FX_XMM : FX_YMM) + 16 * b->vector_index + 8 * (n & 1), &index, 8);
+	}
 }
 
 static void
@@ -836,6 +884,8 @@ start_vectors(struct build *b)
 		random_float(b->r, fx + FX_XMM + 16 * n);
 	for (unsigned n = 0; native_has_avx() && random_percent(b->r, 80) && n < 16; n++)
 		random_float(b->r, fx + FX_YMM + 16 * n);
+	if (random_percent(b->r, 90))
+		start_indices(b);
 }
 
 /* Where in the code pages: anywhere, over the border between them, or at the end of them. */
