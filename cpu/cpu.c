@@ -210,6 +210,7 @@ cpu_reset_at(struct cpu *c, bool init)
 	if (!init) {
 		c->smbase = 0x30000;
 		c->xcr0 = 1;
+		c->pkru = 0;
 		msr_reset(c);
 		fpu_reset(c);
 	}

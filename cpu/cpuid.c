@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/util.h"
 #include "cpu/system.h"
+#include "cpu/xsave.h"
 
 #include <stdlib.h>
 
@@ -26,7 +27,7 @@ static const struct {
 static const char implemented[] =
 	" fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush acpi mmx fxsr sse sse2 ht"
 	" sse3 pclmulqdq monitor ssse3 cx16 pcid sse4_1 sse4_2 x2apic popcnt tsc_deadline aes xsave hypervisor"
-	" arat fsgsbase tsc_adjust smep erms invpcid smap umip fsrm rdpid xsaveopt xsavec xgetbv1"
+	" arat fsgsbase tsc_adjust smep erms invpcid smap umip pku fsrm rdpid xsaveopt xsavec xgetbv1 xsaves"
 	" movbe bmi1 bmi2 adx abm clflushopt clwb avx avx2 fma f16c vaes vpclmulqdq sha_ni gfni rdrand rdseed serialize movdiri movdir64b cldemote lahf_lm cr8_legacy 3dnowprefetch syscall nx pdpe1gb rdtscp lm ";
 
 static const struct {
@@ -141,6 +142,7 @@ set_model(struct cpuid_model *m, const char *name, size_t len, struct err *e)
 static const struct { enum cpu_feature feature, needs; } needs[] = {
 	{ FEAT_avx, FEAT_xsave }, { FEAT_avx2, FEAT_avx }, { FEAT_fma, FEAT_avx }, { FEAT_f16c, FEAT_avx }, { FEAT_vaes, FEAT_avx },
 	{ FEAT_vpclmulqdq, FEAT_avx }, { FEAT_xsaveopt, FEAT_xsave }, { FEAT_xsavec, FEAT_xsave }, { FEAT_xgetbv1, FEAT_xsave },
+	{ FEAT_xsaves, FEAT_xsave }, { FEAT_pku, FEAT_lm }, { FEAT_pku, FEAT_xsave },
 };
 
 /* Of what the model of this name has, what is not there: the first one, for `enforce`. */
@@ -223,7 +225,7 @@ cpuid_cr4_mask(const struct cpu *c)
 		{ FEAT_tsc, CR4_TSD }, { FEAT_de, CR4_DE }, { FEAT_pse, CR4_PSE }, { FEAT_pae, CR4_PAE }, { FEAT_mce, CR4_MCE },
 		{ FEAT_pge, CR4_PGE }, { FEAT_fxsr, CR4_OSFXSR }, { FEAT_sse, CR4_OSXMMEXCPT }, { FEAT_umip, CR4_UMIP },
 		{ FEAT_fsgsbase, CR4_FSGSBASE }, { FEAT_pcid, CR4_PCIDE }, { FEAT_xsave, CR4_OSXSAVE }, { FEAT_smep, CR4_SMEP },
-		{ FEAT_smap, CR4_SMAP },
+		{ FEAT_smap, CR4_SMAP }, { FEAT_pku, CR4_PKE },
 	};
 	uint64_t mask = CR4_PCE;
 
@@ -238,12 +240,6 @@ cpuid_efer_mask(const struct cpu *c)
 {
 	return (cpu_has(c, FEAT_syscall) ? EFER_SCE : 0) | (cpu_has(c, FEAT_lm) ? EFER_LME | EFER_LMA : 0) |
 		(cpu_has(c, FEAT_nx) ? EFER_NXE : 0);
-}
-
-uint64_t
-cpuid_xcr0_mask(const struct cpu *c)
-{
-	return cpu_has(c, FEAT_xsave) ? cpu_has(c, FEAT_avx) ? 7 : 3 : 0;
 }
 
 /* ---- the leaves ---- */
@@ -280,27 +276,32 @@ query_4(uint32_t subleaf, uint32_t out[4])
 	out[2] = caches[subleaf].sets - 1;
 }
 
-/* All components have the same place in the standard and in the compacted form. */
-static uint32_t
-xsave_bytes(uint64_t xcr0)
+static void
+query_7(const struct cpu *c, uint32_t subleaf, uint32_t out[4])
 {
-	return xcr0 & 4 ? XSAVE_AVX_AT + XSAVE_AVX_BYTES : XSAVE_AVX_AT;
+	if (subleaf == 0 && c->cr4 & CR4_PKE)
+		out[2] |= 1u << 4; /* OSPKE */
 }
 
 static void
 query_d(const struct cpu *c, uint32_t subleaf, uint32_t out[4])
 {
+	uint64_t xcr0 = xsave_xcr0_mask(c), xss = xsave_xss_mask(c);
+
 	if (!cpu_has(c, FEAT_xsave))
 		return;
 	if (subleaf == 0) {
-		out[0] = cpuid_xcr0_mask(c);
-		out[1] = xsave_bytes(c->xcr0);
-		out[2] = xsave_bytes(cpuid_xcr0_mask(c));
+		out[0] = (uint32_t)xcr0;
+		out[1] = xsave_area_bytes(c->xcr0, false);
+		out[2] = xsave_area_bytes(xcr0, false);
+		out[3] = xcr0 >> 32;
 	} else if (subleaf == 1) {
-		out[1] = xsave_bytes(c->xcr0);
-	} else if (subleaf == 2 && cpu_has(c, FEAT_avx)) {
-		out[0] = XSAVE_AVX_BYTES;
-		out[1] = XSAVE_AVX_AT;
+		if (cpu_has(c, FEAT_xsavec) || cpu_has(c, FEAT_xsaves))
+			out[1] = xsave_area_bytes(c->xcr0 | c->xss, true);
+		out[2] = (uint32_t)xss;
+		out[3] = xss >> 32;
+	} else {
+		xsave_describe(c, subleaf, out);
 	}
 }
 
@@ -388,6 +389,9 @@ cpuid_query(const struct cpu *c, uint32_t leaf, uint32_t subleaf, uint32_t out[4
 	case 5:
 		if (cpu_has(c, FEAT_monitor))
 			out[0] = out[1] = 64, out[2] = 3;
+		break;
+	case 7:
+		query_7(c, subleaf, out);
 		break;
 	case 0xb:
 		out[2] = subleaf & 0xff;

@@ -28,11 +28,8 @@ void cpuid_query(const struct cpu *c, uint32_t leaf, uint32_t subleaf, uint32_t 
 /* Physical address bits above this are reserved in page tables and MTRRs. */
 enum { PHYS_BITS = 40 };
 
-/* The bits that may be set in CR4, EFER, XCR0. */
+/* The bits that may be set in CR4, EFER. */
 uint64_t cpuid_cr4_mask(const struct cpu *c);
 uint64_t cpuid_efer_mask(const struct cpu *c);
-uint64_t cpuid_xcr0_mask(const struct cpu *c);
-/* The place of the upper halves of YMM registers in an XSAVE area. */
-enum { XSAVE_AVX_AT = 576, XSAVE_AVX_BYTES = 256 };
 
 #endif

@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Saving, restoring and controlling the state of x87, MMX and SSE.
+ * Saving, restoring and controlling the state of x87, MMX and SSE.  (XSAVE and its family: xsave.c.)
  *
  * The x87 state is kept as an FXSAVE image (AMD64 Architecture Programmer's Manual, volume 2, "FXSAVE Format"): its helpers are
  * called with the image up to date.  Last-instruction and last-data pointers read as 0.
  */
-#include "cpu/cpuid.h"
-#include "cpu/system.h"
+#include "cpu/fpu.h"
 
+#include "cpu/system.h"
 #include "tcg/interp/x87.h"
 
-enum {
-	IMAGE_FCW = 0, IMAGE_FSW = 2, IMAGE_FTW = 4, IMAGE_MXCSR = 24, IMAGE_MXCSR_MASK = 28, IMAGE_ST = 32, IMAGE_XMM = 160,
-	IMAGE_BYTES = 512, IMAGE_USED = 416, HEADER = 512, XSAVE_BYTES = XSAVE_AVX_AT + XSAVE_AVX_BYTES,
-	EXCEPTIONS = FSW_EXCEPTIONS,
-	MXCSR_BITS = 0xffff, MXCSR_INIT = 0x1f80, FCW_INIT = 0x37f,
-};
-
-#define XCOMP_COMPACT (1ull << 63)
+enum { EXCEPTIONS = FSW_EXCEPTIONS, MXCSR_BITS = 0xffff, FCW_INIT = 0x37f };
 
 static uint16_t
 get16(const struct cpu *c, unsigned at)
@@ -51,8 +44,8 @@ set_control(struct cpu *c, uint16_t fcw)
 }
 
 /* Registers stay where they are: what is in them can be tagged valid again. */
-static void
-init_x87(struct cpu *c)
+void
+fpu_init_x87(struct cpu *c)
 {
 	x87_set_top(&c->f, 0);
 	memset(c->f.x87, 0, IMAGE_ST);
@@ -64,7 +57,7 @@ fpu_reset(struct cpu *c)
 {
 	memset(c->f.x87, 0, sizeof(c->f.x87));
 	memset(c->f.vec, 0, sizeof(c->f.vec));
-	init_x87(c);
+	fpu_init_x87(c);
 	c->f.x87_resident = c->f.vec_resident = 0;
 	c->f.mxcsr = c->f.host_mxcsr = MXCSR_INIT;
 }
@@ -95,7 +88,7 @@ uint64_t
 do_fninit(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	(void)a, (void)b, (void)aux;
-	init_x87(cpu_of(f));
+	fpu_init_x87(cpu_of(f));
 	cpu_update_mode(cpu_of(f));
 	return 0;
 }
@@ -237,7 +230,7 @@ do_fnsave(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	for (unsigned n = 0; n < 8; n++)
 		memcpy(image + 7 * width + 10 * n, c->f.x87 + IMAGE_ST + 16 * n, 10);
 	span_store(c, state_linear(c, a, aux, bytes, width, true), image, bytes, view_of(c, c->cpl), aux_seg(aux));
-	init_x87(c);
+	fpu_init_x87(c);
 	cpu_update_mode(c);
 	return 0;
 }
@@ -260,14 +253,14 @@ do_frstor(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 
 /* ---- FXSAVE, FXRSTOR ---- */
 
-static unsigned
-xmm_count(const struct cpu *c)
+unsigned
+fpu_xmm_count(const struct cpu *c)
 {
 	return in_mode64(c) ? 16 : 8;
 }
 
-static uint64_t
-aligned_area(struct cpu *c, uint64_t ea, uint32_t aux, unsigned bytes, unsigned align, bool write)
+uint64_t
+fpu_aligned_area(struct cpu *c, uint64_t ea, uint32_t aux, unsigned bytes, unsigned align, bool write)
 {
 	uint64_t linear = seg_linear(c, aux_seg(aux), ea, bytes, write);
 
@@ -276,29 +269,29 @@ aligned_area(struct cpu *c, uint64_t ea, uint32_t aux, unsigned bytes, unsigned 
 	return linear;
 }
 
-static void
-copy_x87_out(const struct cpu *c, uint8_t *image)
+void
+fpu_x87_out(const struct cpu *c, uint8_t *image)
 {
 	memcpy(image, c->f.x87, 24);
 	memcpy(image + IMAGE_ST, c->f.x87 + IMAGE_ST, 128);
 }
 
-static void
-copy_xmm_out(const struct cpu *c, uint8_t *image)
+void
+fpu_xmm_out(const struct cpu *c, uint8_t *image)
 {
-	for (unsigned n = 0; n < xmm_count(c); n++)
+	for (unsigned n = 0; n < fpu_xmm_count(c); n++)
 		memcpy(image + IMAGE_XMM + 16 * n, c->f.vec[n], 16);
 }
 
-static void
-copy_xmm_in(struct cpu *c, const uint8_t *image)
+void
+fpu_xmm_in(struct cpu *c, const uint8_t *image)
 {
-	for (unsigned n = 0; n < xmm_count(c); n++)
+	for (unsigned n = 0; n < fpu_xmm_count(c); n++)
 		memcpy(c->f.vec[n], image + IMAGE_XMM + 16 * n, 16);
 }
 
-static void
-copy_x87_in(struct cpu *c, const uint8_t *image)
+void
+fpu_x87_in(struct cpu *c, const uint8_t *image)
 {
 	memcpy(c->f.x87, image, 6);
 	for (unsigned n = 0; n < 8; n++) {
@@ -310,15 +303,15 @@ copy_x87_in(struct cpu *c, const uint8_t *image)
 	summarize(c);
 }
 
-static void
-put_mxcsr(const struct cpu *c, uint8_t *image)
+void
+fpu_put_mxcsr(const struct cpu *c, uint8_t *image)
 {
 	store_le(image + IMAGE_MXCSR, c->f.mxcsr, 4);
 	store_le(image + IMAGE_MXCSR_MASK, MXCSR_BITS, 4);
 }
 
-static void
-check_mxcsr(struct cpu *c, const uint8_t *image)
+void
+fpu_check_mxcsr(struct cpu *c, const uint8_t *image)
 {
 	if (load_le(image + IMAGE_MXCSR, 4) & ~(uint64_t)MXCSR_BITS)
 		cpu_raise_error(c, EXC_GP, 0);
@@ -328,16 +321,16 @@ uint64_t
 do_fxsave(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	struct cpu *c = cpu_of(f);
-	uint64_t linear = aligned_area(c, a, aux, IMAGE_BYTES, 16, true);
+	uint64_t linear = fpu_aligned_area(c, a, aux, IMAGE_BYTES, 16, true);
 	uint8_t image[IMAGE_BYTES];
 
 	(void)b;
 	/* What is reserved or not written stays as it was. */
 	span_check(c, linear, IMAGE_BYTES, true, view_of(c, c->cpl), aux_seg(aux));
 	span_load(c, linear, image, IMAGE_BYTES, view_of(c, c->cpl), aux_seg(aux));
-	copy_x87_out(c, image);
-	put_mxcsr(c, image);
-	copy_xmm_out(c, image);
+	fpu_x87_out(c, image);
+	fpu_put_mxcsr(c, image);
+	fpu_xmm_out(c, image);
 	span_store(c, linear, image, IMAGE_USED, view_of(c, c->cpl), aux_seg(aux));
 	return 0;
 }
@@ -346,228 +339,15 @@ uint64_t
 do_fxrstor(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	struct cpu *c = cpu_of(f);
-	uint64_t linear = aligned_area(c, a, aux, IMAGE_BYTES, 16, false);
+	uint64_t linear = fpu_aligned_area(c, a, aux, IMAGE_BYTES, 16, false);
 	uint8_t image[IMAGE_BYTES];
 
 	(void)b;
 	span_load(c, linear, image, IMAGE_BYTES, view_of(c, c->cpl), aux_seg(aux));
-	check_mxcsr(c, image);
-	copy_x87_in(c, image);
+	fpu_check_mxcsr(c, image);
+	fpu_x87_in(c, image);
 	c->f.mxcsr = load_le(image + IMAGE_MXCSR, 4);
-	copy_xmm_in(c, image);
+	fpu_xmm_in(c, image);
 	cpu_update_mode(c);
-	return 0;
-}
-
-/* ---- XSAVE and its family: components 0 (x87), 1 (SSE) and 2 (the upper halves of YMM registers) ---- */
-
-enum { LEGACY_BYTES = HEADER + 64 };
-
-static void
-xsave_allowed(struct cpu *c)
-{
-	if (!(c->cr4 & CR4_OSXSAVE))
-		cpu_raise(c, EXC_UD);
-	if (c->cr0 & CR0_TS)
-		cpu_raise(c, EXC_NM);
-}
-
-static uint64_t
-requested(const struct cpu *c)
-{
-	return ((c->f.gpr[2] & 0xffffffff) << 32 | (c->f.gpr[0] & 0xffffffff)) & c->xcr0;
-}
-
-/* How much of an area MASK and the header take. */
-static unsigned
-area_bytes(uint64_t mask)
-{
-	return mask & 4 ? XSAVE_BYTES : LEGACY_BYTES;
-}
-
-static void
-copy_ymm_out(const struct cpu *c, uint8_t *image)
-{
-	for (unsigned n = 0; n < xmm_count(c); n++)
-		memcpy(image + XSAVE_AVX_AT + 16 * n, c->f.vec[n] + 16, 16);
-}
-
-/* IMAGE NULL: the initial state. */
-static void
-copy_ymm_in(struct cpu *c, const uint8_t *image)
-{
-	for (unsigned n = 0; n < xmm_count(c); n++)
-		if (image != NULL)
-			memcpy(c->f.vec[n] + 16, image + XSAVE_AVX_AT + 16 * n, 16);
-		else
-			memset(c->f.vec[n] + 16, 0, 16);
-}
-
-/* Components that aren't in their initial state; the two of old always count as used. */
-static uint64_t
-in_use(const struct cpu *c)
-{
-	static const uint8_t zero[16];
-
-	for (unsigned n = 0; n < 16; n++)
-		if (memcmp(c->f.vec[n] + 16, zero, 16) != 0)
-			return 7;
-	return 3;
-}
-
-uint64_t
-fpu_in_use(const struct cpu *c)
-{
-	return in_use(c) & c->xcr0;
-}
-
-/* AS_NEEDED: what is in its initial state isn't written. */
-static void
-save(struct cpu *c, uint64_t ea, uint32_t aux, bool compact, bool as_needed)
-{
-	uint64_t mask, linear, used, before;
-	unsigned bytes, view = view_of(c, c->cpl), seg = aux_seg(aux);
-	uint8_t image[XSAVE_BYTES];
-
-	xsave_allowed(c);
-	mask = requested(c);
-	used = mask & in_use(c);
-	bytes = area_bytes(mask);
-	linear = aligned_area(c, ea, aux, bytes, 64, true);
-	span_check(c, linear, bytes, true, view, seg);
-	span_load(c, linear, image, IMAGE_BYTES, view, seg);
-	span_load(c, linear + HEADER, image + HEADER, LEGACY_BYTES - HEADER, view, seg);
-	if (mask & 1)
-		copy_x87_out(c, image);
-	if (mask & 2) {
-		put_mxcsr(c, image);
-		copy_xmm_out(c, image);
-	} else if (mask & 4 && !compact) {
-		put_mxcsr(c, image);
-	}
-	before = load_le(image + HEADER, 8);
-	if (compact) {
-		memset(image + HEADER, 0, LEGACY_BYTES - HEADER);
-		store_le(image + HEADER + 8, XCOMP_COMPACT | mask, 8);
-		before = 0;
-	}
-	store_le(image + HEADER, (before & ~mask) | used, 8);
-	if (mask & 4 && (used & 4 || !as_needed)) {
-		/* 16 of them are kept as they are in code that has 8 registers. */
-		span_load(c, linear + XSAVE_AVX_AT, image + XSAVE_AVX_AT, XSAVE_AVX_BYTES, view, seg);
-		copy_ymm_out(c, image);
-		span_store(c, linear + XSAVE_AVX_AT, image + XSAVE_AVX_AT, XSAVE_AVX_BYTES, view, seg);
-	}
-	span_store(c, linear, image, IMAGE_BYTES, view, seg);
-	span_store(c, linear + HEADER, image + HEADER, compact ? 64 : 8, view, seg);
-}
-
-uint64_t
-do_xsave(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
-{
-	(void)b;
-	save(cpu_of(f), a, aux, false, false);
-	return 0;
-}
-
-uint64_t
-do_xsaveopt(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
-{
-	(void)b;
-	save(cpu_of(f), a, aux, false, true);
-	return 0;
-}
-
-uint64_t
-do_xsavec(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
-{
-	(void)b;
-	save(cpu_of(f), a, aux, true, true);
-	return 0;
-}
-
-uint64_t
-do_xsaves(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
-{
-	struct cpu *c = cpu_of(f);
-
-	xsave_allowed(c);
-	if (c->cpl != 0)
-		cpu_raise_error(c, EXC_GP, 0);
-	return do_xsavec(f, a, b, aux);
-}
-
-/* The header's rules; COMPACT_ONLY: XRSTORS. */
-static void
-check_header(struct cpu *c, const uint8_t *image, bool compact_only)
-{
-	uint64_t present = load_le(image + HEADER, 8), compact = load_le(image + HEADER + 8, 8);
-	bool bad = (present & ~c->xcr0) != 0;
-
-	for (unsigned n = 16; n < 64; n++)
-		bad |= (n < 24 || compact & XCOMP_COMPACT) && image[HEADER + n] != 0;
-	if (compact & XCOMP_COMPACT)
-		bad |= (compact & ~XCOMP_COMPACT & ~c->xcr0) != 0 || (present & ~compact) != 0;
-	else
-		bad |= compact != 0 || compact_only;
-	if (bad)
-		cpu_raise_error(c, EXC_GP, 0);
-}
-
-static void
-restore(struct cpu *c, uint64_t ea, uint32_t aux, bool compact_only)
-{
-	uint64_t mask, linear, present;
-	unsigned view = view_of(c, c->cpl), seg = aux_seg(aux);
-	uint8_t image[XSAVE_BYTES];
-	bool compact;
-
-	xsave_allowed(c);
-	if (compact_only && c->cpl != 0)
-		cpu_raise_error(c, EXC_GP, 0);
-	mask = requested(c);
-	linear = aligned_area(c, ea, aux, LEGACY_BYTES, 64, false);
-	span_load(c, linear, image, IMAGE_BYTES, view, seg);
-	span_load(c, linear + HEADER, image + HEADER, LEGACY_BYTES - HEADER, view, seg);
-	check_header(c, image, compact_only);
-	compact = load_le(image + HEADER + 8, 8) & XCOMP_COMPACT;
-	present = load_le(image + HEADER, 8);
-	if (mask & present & 4) {
-		linear = aligned_area(c, ea, aux, XSAVE_BYTES, 64, false);
-		span_load(c, linear + XSAVE_AVX_AT, image + XSAVE_AVX_AT, XSAVE_AVX_BYTES, view, seg);
-	}
-	if ((mask & 2 && (present & 2 || !compact)) || (mask & 4 && !compact))
-		check_mxcsr(c, image);
-	if (mask & 1 && present & 1)
-		copy_x87_in(c, image);
-	else if (mask & 1)
-		memset(c->f.x87, 0, sizeof(c->f.x87)), init_x87(c);
-	if (mask & 2 && present & 2)
-		copy_xmm_in(c, image);
-	else if (mask & 2)
-		for (unsigned n = 0; n < xmm_count(c); n++)
-			memset(c->f.vec[n], 0, 16);
-	if (mask & 4)
-		copy_ymm_in(c, present & 4 ? image : NULL);
-	if ((mask & 2 && (present & 2 || !compact)) || (mask & 4 && !compact))
-		c->f.mxcsr = load_le(image + IMAGE_MXCSR, 4);
-	else if (mask & 2)
-		c->f.mxcsr = MXCSR_INIT;
-	cpu_update_mode(c);
-}
-
-uint64_t
-do_xrstor(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
-{
-	(void)b;
-	restore(cpu_of(f), a, aux, false);
-	return 0;
-}
-
-uint64_t
-do_xrstors(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
-{
-	(void)b;
-	restore(cpu_of(f), a, aux, true);
 	return 0;
 }

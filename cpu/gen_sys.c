@@ -381,6 +381,18 @@ gen_XSETBV(struct trans *t)
 	plain(t, &helper_xsetbv, NEXT);
 }
 
+void
+gen_RDPKRU(struct trans *t)
+{
+	plain(t, &helper_rdpkru, GOES_ON);
+}
+
+void
+gen_WRPKRU(struct trans *t)
+{
+	plain(t, &helper_wrpkru, GOES_ON);
+}
+
 /* ---- interrupts and waiting ---- */
 
 void

@@ -12,7 +12,7 @@
 
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100 };
 #define PTE_NX (1ull << 63)
-enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16 };
+enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16, PF_PK = 32 };
 enum access { ACCESS_READ = SHADOW_R, ACCESS_WRITE = SHADOW_W, ACCESS_FETCH = SHADOW_X };
 #define PHYS_MASK ((1ull << PHYS_BITS) - 1)
 
@@ -139,18 +139,32 @@ struct walker {
 
 enum walk_result { WALK_OK, WALK_FAULT, WALK_AGAIN };
 
+/* What PKRU leaves of a page: data of users' pages alone have keys. */
+static unsigned
+rights_of_key(const struct cpu *c, const struct walk *w, unsigned view)
+{
+	unsigned no = w->user ? c->pkru >> 2 * w->key & 3 : 0;
+
+	if (!no || !(c->cr4 & CR4_PKE) || !in_long_mode(c))
+		return SHADOW_R | SHADOW_W | SHADOW_X;
+	if (no & 1)
+		return SHADOW_X;
+	return SHADOW_R | SHADOW_X | (view == VIEW_USER || c->cr0 & CR0_WP ? 0 : SHADOW_W);
+}
+
 static unsigned
 rights_of(const struct cpu *c, const struct walk *w, unsigned view)
 {
 	bool nx = w->no_execute;
+	unsigned key = rights_of_key(c, w, view);
 
 	if (view == VIEW_USER)
-		return !w->user ? 0 : SHADOW_R | (w->write ? SHADOW_W : 0) | (nx ? 0 : SHADOW_X);
+		return !w->user ? 0 : key & (SHADOW_R | (w->write ? SHADOW_W : 0) | (nx ? 0 : SHADOW_X));
 	if (c->cr4 & CR4_SMEP && w->user)
 		nx = true;
 	if (view == VIEW_SMAP && w->user)
 		return nx ? 0 : SHADOW_X;
-	return SHADOW_R | (w->write || !(c->cr0 & CR0_WP) ? SHADOW_W : 0) | (nx ? 0 : SHADOW_X);
+	return key & (SHADOW_R | (w->write || !(c->cr0 & CR0_WP) ? SHADOW_W : 0) | (nx ? 0 : SHADOW_X));
 }
 
 /* The last level: may it be, and A and D. */
@@ -159,10 +173,11 @@ walk_leaf(struct walker *k, struct entry *e, struct walk *w)
 {
 	w->global = e->value & PTE_G && k->c->cr4 & CR4_PGE;
 	w->dirty = e->value & PTE_D;
+	w->key = e->size == 8 ? e->value >> 59 & 15 : 0;
 	if (k->probe)
 		return WALK_OK;
 	if (!(rights_of(k->c, w, k->view) & k->access)) {
-		k->error |= PF_P;
+		k->error |= PF_P | (rights_of_key(k->c, w, k->view) & k->access ? 0 : PF_PK);
 		return WALK_FAULT;
 	}
 	if (!entry_set(k->c, e, PTE_A | (k->access == ACCESS_WRITE ? PTE_D : 0)))
@@ -332,7 +347,8 @@ fill(struct cpu *c, unsigned view, uint64_t linear, const struct walk *w, uint64
 			rights &= ~SHADOW_W;
 	}
 	c->f.fills++;
-	shadow_fill(c->shadow, view, linear, host, page, rights, &(struct shadow_page){ w->bytes, w->global }, c->tcg);
+	shadow_fill(c->shadow, view, linear, host, page, rights,
+		&(struct shadow_page){ w->bytes, w->global, w->user && c->cr4 & CR4_PKE ? w->key : 0 }, c->tcg);
 }
 
 /* Walks to LINEAR for ACCESS and fills; raises a page fault.  The physical address. */
@@ -731,6 +747,49 @@ tlb_flush_page(struct cpu *c, uint64_t linear)
 	if (!in_long_mode(c))
 		linear = (uint32_t)linear;
 	shadow_flush_page(c->shadow, linear);
+}
+
+/* Only entries that allow what is forbidden now have to go; those that are missing come by themselves. */
+void
+mmu_write_pkru(struct cpu *c, uint32_t value)
+{
+	uint32_t stricter = value & ~c->pkru;
+	unsigned keys = 0;
+
+	c->pkru = value;
+	for (unsigned key = 0; key < 16; key++)
+		keys |= (stricter >> 2 * key & 3 ? 1u : 0) << key;
+	if (keys && c->cr4 & CR4_PKE)
+		shadow_flush_keys(c->shadow, keys);
+}
+
+uint64_t
+do_rdpkru(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
+{
+	struct cpu *c = cpu_of(f);
+
+	(void)a, (void)b, (void)aux;
+	if (!(c->cr4 & CR4_PKE))
+		cpu_raise(c, EXC_UD);
+	if ((uint32_t)f->gpr[1])
+		cpu_raise_error(c, EXC_GP, 0);
+	f->gpr[0] = c->pkru;
+	f->gpr[2] = 0;
+	return 0;
+}
+
+uint64_t
+do_wrpkru(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
+{
+	struct cpu *c = cpu_of(f);
+
+	(void)a, (void)b, (void)aux;
+	if (!(c->cr4 & CR4_PKE))
+		cpu_raise(c, EXC_UD);
+	if ((uint32_t)f->gpr[1] || (uint32_t)f->gpr[2])
+		cpu_raise_error(c, EXC_GP, 0);
+	mmu_write_pkru(c, (uint32_t)f->gpr[0]);
+	return 0;
 }
 
 /* ---- the machine's map ---- */

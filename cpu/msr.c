@@ -4,6 +4,7 @@
  * Registers that guests touch without a feature bit telling of them read as 0 and ignore writes.
  */
 #include "cpu/system.h"
+#include "cpu/xsave.h"
 
 #include "base/trace.h"
 
@@ -300,7 +301,10 @@ msr_write(struct cpu *c, uint32_t msr, uint64_t value)
 	case MSR_MCG_CAP:
 		return false;
 	case MSR_XSS:
-		return cpu_has(c, FEAT_xsaves) && value == 0;
+		if (!cpu_has(c, FEAT_xsaves) || value & ~xsave_xss_mask(c))
+			return false;
+		c->xss = value;
+		return true;
 	}
 	if (msr >= MSR_MC0_CTL && msr <= MSR_MC_LAST) {
 		if (!(msr & 3))

@@ -23,6 +23,7 @@ enum {
 	MAX_NODES = 1 << 19,
 	MAX_HUGE = 64,
 	MAX_VOTES = 64,
+	KEYS = 16,
 };
 /* Pieces of a large page are in this group: they go together. */
 #define GROUP_LARGE (1u << 31)
@@ -43,6 +44,7 @@ struct view {
 	uint64_t *table;
 	uint32_t *exec;
 	struct fills local, global;
+	struct fills keyed[KEYS]; /* by protection key, but for key 0: global or not */
 	uint32_t groups[GROUP_LINES]; /* group number + 1, GROUP_LARGE */
 	unsigned group_count;
 };
@@ -101,6 +103,8 @@ slot_unreserve(struct slot *slot)
 			munmap(v->exec, EXEC_BYTES);
 		free(v->local.list);
 		free(v->global.list);
+		for (unsigned key = 0; key < KEYS; key++)
+			free(v->keyed[key].list);
 		*v = (struct view){ 0 };
 	}
 }
@@ -217,6 +221,8 @@ reset(struct shadow *s)
 				v->group_count = 0;
 			}
 			v->local.count = v->global.count = 0;
+			for (unsigned key = 0; key < KEYS; key++)
+				v->keyed[key].count = 0;
 		}
 	s->group_count = 0;
 	s->huge_count = 0;
@@ -235,9 +241,50 @@ flush_slot(struct shadow *s, struct slot *slot, bool global)
 		struct view *v = &slot->view[i];
 
 		flush_fills(v, &v->local);
+		for (unsigned key = 0; key < KEYS; key++)
+			flush_fills(v, &v->keyed[key]);
 		if (global)
 			flush_fills(v, &v->global);
 	}
+}
+
+/* Keys are no matter of execution. */
+static void
+flush_data(struct view *v, struct fills *fills)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < fills->count; i++) {
+		uint64_t fill = fills->list[i], index = fill & FILL_INDEX;
+
+		v->table[index] = 0;
+		if (fill & FILL_WRITE)
+			v->table[index + SHADOW_WRITE] = 0;
+		if (fill & FILL_EXEC)
+			fills->list[kept++] = fill & ~FILL_WRITE;
+	}
+	fills->count = kept;
+}
+
+void
+shadow_flush_keys(struct shadow *s, unsigned keys)
+{
+	forget_stack(s);
+	for (unsigned i = 0; i < s->reserved; i++)
+		for (unsigned j = 0; j < SHADOW_VIEWS; j++) {
+			struct view *v = &s->slot[i].view[j];
+
+			/* The view without the user's pages has them at most for execution. */
+			if (j == VIEW_SMAP)
+				continue;
+			for (unsigned key = 1; key < KEYS; key++)
+				if (keys >> key & 1)
+					flush_data(v, &v->keyed[key]);
+			if (keys & 1) {
+				flush_data(v, &v->local);
+				flush_data(v, &v->global);
+			}
+		}
 }
 
 void
@@ -537,7 +584,7 @@ shadow_fill(struct shadow *s, unsigned view, uint64_t linear, const uint8_t *hos
 	const struct shadow_page *page, const struct tcg *t)
 {
 	struct view *v = &s->current->view[view];
-	struct fills *fills = page->global ? &v->global : &v->local;
+	struct fills *fills = page->key ? &v->keyed[page->key] : page->global ? &v->global : &v->local;
 	uint64_t index = SHADOW_INDEX(linear), fill = index;
 	uint64_t delta = (uint64_t)host - (linear & ~0xfffull);
 	bool is_new;
@@ -578,7 +625,10 @@ shadow_count(const struct shadow *s)
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < s->reserved; i++)
-		for (unsigned j = 0; j < SHADOW_VIEWS; j++)
+		for (unsigned j = 0; j < SHADOW_VIEWS; j++) {
 			n += s->slot[i].view[j].local.count + s->slot[i].view[j].global.count;
+			for (unsigned key = 0; key < KEYS; key++)
+				n += s->slot[i].view[j].keyed[key].count;
+		}
 	return n;
 }

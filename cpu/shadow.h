@@ -43,6 +43,7 @@ uint32_t *shadow_exec(const struct shadow *s, unsigned view);
 struct shadow_page {
 	uint64_t bytes;
 	bool global;
+	uint8_t key; /* protection key; its rights are in those that are filled */
 };
 
 /*
@@ -56,6 +57,7 @@ void shadow_flush_all(struct shadow *s);                   /* every slot, global
 void shadow_flush_slot(struct shadow *s, uint32_t id);     /* all but the global pages of one address space */
 void shadow_flush_local(struct shadow *s);                 /* all but the global pages of all of them */
 void shadow_flush_page(struct shadow *s, uint64_t linear); /* in every slot */
+void shadow_flush_keys(struct shadow *s, unsigned keys);   /* users' pages with a protection key of the set, in every slot */
 /* No view keeps a write entry for the page with number PAGE (phys >> 12).  True: one did. */
 bool shadow_drop_writes(struct shadow *s, uint64_t page);
 

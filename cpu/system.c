@@ -99,7 +99,7 @@ cpu_write_cr4(struct cpu *c, uint64_t value)
 	if (changed & CR4_PAE && value & CR4_PAE && c->cr0 & CR0_PG && !in_long_mode(c) && !pdptes_valid(c, c->cr3))
 		cpu_raise_error(c, EXC_GP, 0);
 	c->cr4 = value;
-	if (changed & (CR4_PGE | CR4_PAE | CR4_PSE | CR4_SMEP | CR4_SMAP | CR4_PCIDE)) {
+	if (changed & (CR4_PGE | CR4_PAE | CR4_PSE | CR4_SMEP | CR4_SMAP | CR4_PCIDE | CR4_PKE)) {
 		tlb_flush_all(c);
 		select_address_space(c);
 	}
@@ -277,40 +277,6 @@ do_wbinvd(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	(void)a, (void)b, (void)aux;
 	need_cpl0(cpu_of(f));
-	return 0;
-}
-
-uint64_t
-do_xgetbv(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
-{
-	struct cpu *c = cpu_of(f);
-	uint32_t index = f->gpr[1];
-
-	(void)a, (void)b, (void)aux;
-	if (!(c->cr4 & CR4_OSXSAVE))
-		cpu_raise(c, EXC_UD);
-	if (index > 1 || (index == 1 && !cpu_has(c, FEAT_xgetbv1)))
-		cpu_raise_error(c, EXC_GP, 0);
-	uint64_t value = index == 1 ? fpu_in_use(c) : c->xcr0;
-
-	f->gpr[0] = (uint32_t)value;
-	f->gpr[2] = value >> 32;
-	return 0;
-}
-
-uint64_t
-do_xsetbv(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
-{
-	struct cpu *c = cpu_of(f);
-	uint64_t value = (uint32_t)f->gpr[0] | f->gpr[2] << 32;
-
-	(void)a, (void)b, (void)aux;
-	if (!(c->cr4 & CR4_OSXSAVE))
-		cpu_raise(c, EXC_UD);
-	if (c->cpl != 0 || (uint32_t)f->gpr[1] != 0 || !(value & 1) || value & ~cpuid_xcr0_mask(c) || (value & 6) == 4)
-		cpu_raise_error(c, EXC_GP, 0);
-	c->xcr0 = value;
-	cpu_update_mode(c);
 	return 0;
 }
 

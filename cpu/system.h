@@ -113,10 +113,12 @@ void mmu_protect(void *cpu, uint64_t phys);
 /* What MODE_SLOW_MEM stands for: alignment checks, and breakpoints on data. */
 void check_slow(struct cpu *c, uint64_t linear, unsigned size, unsigned align, bool write);
 bool pdptes_valid(struct cpu *c, uint64_t cr3);
+void mmu_write_pkru(struct cpu *c, uint32_t value);
 
 struct walk {
 	uint64_t phys, bytes; /* of the page */
 	bool user, write, no_execute, global, dirty;
+	uint8_t key;
 };
 /* No rights asked, nothing set.  False: not mapped. */
 bool mmu_probe(struct cpu *c, uint64_t linear, struct walk *w);
@@ -224,8 +226,6 @@ void msr_reset(struct cpu *c);
 /* ---- fpu.c ---- */
 void fpu_reset(struct cpu *c);
 bool fpu_is_slow(const struct cpu *c);
-/* XINUSE and XCR0: what XGETBV with ECX 1 gives. */
-uint64_t fpu_in_use(const struct cpu *c);
 
 /* ---- run.c ---- */
 void run_select_jumps(struct cpu *c);

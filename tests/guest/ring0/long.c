@@ -57,6 +57,23 @@ write_crs(uint64_t cr0, uint64_t cr3, uint64_t cr4)
 	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
 }
 
+enum { CR4_PKE = 0x400000 };
+
+static void
+write_pkru(uint32_t pkru)
+{
+	__asm__ volatile("wrpkru" : : "a"(pkru), "c"(0), "d"(0));
+}
+
+static uint32_t
+read_pkru(void)
+{
+	uint32_t pkru;
+
+	__asm__ volatile("rdpkru" : "=a"(pkru) : "c"(0) : "edx");
+	return pkru;
+}
+
 static void
 load_tables(void)
 {
@@ -245,9 +262,12 @@ caught(void)
 	const uint64_t *p = (const uint64_t *)caught_rsp, *frame = p + 16;
 	unsigned vector = p[15];
 	uint64_t cr0, cr2, cr4, dr6;
+	uint32_t pkru = in.pkru;
 
 	__asm__ volatile("mov %%cr0, %0\n\tmov %%cr2, %1\n\tmov %%cr4, %2\n\tmov %%dr6, %3" : "=r"(cr0), "=r"(cr2),
 		"=r"(cr4), "=r"(dr6));
+	if (cr4 & CR4_PKE)
+		pkru = read_pkru();
 	home();
 	print(" #");
 	print_hex(vector, 2);
@@ -271,6 +291,8 @@ caught(void)
 	if (caught_seg[4] != (in.cs & 3 || frame[1] & 3 ? 0 : SEL_DATA))
 		print_field("ss", caught_seg[4]);
 	print_state(p);
+	if (pkru != in.pkru)
+		print_field("pkru", pkru);
 	print_special(vector, cr0, cr2, cr4, dr6);
 }
 
@@ -293,6 +315,8 @@ run_snippet(const char *name, const uint8_t *code, unsigned long size)
 	wrmsr(KERNEL_GS_BASE, in.kernel_gs_base);
 	__asm__ volatile("mov %0, %%dr0\n\tmov %1, %%dr7" : : "r"(in.dr0), "r"(in.dr7));
 	write_crs(in.cr0, in.cr3, in.cr4);
+	if (in.cr4 & CR4_PKE)
+		write_pkru(in.pkru);
 	enter();
 	print_char('\n');
 	reset();

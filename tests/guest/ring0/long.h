@@ -24,6 +24,7 @@ struct state {
 	uint64_t cr0, cr3, cr4, efer, star, lstar, cstar, fmask, fs_base, gs_base, kernel_gs_base, dr0, dr7;
 	const uint64_t *watch[4];
 	bool null_fs, plain_frame;
+	uint32_t pkru; /* where CR4.PKE is set */
 };
 
 struct __attribute__((packed)) tss {
