@@ -28,7 +28,8 @@ static const char implemented[] =
 	" fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush acpi mmx fxsr sse sse2 ht"
 	" sse3 pclmulqdq monitor ssse3 cx16 pcid sse4_1 sse4_2 x2apic popcnt tsc_deadline aes xsave hypervisor"
 	" arat fsgsbase tsc_adjust smep erms invpcid smap umip pku fsrm rdpid xsaveopt xsavec xgetbv1 xsaves"
-	" movbe bmi1 bmi2 adx abm clflushopt clwb avx avx2 fma f16c vaes vpclmulqdq sha_ni gfni rdrand rdseed serialize movdiri movdir64b cldemote lahf_lm cr8_legacy 3dnowprefetch syscall nx pdpe1gb rdtscp lm ";
+	" movbe bmi1 bmi2 adx abm clflushopt clwb avx avx2 fma f16c vaes vpclmulqdq sha_ni gfni rdrand rdseed"
+	" serialize movdiri movdir64b cldemote lahf_lm cr8_legacy sse4a 3dnowprefetch syscall nx pdpe1gb rdtscp lm ";
 
 static const struct {
 	const char *name, *vendor;
@@ -45,7 +46,7 @@ static const struct { const char *name, *ours; } aliases[] = {
 	{ "pni", "sse3" }, { "sse4.1", "sse4_1" }, { "sse4.2", "sse4_2" }, { "sse4-1", "sse4_1" }, { "sse4-2", "sse4_2" },
 	{ "tsc-deadline", "tsc_deadline" }, { "tsc-adjust", "tsc_adjust" }, { "lahf-lm", "lahf_lm" }, { "pclmuldq", "pclmulqdq" },
 	{ "cr8legacy", "cr8_legacy" }, { "sha-ni", "sha_ni" }, { "3dnowprefetch", "3dnowprefetch" }, { "xd", "nx" },
-	{ "i64", "lm" }, { "sse4a", "sse4a" },
+	{ "i64", "lm" },
 };
 
 /* Does the list, words between spaces, have the word? */

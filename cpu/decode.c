@@ -466,7 +466,7 @@ lengths(struct insn *i, const struct reader *r, enum decode_result otherwise)
 	return r->more ? DECODE_MORE : otherwise;
 }
 
-/* A vector instruction: always with ModRM, and with an imm8 if the row says so. */
+/* A vector instruction: always with ModRM, and with what immediate the row says. */
 static enum decode_result
 vector(struct insn *i, struct decode_mode m, struct reader *r)
 {
@@ -480,8 +480,8 @@ vector(struct insn *i, struct decode_mode m, struct reader *r)
 	operand_sizes(i, m);
 	if (i->mod != 3)
 		rip_relative = memory(i, m, r);
-	if (i->vec->flags & VEC_IMM8)
-		i->imm = (int64_t)get(r, 1);
+	if (i->vec->flags & (VEC_IMM8 | VEC_IMM16))
+		i->imm = (int64_t)get(r, i->vec->flags & VEC_IMM8 ? 1 : 2);
 	if (rip_relative)
 		i->mem.disp += (int64_t)(i->rip + r->at);
 	return lengths(i, r, i->lock || !vec_is_legal(i) ? DECODE_UD : DECODE_OK);

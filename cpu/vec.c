@@ -3,7 +3,7 @@
 
 enum { OPCODES = 256, EXTENDED = OPCODES + 4 * 8 };
 
-/* A row's place: by opcode, or behind those by the two low bits of the opcode (71h-73h) and ModRM.reg. */
+/* A row's place: by opcode, or behind those by the two low bits of the opcode (71h-73h, 66 0F 78h) and ModRM.reg. */
 #define PLACE(opcode, ext) ((ext) < 0 ? (opcode) : OPCODES + ((opcode) & 3) * 8 + (ext))
 #define PREFIX(prefix) ((prefix) == 0x66 ? P66 : (prefix) == 0xf3 ? PF3 : (prefix) == 0xf2 ? PF2 : NP)
 
@@ -24,7 +24,7 @@ static const uint8_t features[VEC_ROWS] = {
 static bool
 is_extended(const struct insn *i)
 {
-	return i->map == MAP_0F && i->opcode >= 0x71 && i->opcode <= 0x73;
+	return i->map == MAP_0F && ((i->opcode >= 0x71 && i->opcode <= 0x73) || (i->opcode == 0x78 && i->prefix == P66));
 }
 
 bool

@@ -95,7 +95,7 @@ struct warmer {
 enum { HOST_BMI1 = 1, HOST_BMI2 = 2, HOST_LZCNT = 4, HOST_ADX = 8, HOST_POPCNT = 16, HOST_SSE42 = 32,
 	HOST_AVX = 64, HOST_AVX2 = 128, HOST_FMA = 256, HOST_F16C = 512, HOST_VAES = 1024, HOST_VPCLMUL = 2048, HOST_AES = 4096,
 	HOST_PCLMUL = 1 << 13, HOST_SSE2 = 1 << 14, HOST_SSE3 = 1 << 15, HOST_SSSE3 = 1 << 16, HOST_SSE41 = 1 << 17, HOST_SHA = 1 << 18,
-	HOST_GFNI = 1 << 19 };
+	HOST_GFNI = 1 << 19, HOST_SSE4A = 1 << 20 };
 
 struct tcg {
 	struct tcg_options options;

@@ -87,7 +87,7 @@ refuse "-monitor" -display none -monitor carrier-pigeon
 refuse "-pidfile" -display none -pidfile "$none/x"
 refuse "-cpu" -display none -cpu abacus
 refuse "-cpu" -display none -cpu qemu64,+abacus
-refuse "sse4a" -display none -cpu EPYC,enforce
+refuse "svm" -display none -cpu EPYC,+svm,enforce
 refuse "unknown option" -frobnicate
 refuse "argument is missing" -m
 

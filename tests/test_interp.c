@@ -510,8 +510,10 @@ vec_encode(const struct vec_case *c, uint8_t *to)
 	if (v->form == VEC_EXT)
 		reg = (unsigned)v->ext;
 	*p++ = (uint8_t)(reg << 3 | (c->memory ? AT_RSI : 0xc0 | rm_register));
-	if (v->flags & VEC_IMM8)
+	if (v->flags & (VEC_IMM8 | VEC_IMM16))
 		*p++ = (uint8_t)c->imm;
+	if (v->flags & VEC_IMM16)
+		*p++ = (uint8_t)(c->imm >> 8);
 	return (unsigned)(p - to);
 }
 
@@ -553,6 +555,8 @@ host_has(const struct vec_row *v)
 		return __builtin_cpu_supports("pclmul");
 	if (strncmp(v->name, "aes", 3) == 0)
 		return __builtin_cpu_supports("aes");
+	if (v->feature == VEC_FEATURE_sse4a)
+		return __builtin_cpu_supports("sse4a");
 	if (v->feature == VEC_FEATURE_sha_ni || v->feature == VEC_FEATURE_gfni) {
 		unsigned a, b, c, d;
 
@@ -586,10 +590,12 @@ make_vec_cases(struct random *r, struct snippet *s, struct vec_case *cases)
 			struct vec_case c = { .row = v, .memory = n & 1, .wide = n & 2 };
 			uint8_t insn[16];
 
-			if (!has_form(v, n % VEC_FORMS) || !host_has(v) || (n >= VEC_FORMS && !(v->flags & VEC_IMM8)))
+			if (!has_form(v, n % VEC_FORMS) || !host_has(v) || (n >= VEC_FORMS && !(v->flags & (VEC_IMM8 | VEC_IMM16))))
 				continue;
 			if (v->flags & VEC_IMM8)
 				c.imm = random64(r) & (n & 8 ? 0xff : 0x1f);
+			if (v->flags & VEC_IMM16)
+				c.imm = random64(r) & (n & 8 ? 0xffff : 0x1f1f);
 			c.code = make_snippet(s, insn, vec_encode(&c, insn), v->form == VEC_MASK);
 			cases[count++] = c;
 		}
@@ -610,7 +616,7 @@ check_vec(bool masked, unsigned rounds)
 		const struct vec_case *c = &cases[n];
 		struct trial t = { .name = c->row->name, .code = &c->code, .i = vec_ir(c), .masked = masked, .rcx_mask = ~0ull };
 
-		t.rounds = c->row->flags & VEC_IMM8 ? rounds / 8 : rounds;
+		t.rounds = c->row->flags & (VEC_IMM8 | VEC_IMM16) ? rounds / 8 : rounds;
 		compare_runs(&r, &t);
 	}
 	munmap(page, SNIPPETS_BYTES);

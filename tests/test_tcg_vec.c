@@ -101,7 +101,7 @@ make_vector(struct maker *m, unsigned row)
 	else
 		i = ir_op1(&m->ir, IR_vec, width, rm);
 	i->sub = (uint16_t)row;
-	i->aux = v->flags & VEC_IMM8 ? below(m, 256) : 0;
+	i->aux = v->flags & VEC_IMM8 ? below(m, 256) : v->flags & VEC_IMM16 ? below(m, 65536) : 0;
 	i->src_width = (uint8_t)general;
 	i->reads = 0;
 	i->writes = v->flags & VEC_FLAGS ? FL_ALL : 0;

@@ -172,7 +172,7 @@ interp_vec(struct tcg_frame *f, const struct ir_insn *i)
 {
 	const struct vec_row *row = &vec_rows[i->sub];
 	struct vec_op o = {
-		.f = f, .row = row, .bytes = row->reg == VEC_KIND_M || row->rm == VEC_KIND_M ? 8 : 16, .imm = i->aux & 0xff,
+		.f = f, .row = row, .bytes = row->reg == VEC_KIND_M || row->rm == VEC_KIND_M ? 8 : 16, .imm = i->aux & 0xffff,
 		.gpr_width = i->src_width == 8 ? 8 : 4, .from_memory = i->src.kind == IR_MEM, .mmx = uses_mmx(i), .env.mxcsr = f->mxcsr,
 	};
 

@@ -199,6 +199,35 @@ insertps(struct vec_op *o)
 			o->a.d[n] = 0;
 }
 
+/* ---- bit fields: SSE4A, AMD's manual volume 4 ---- */
+
+/*
+ * Six bits each of length, where 0 says 64, and index.  Fields that go beyond the 64 bits have no result by the manual, nor
+ * has the upper half; the processors cut the field, and clear the half.
+ */
+static uint64_t
+field_mask(unsigned control)
+{
+	return ~0ull >> (-control & 63);
+}
+
+static void
+extract_field(struct vec_op *o)
+{
+	unsigned control = o->row->flags & VEC_IMM16 ? o->imm : o->b.w[0];
+
+	o->a = (union vec128){ .q = { o->a.q[0] >> (control >> 8 & 63) & field_mask(control), 0 } };
+}
+
+static void
+insert_field(struct vec_op *o)
+{
+	unsigned control = o->row->flags & VEC_IMM16 ? o->imm : o->b.w[4], index = control >> 8 & 63;
+	uint64_t mask = field_mask(control);
+
+	o->a = (union vec128){ .q = { (o->a.q[0] & ~(mask << index)) | (o->b.q[0] & mask) << index, 0 } };
+}
+
 const struct vec_impl vec_move_ops[VEC_ROWS] = {
 	[VEC_movups] = { move_all, 0 }, [VEC_movupd] = { move_all, 0 }, [VEC_movaps] = { move_all, 0 }, [VEC_movapd] = { move_all, 0 },
 	[VEC_movups_st] = { move_all, 0 }, [VEC_movupd_st] = { move_all, 0 },
@@ -230,4 +259,7 @@ const struct vec_impl vec_move_ops[VEC_ROWS] = {
 	VEC_BOTH(pinsrw, insert, 2), [VEC_pinsrb] = { insert, 1 }, [VEC_pinsrd] = { insert, 0 }, [VEC_insertps] = { insertps, 0 },
 	VEC_BOTH(pextrw, extract, 2), [VEC_pextrw_st] = { extract, 2 }, [VEC_pextrb] = { extract, 1 }, [VEC_pextrd] = { extract, 0 },
 	[VEC_extractps] = { extract, 4 },
+	[VEC_movntss] = { move_scalar, 4 }, [VEC_movntsd] = { move_scalar, 8 },
+	[VEC_extrq] = { extract_field, 0 }, [VEC_extrq_imm] = { extract_field, 0 },
+	[VEC_insertq] = { insert_field, 0 }, [VEC_insertq_imm] = { insert_field, 0 },
 };

@@ -18,6 +18,7 @@ static const struct {
 	{ 1, C, 28, true, HOST_AVX }, { 1, C, 29, true, HOST_F16C }, { 7, B, 3, false, HOST_BMI1 }, { 7, B, 5, true, HOST_AVX2 },
 	{ 7, B, 8, false, HOST_BMI2 }, { 7, B, 19, false, HOST_ADX }, { 7, B, 29, false, HOST_SHA }, { 7, C, 8, false, HOST_GFNI },
 	{ 7, C, 9, true, HOST_VAES }, { 7, C, 10, true, HOST_VPCLMUL }, { 0x80000001, C, 5, false, HOST_LZCNT },
+	{ 0x80000001, C, 6, false, HOST_SSE4A },
 };
 
 static bool

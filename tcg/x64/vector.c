@@ -14,7 +14,7 @@ static bool
 host_has_row(const struct tcg *t, const struct vec_row *v)
 {
 	static const uint32_t bit[VEC_FEATURES] = { HOST_SSE2, HOST_SSE2, HOST_SSE2, HOST_SSE3, HOST_SSSE3, HOST_SSE41, HOST_SSE42,
-		HOST_AES, HOST_PCLMUL, HOST_SHA, HOST_GFNI };
+		HOST_AES, HOST_PCLMUL, HOST_SHA, HOST_GFNI, HOST_SSE4A };
 
 	return t->host_has & bit[v->feature];
 }
@@ -128,8 +128,10 @@ vector(struct gen *g, const struct ir_insn *i)
 	}
 	r = v->form == VEC_EXT ? (unsigned)v->ext | ASM_EXT : register_operand(g, i, reg, false, S2);
 	op_rm(&g->a, v->prefix, width, opcode_of(v), r, rm);
-	if (v->flags & VEC_IMM8)
-		put8(&g->a, i->aux);
+	if (v->flags & (VEC_IMM8 | VEC_IMM16))
+		put8(&g->a, i->aux & 0xff);
+	if (v->flags & VEC_IMM16)
+		put8(&g->a, i->aux >> 8 & 0xff);
 	if (v->flags & VEC_FLAGS)
 		flags_defined(g, i);
 	if ((i->dst.kind == IR_GPR || i->dst.kind == IR_TEMP) && !is_pinned(i->dst))
