@@ -187,6 +187,15 @@ usb_reset(struct usb_dev *d)
 	usb_bus_reset(d);
 }
 
+bool
+usb_loaded(struct usb_dev *d, struct err *e)
+{
+	struct usb_state *s = d->state;
+
+	memset(s->spare, 0, sizeof(s->spare));
+	return s->pos <= s->len || err_set(e, "a control transfer past its end");
+}
+
 void
 usb_destroy(struct usb_dev *d)
 {

@@ -3,7 +3,8 @@
  * USB as host controllers and devices see it: "Universal Serial Bus Specification", revisions 2.0 and 3.0.
  *
  * A device's struct begins with a struct usb_dev (and so with a struct dev), and its state with a struct usb_state, as PCI
- * devices do it; USB_FIELDS() stands first in its field table, its reset() calls usb_reset(), its destroy() usb_destroy().
+ * devices do it; USB_FIELDS() stands first in its field table, its reset() calls usb_reset(), its loaded() usb_loaded(), its
+ * destroy() usb_destroy().
  *
  * No transfer is ever under way inside of a device: usb_transfer() answers at once.  What has to wait (a disk, a key that
  * was not pressed yet) is answered by USB_NAK; the device says usb_ready() as soon as asking again is worth it.  So a
@@ -232,6 +233,8 @@ const char *usb_speed_name(enum usb_speed speed);
 
 void usb_init(struct usb_dev *d, const struct usb_ops *ops, struct usb_state *state, const char *serial);
 void usb_reset(struct usb_dev *d);
+/* What loaded() of a device asks first. */
+bool usb_loaded(struct usb_dev *d, struct err *e);
 void usb_destroy(struct usb_dev *d);
 bool usb_is_configured(const struct usb_dev *d);
 void usb_halt(struct usb_dev *d, uint8_t endpoint);

@@ -505,7 +505,6 @@ hid_loaded(struct dev *d, struct err *e)
 {
 	struct usb_hid *h = (struct usb_hid *)d;
 
-	(void)e;
 	for (unsigned i = 0; i < QUEUE; i++) {
 		struct entry *n = &h->state.queue[i];
 
@@ -516,8 +515,7 @@ hid_loaded(struct dev *d, struct err *e)
 		n->buttons &= 31;
 	}
 	memset(h->state.spare, 0, sizeof(h->state.spare));
-	memset(h->state.usb.spare, 0, sizeof(h->state.usb.spare));
-	return true;
+	return usb_loaded(&h->usb, e);
 }
 
 static void

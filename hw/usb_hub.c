@@ -340,14 +340,12 @@ hub_loaded(struct dev *d, struct err *e)
 {
 	struct usb_hub *h = (struct usb_hub *)d;
 
-	(void)e;
 	memset(h->state.spare, 0, sizeof(h->state.spare));
-	memset(h->state.usb.spare, 0, sizeof(h->state.usb.spare));
 	/* Where no device is there is nothing to be enabled. */
 	for (unsigned n = 0; n < USB_PORTS_MAX; n++)
 		if (h->ports[n].dev == NULL)
 			h->state.status[n] &= PORT_POWER;
-	return true;
+	return usb_loaded(&h->usb, e);
 }
 
 static void

@@ -267,7 +267,8 @@ storage_loaded(struct dev *d, struct err *e)
 	struct usb_storage *b = (struct usb_storage *)d;
 
 	memset(b->state.spare, 0, sizeof(b->state.spare));
-	memset(b->state.usb.spare, 0, sizeof(b->state.usb.spare));
+	if (!usb_loaded(&b->usb, e))
+		return false;
 	if (b->state.phase == BOT_DATA && b->state.left == 0)
 		return err_set(e, "a transfer of nothing");
 	return scsi_loaded(&b->unit, e);

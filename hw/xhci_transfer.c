@@ -9,7 +9,8 @@
 
 #include "base/util.h"
 
-enum { CHUNK = 64 * 1024, TRBS_AT_ONCE = 512, ROUTE_TIERS = 5 };
+/* A TRB takes as long as so many bytes, even one that moves none: the budget is one of time. */
+enum { CHUNK = 64 * 1024, TRBS_AT_ONCE = 512, TRB_WORK = 512, ROUTE_TIERS = 5 };
 
 enum step { NEXT, WAIT, HALT };
 
@@ -157,6 +158,8 @@ run_data(struct xhci *x, unsigned slot, unsigned ep, const struct trb *t, struct
 
 	if (!in && (t->control & TRB_IMMEDIATE))
 		len = MIN(len, 8);
+	/* While it waited, it may have been made shorter. */
+	e->done = MIN(e->done, len);
 	do {
 		struct usb_packet p = { .pid = in ? USB_IN : USB_OUT, .endpoint = ep / 2, .size = MIN(len - e->done, CHUNK) };
 		enum usb_answer answer = move(x, d, t, &p, e->done);
@@ -286,6 +289,7 @@ xhci_run_endpoint(struct xhci *x, unsigned slot, unsigned ep, uint32_t *budget)
 			e->kicked = 0;
 			return false;
 		}
+		*budget -= MIN(*budget, TRB_WORK);
 		step = d != NULL ? run_trb(x, slot, ep, &t, d, budget) : fail(x, slot, ep, &t, USB_GONE);
 		if (step != NEXT) {
 			e->waits = step == WAIT;

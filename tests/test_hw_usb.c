@@ -927,6 +927,26 @@ START_TEST(coverage)
 }
 END_TEST
 
+/* Where a control transfer is lies inside of its data. */
+START_TEST(loaded)
+{
+	struct usb_dev *all[] = {
+		usb_tablet_new(&env, NULL, "", &input), usb_hub_new(&env, NULL, "", 4), usb_storage_new(&env, NULL, "", NULL, true, true),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		struct usb_dev *d = all[i];
+		struct err e = { "" };
+
+		d->state->pos = d->state->len = 18;
+		ck_assert(d->dev.cls->loaded(&d->dev, &e));
+		d->state->pos = 19;
+		ck_assert(!d->dev.cls->loaded(&d->dev, &e));
+		ck_assert_ptr_nonnull(strstr(e.text, "control transfer"));
+	}
+}
+END_TEST
+
 START_TEST(after_reset)
 {
 	uint8_t d[18];
@@ -976,6 +996,7 @@ main(void)
 	tcase_add_test(c, storage_cd);
 	tcase_add_test(c, storage_unplugged);
 	tcase_add_test(c, coverage);
+	tcase_add_test(c, loaded);
 	tcase_add_test(c, after_reset);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);

@@ -19,6 +19,7 @@ enum {
 	MEMORY = 64 * 1024,   /* that many bytes, seen again and again up to MEMORY_END */
 	WINDOWS = 8,
 	DISKS = 4,
+	USB_DEVICES = 4,
 	DISK_CONTENT = 16 * 1024,
 };
 #define MEMORY_END (256 * MiB)
@@ -67,14 +68,23 @@ struct fuzz {
 	unsigned width, height;
 	struct input input;
 	struct usb_bus *usb;
-	struct usb_dev *plugged[4];
+	struct usb_dev *plugged[USB_DEVICES];
 	struct dev *dma, *pic, *apic, *ioapic, *pit, *rtc; /* beside DEV */
 	struct cpu_board cpu;
 	struct disk *disks[DISKS];
-	uint32_t registers[6];          /* of the processor; xHCI: how far its rings are */
+	uint32_t registers[6];          /* of the processor */
+	struct {                        /* what the driver of a USB controller knows; index 0: commands, or none */
+		uint16_t at[USB_DEVICES + 1][3];    /* next place in a ring */
+		uint8_t cycle[USB_DEVICES + 1][3];
+		uint8_t slot[USB_DEVICES];          /* or address; 0: none yet */
+		uint8_t slots;
+		uint16_t event;
+		uint8_t event_cycle;
+	} driver;
 	struct window windows[WINDOWS];
 	unsigned window_count;
 	uint64_t time_left;
+	unsigned reloads_left;
 };
 
 struct row {
@@ -85,12 +95,28 @@ struct row {
 	uint64_t time_ms;               /* how much may pass in a run */
 	/* What a driver does in many accesses, or the host's side that only this device has. */
 	void (*event)(struct fuzz *f, struct bytes *b);
+	void (*start)(struct fuzz *f);  /* after the steps; may be NULL */
 };
 
 /* ---- devices.c ---- */
 
 extern const struct row devfuzz_rows[];
 const struct row *devfuzz_find(const char *name);
+/* Makes D the one that is tested. */
+struct pci_dev *devfuzz_pci_of(struct fuzz *f, struct dev *d, unsigned devfn);
+/* Registers of a window. */
+void devfuzz_put(struct fuzz *f, unsigned window, uint64_t offset, uint64_t value, unsigned size);
+uint64_t devfuzz_get(struct fuzz *f, unsigned window, uint64_t offset, unsigned size);
+/* From the input to memory. */
+void devfuzz_bytes(struct bytes *b, unsigned at, unsigned count);
+
+/* ---- usb.c ---- */
+
+extern const struct step devfuzz_uhci_steps[], devfuzz_xhci_steps[];
+void devfuzz_uhci(struct fuzz *f, unsigned variant);
+void devfuzz_xhci(struct fuzz *f, unsigned variant);
+void devfuzz_usb_start(struct fuzz *f);
+void devfuzz_usb_event(struct fuzz *f, struct bytes *b);
 
 /* ---- machine.c ---- */
 

@@ -11,31 +11,31 @@ enum { CARD = 4 << 3 };
 
 static const uint8_t rom[512] = { 0x55, 0xaa, 1 };
 
-static struct pci_dev *
-pci_of(struct fuzz *f, struct dev *d, unsigned devfn)
+struct pci_dev *
+devfuzz_pci_of(struct fuzz *f, struct dev *d, unsigned devfn)
 {
 	f->dev = d;
 	return pci_bus_find(f->bus, devfn);
 }
 
-static void
-put(struct fuzz *f, unsigned window, uint64_t offset, uint64_t value, unsigned size)
+void
+devfuzz_put(struct fuzz *f, unsigned window, uint64_t offset, uint64_t value, unsigned size)
 {
 	const struct window *w = &f->windows[window];
 
 	space_write(w->io ? f->io : f->mem, w->base + offset, value, size, false);
 }
 
-static uint64_t
-get(struct fuzz *f, unsigned window, uint64_t offset, unsigned size)
+uint64_t
+devfuzz_get(struct fuzz *f, unsigned window, uint64_t offset, unsigned size)
 {
 	const struct window *w = &f->windows[window];
 
 	return space_read(w->io ? f->io : f->mem, w->base + offset, size, false);
 }
 
-static void
-put_bytes(struct bytes *b, unsigned at, unsigned count)
+void
+devfuzz_bytes(struct bytes *b, unsigned at, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
 		devfuzz_memory()[(at + i) % MEMORY] = take(b, 1);
@@ -49,7 +49,7 @@ make_e1000(struct fuzz *f, unsigned variant)
 	const struct e1000_config config = { .id = "card", .devfn = CARD, .mac = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 } };
 
 	(void)variant;
-	f->pci = pci_of(f, e1000_new(&f->env, f->bus, NULL, &config), CARD);
+	f->pci = devfuzz_pci_of(f, e1000_new(&f->env, f->bus, NULL, &config), CARD);
 }
 
 static const struct step e1000_steps[] = {
@@ -62,14 +62,14 @@ static const struct step e1000_steps[] = {
 static void
 e1000_event(struct fuzz *f, struct bytes *b)
 {
-	unsigned what = take(b, 1), tail = get(f, 0, TDT, 4) % 64;
+	unsigned what = take(b, 1), tail = devfuzz_get(f, 0, TDT, 4) % 64;
 
 	for (unsigned n = 0; n <= (what & 3); n++) {
 		uint8_t *d = devfuzz_memory() + 0x2000 + 16 * tail;
 
 		tail = (tail + 1) % 64;
 		if (what & 4) {
-			put_bytes(b, d - devfuzz_memory(), 16);
+			devfuzz_bytes(b, d - devfuzz_memory(), 16);
 			d[3] = d[4] = d[5] = d[6] = d[7] = 0;
 			continue;
 		}
@@ -79,8 +79,8 @@ e1000_event(struct fuzz *f, struct bytes *b)
 		d[11] |= n == (what & 3);
 		store_le(d + 12, take(b, 4), 4);
 	}
-	put(f, 0, TDT, tail, 4);
-	put(f, 0, RDT, (get(f, 0, RDH, 4) + 63) % 64, 4);
+	devfuzz_put(f, 0, TDT, tail, 4);
+	devfuzz_put(f, 0, RDT, (devfuzz_get(f, 0, RDH, 4) + 63) % 64, 4);
 }
 
 static void
@@ -89,7 +89,7 @@ make_hda(struct fuzz *f, unsigned variant)
 	struct dev *d = hda_new(&f->env, f->bus, "h", CARD, variant & 1 ? HDA_ICH9 : HDA_ICH6, true);
 
 	hda_codec_new(&f->env, d, "c", (enum hda_codec_model)(variant >> 1 & 3) % 3, 0, variant & 8, NULL);
-	f->pci = pci_of(f, d, CARD);
+	f->pci = devfuzz_pci_of(f, d, CARD);
 }
 
 static const struct step hda_steps[] = {
@@ -104,170 +104,7 @@ static void
 make_ac97(struct fuzz *f, unsigned variant)
 {
 	(void)variant;
-	f->pci = pci_of(f, ac97_new(&f->env, f->bus, "a", CARD, NULL), CARD);
-}
-
-/* ---- USB ---- */
-
-static void
-plug(struct fuzz *f, unsigned n, struct usb_dev *d, const char *port)
-{
-	struct err e = { "" };
-
-	f->plugged[n] = d;
-	usb_plug(d, usb_find_port(f->usb, port), &e);
-}
-
-static void
-make_uhci(struct fuzz *f, unsigned variant)
-{
-	f->pci = pci_of(f, uhci_new(&f->env, f->bus, CARD, NULL, "u.0", &f->usb), CARD);
-	if (variant & 1)
-		plug(f, 0, usb_kbd_new(&f->env, NULL, "", &f->input), "1");
-	else
-		plug(f, 0, usb_tablet_new(&f->env, NULL, "", &f->input), "1");
-	if (variant & 2)
-		plug(f, 1, usb_hub_new(&f->env, NULL, "", 4), "2");
-	else
-		plug(f, 1, usb_storage_new(&f->env, NULL, "1", backends_disk(0, 8 * MiB, false), variant & 4, true), "2");
-	if (variant & 2)
-		plug(f, 2, usb_mouse_new(&f->env, NULL, "", &f->input), "2.1");
-}
-
-/* Frames of one transfer descriptor that is at 2000h; the second port is enabled. */
-static const struct step uhci_steps[] = {
-	{ STEP_MEMORY, 4, 0x1000, 0x2000 }, { STEP_MEMORY, 4, 0x1004, 0x2000 }, { STEP_MEMORY, 4, 0x1008, 0x2042 },
-	{ STEP_MEMORY, 4, 0x2000, 0x2010 }, { STEP_MEMORY, 4, 0x2004, 0x00800000 }, { STEP_MEMORY, 4, 0x2008, 0x00e0002d },
-	{ STEP_MEMORY, 4, 0x200c, 0x3000 }, { STEP_MEMORY, 4, 0x2040, 1 }, { STEP_MEMORY, 4, 0x2044, 0x2010 },
-	{ 0, 2, 0x12, 0x200 }, { 0, 2, 0x12, 0 }, { 0, 2, 0x12, 4 }, { 0, 4, 8, 0x1000 }, { 0, 2, 4, 15 },
-	{ 0, 2, 0, 0x81 }, { 0, 0, 0, 0 },
-};
-
-static void
-make_xhci(struct fuzz *f, unsigned variant)
-{
-	f->registers[0] = 2;
-	f->registers[3] = 3;
-	f->pci = pci_of(f, xhci_new(&f->env, f->bus, CARD, NULL, "x.0", 4, 4, &f->usb), CARD);
-	plug(f, 0, usb_tablet_new(&f->env, NULL, "", &f->input), "1");
-	if (variant & 1)
-		plug(f, 1, usb_hub_new(&f->env, NULL, "", 4), "2");
-	else
-		plug(f, 1, usb_kbd_new(&f->env, NULL, "", &f->input), "2");
-	plug(f, 2, usb_storage_new(&f->env, NULL, "1", backends_disk(0, 8 * MiB, false), variant & 2, variant & 4), "3");
-	if (variant & 1)
-		plug(f, 3, usb_storage_new(&f->env, NULL, "2", backends_disk(1, 4 * MiB, true), true, true), "2.1");
-}
-
-/*
- * Rings for commands and events; slot 1 is the storage device, addressed and configured, with its endpoints' rings at 9000h,
- * B000h (in) and C000h (out).
- */
-static const struct step xhci_steps[] = {
-	{ 0, 4, 0x40, 2 }, { 0, 4, 0x78, 8 }, { 0, 4, 0x70, 0x1000 }, { 0, 4, 0x58, 0x2001 },
-	{ STEP_MEMORY, 4, 0x4000, 0x3000 }, { STEP_MEMORY, 4, 0x4004, 0 }, { STEP_MEMORY, 4, 0x4008, 32 },
-	{ 0, 4, 0x1028, 1 }, { 0, 4, 0x1038, 0x3000 }, { 0, 4, 0x1030, 0x4000 }, { 0, 4, 0x1034, 0 }, { 0, 4, 0x1020, 2 },
-	{ 0, 4, 0x40, 5 }, { 0, 4, 0x440, 0x210 }, { 0, 4, 0x450, 0x210 }, { 0, 4, 0x4a0, 0x210 }, { 0, 4, 0x4a0, 0x00fe0200 },
-	{ STEP_MEMORY, 4, 0x1008, 0x6000 }, { STEP_MEMORY, 4, 0x100c, 0 }, { STEP_MEMORY, 4, 0x5000, 0 },
-	{ STEP_MEMORY, 4, 0x5004, 3 }, { STEP_MEMORY, 4, 0x5020, 1 << 27 }, { STEP_MEMORY, 4, 0x5024, 7 << 16 },
-	{ STEP_MEMORY, 4, 0x5028, 0 }, { STEP_MEMORY, 4, 0x5044, 512 << 16 | 4 << 3 | 6 }, { STEP_MEMORY, 4, 0x5048, 0x9001 },
-	{ STEP_MEMORY, 4, 0x504c, 0 },
-	{ STEP_MEMORY, 4, 0x200c, 9 << 10 | 1 },
-	{ STEP_MEMORY, 4, 0x2010, 0x5000 }, { STEP_MEMORY, 4, 0x2014, 0 }, { STEP_MEMORY, 4, 0x201c, 1 << 24 | 11 << 10 | 1 },
-	{ STEP_MEMORY, 4, 0x202c, 0 }, { 0, 4, 0x2000, 0 },
-	{ STEP_MEMORY, 4, 0x5004, 1 | 1 << 3 | 1 << 4 }, { STEP_MEMORY, 4, 0x5020, 4u << 27 },
-	{ STEP_MEMORY, 4, 0x5084, 1024 << 16 | 6 << 3 | 6 }, { STEP_MEMORY, 4, 0x5088, 0xb001 }, { STEP_MEMORY, 4, 0x508c, 0 },
-	{ STEP_MEMORY, 4, 0x50a4, 1024 << 16 | 2 << 3 | 6 }, { STEP_MEMORY, 4, 0x50a8, 0xc001 }, { STEP_MEMORY, 4, 0x50ac, 0 },
-	{ STEP_MEMORY, 4, 0x2020, 0x5000 }, { STEP_MEMORY, 4, 0x2024, 0 }, { STEP_MEMORY, 4, 0x202c, 1 << 24 | 12 << 10 | 1 },
-	{ STEP_MEMORY, 4, 0x203c, 0 }, { 0, 4, 0x2000, 0 },
-	{ STEP_MEMORY, 4, 0x9000, 0x00010900 }, { STEP_MEMORY, 4, 0x9004, 0 }, { STEP_MEMORY, 4, 0x9008, 8 },
-	{ STEP_MEMORY, 4, 0x900c, 2 << 10 | 0x41 }, { STEP_MEMORY, 4, 0x901c, 4 << 10 | 0x10021 }, { STEP_MEMORY, 4, 0x902c, 0 },
-	{ 0, 4, 0x2004, 1 }, { 0, 0, 0, 0 },
-};
-
-/* The next TRBs of slot 1: a command to the disk, or what the input has, and its endpoint's doorbell. */
-static void
-xhci_work(struct fuzz *f, struct bytes *b, unsigned what)
-{
-	static const uint16_t rings[] = { 0x9000, 0xb000, 0xc000, 0x2000 };
-	static const uint8_t endpoints[] = { 1, 3, 4, 0 };
-	unsigned which = what & 3, *at = &f->registers[which];
-
-	for (unsigned n = 0; n <= (what >> 6) && *at < 200; n++) {
-		uint8_t *trb = devfuzz_memory() + rings[which] + 16 * (*at)++;
-
-		memset(trb, 0, 32);
-		store_le(trb, 0x8000 + (n << 8), 4);
-		store_le(trb + 8, what & 16 ? take(b, 3) : 31, 4);
-		store_le(trb + 12, 1u << 10 | 0x21, 4);
-		if (what & 8)
-			store_le(trb + 12, take(b, 4) | 1, 4);
-		if (which == 3 || (what & 4))
-			store_le(trb, take(b, 4), 4);
-	}
-	if (which == 2 && (what & 32)) {
-		static const uint8_t start[] = { 'U', 'S', 'B', 'C', 1, 2, 3, 4 };
-
-		memcpy(devfuzz_memory() + 0x8000, start, sizeof(start));
-		memset(devfuzz_memory() + 0x8008, 0, 24);
-		put_bytes(b, 0x8008, 2);
-		put_bytes(b, 0x800c, 3);
-		put_bytes(b, 0x800f, 12);
-	}
-	put(f, 0, 0x2000 + (which == 3 ? 0 : 4), endpoints[which], 4);
-}
-
-/* A transfer descriptor at 2010h, and the frame in which it is done. */
-static void
-uhci_work(struct fuzz *f, struct bytes *b, unsigned what)
-{
-	uint8_t *td = devfuzz_memory() + 0x2010;
-
-	store_le(devfuzz_memory() + 0x2000, 0x2010, 4);
-	store_le(td - 12, 0x00800000, 4);
-	store_le(td, 1, 4);
-	store_le(td + 4, 0x1c800000, 4);
-	store_le(td + 8, (uint64_t)(what & 1 ? USB_IN : what & 2 ? USB_SETUP : USB_OUT) | (uint64_t)(what >> 2 & 3) << 8 |
-		(uint64_t)(what >> 4 & 3) << 15 | (uint64_t)(take(b, 1) & 0x7f) << 21, 4);
-	store_le(td + 12, 0x8000, 4);
-	if (!(what & 1))
-		put_bytes(b, 0x8000, what & 2 ? 8 : 31);
-	if (what & 0x40) {
-		memcpy(devfuzz_memory() + 0x8000, "USBC", 4);
-		store_le(td + 8, load_le(td + 8, 4) | 30u << 21, 4);
-	}
-	for (unsigned i = 0; i < 16; i++)
-		store_le(devfuzz_memory() + 0x1000 + 4 * i, 0x2010, 4);
-	f->time_left -= MIN(f->time_left, 1000000u);
-	clock_advance(f->clock, 1000000);
-}
-
-static void
-plug_again(struct fuzz *f, struct usb_dev *d)
-{
-	struct usb_port *p = usb_free_port(f->usb, d->ops->speeds, &(unsigned){ 0 });
-	struct err e = { "" };
-
-	if (p != NULL && p->parent == NULL)
-		usb_plug(d, p, &e);
-}
-
-static void
-usb_event(struct fuzz *f, struct bytes *b)
-{
-	unsigned what = take(b, 1);
-	struct usb_dev *d = f->plugged[what & 3];
-
-	if (what & 0xf0) {
-		if (f->windows[0].io)
-			uhci_work(f, b, what);
-		else
-			xhci_work(f, b, what);
-	} else if (d != NULL && d->port != NULL && (what & 12) == 0) {
-		usb_unplug(d);
-	} else if (d != NULL && d->port == NULL && (what & 12) == 4) {
-		plug_again(f, d);
-	}
+	f->pci = devfuzz_pci_of(f, ac97_new(&f->env, f->bus, "a", CARD, NULL), CARD);
 }
 
 /* ---- disks ---- */
@@ -285,7 +122,7 @@ make_ide(struct fuzz *f, unsigned variant)
 
 	f->disks[2] = disks[2];
 	f->disks[3] = backends_disk(3, 1 * MiB, true);
-	f->pci = pci_of(f, piix3_ide_new(&f->env, f->bus, devfuzz_line(14), devfuzz_line(15), disks, cdrom, NULL), 0);
+	f->pci = devfuzz_pci_of(f, piix3_ide_new(&f->env, f->bus, devfuzz_line(14), devfuzz_line(15), disks, cdrom, NULL), 0);
 	for (unsigned devfn = 0; f->pci == NULL && devfn < 256; devfn++)
 		f->pci = pci_bus_find(f->bus, devfn);
 }
@@ -297,25 +134,25 @@ ide_command(struct fuzz *f, struct bytes *b, unsigned what)
 	unsigned channel = what & 1 ? 2 : 0;
 
 	backends_complete_all(0);
-	put(f, channel, 6, (what & 2 ? 0x50 : 0x40) | (what & 4 ? 0xa0 : 0), 1);
+	devfuzz_put(f, channel, 6, (what & 2 ? 0x50 : 0x40) | (what & 4 ? 0xa0 : 0), 1);
 	for (unsigned reg = 1; reg < 6; reg++)
-		put(f, channel, reg, take(b, 1), 1);
+		devfuzz_put(f, channel, reg, take(b, 1), 1);
 	if (what & 8) {
-		put(f, channel, 7, 0xa0, 1);
+		devfuzz_put(f, channel, 7, 0xa0, 1);
 		for (unsigned i = 0; i < 6; i++)
-			put(f, channel, 0, take(b, 2), 2);
+			devfuzz_put(f, channel, 0, take(b, 2), 2);
 	} else {
-		put(f, channel, 7, take(b, 1), 1);
+		devfuzz_put(f, channel, 7, take(b, 1), 1);
 	}
 	if (what & 16) { /* bus master: one region of memory */
 		store_le(devfuzz_memory() + 0x1000, 0x4000, 4);
 		store_le(devfuzz_memory() + 0x1004, 0x80000000u | (what & 32 ? 0x1000 : 0x200), 4);
-		put(f, 4, 4 + 4 * channel, 0x1000, 4);
-		put(f, 4, 4 * channel, what & 64 ? 9 : 1, 1);
+		devfuzz_put(f, 4, 4 + 4 * channel, 0x1000, 4);
+		devfuzz_put(f, 4, 4 * channel, what & 64 ? 9 : 1, 1);
 	}
 	backends_complete_all(0);
 	for (unsigned i = 0; i < 1024 && (what & 128); i++)
-		get(f, channel, 0, 2);
+		devfuzz_get(f, channel, 0, 2);
 }
 
 static void
@@ -361,14 +198,14 @@ floppy_event(struct fuzz *f, struct bytes *b)
 	loop_turn(f->loop, 0);
 	if (what & 0xf0) { /* a command of so many bytes, then time for it */
 		for (unsigned n = what & 15; n > 0; n--)
-			put(f, 0, 5, take(b, 1), 1);
+			devfuzz_put(f, 0, 5, take(b, 1), 1);
 		for (unsigned n = 0; n < 8; n++) {
 			clock_advance(f->clock, what >> 4 << 21);
 			backends_complete_all(0);
 			loop_turn(f->loop, 0);
 		}
 		for (unsigned n = 0; n < 8 && (what & 0x80); n++)
-			get(f, 0, 5, 1);
+			devfuzz_get(f, 0, 5, 1);
 		return;
 	}
 	i82077_change(f->dev, what & 1, what & 2 ? f->disks[0] : NULL);
@@ -394,7 +231,7 @@ make_vga(struct fuzz *f, unsigned variant)
 	const struct vga_config config = { .id = "vga", .vram_mib = 1 << (variant & 1), .edid = variant & 2,
 		.width = 1024, .height = 768 };
 
-	f->pci = pci_of(f, (variant & 12) == 12 ? bochs_display_new(&f->env, f->bus, &config, rom, sizeof(rom), &f->display) :
+	f->pci = devfuzz_pci_of(f, (variant & 12) == 12 ? bochs_display_new(&f->env, f->bus, &config, rom, sizeof(rom), &f->display) :
 		vga_new(&f->env, f->bus, &config, rom, sizeof(rom), &f->display), 0);
 }
 
@@ -414,28 +251,28 @@ vga_event(struct fuzz *f, struct bytes *b)
 	unsigned what = take(b, 1);
 	const uint8_t *m = modes[what % 3];
 
-	put(f, 0, 0xe, 0x63, 1);
-	put(f, 0, 0x10, m[0] << 8 | 1, 2);
-	put(f, 0, 0x10, m[1] << 8 | 2, 2);
-	put(f, 0, 0x10, m[2] << 8 | 4, 2);
+	devfuzz_put(f, 0, 0xe, 0x63, 1);
+	devfuzz_put(f, 0, 0x10, m[0] << 8 | 1, 2);
+	devfuzz_put(f, 0, 0x10, m[1] << 8 | 2, 2);
+	devfuzz_put(f, 0, 0x10, m[2] << 8 | 4, 2);
 	for (unsigned i = 0; i < 9; i++)
-		put(f, 0, 0x1a, m[3 + i] << 8 | i, 2);
-	put(f, 0, 0x20, 0x11, 2);
+		devfuzz_put(f, 0, 0x1a, m[3 + i] << 8 | i, 2);
+	devfuzz_put(f, 0, 0x20, 0x11, 2);
 	for (unsigned i = 0; i < sizeof(crtc); i++)
-		put(f, 0, 0x20, crtc[i] << 8 | i, 2);
-	put(f, 0, 0x20, m[14] << 8 | 0x17, 2);
-	get(f, 0, 0x26, 1);
+		devfuzz_put(f, 0, 0x20, crtc[i] << 8 | i, 2);
+	devfuzz_put(f, 0, 0x20, m[14] << 8 | 0x17, 2);
+	devfuzz_get(f, 0, 0x26, 1);
 	for (unsigned i = 0; i < 16; i++) {
-		put(f, 0, 0xc, i, 1);
-		put(f, 0, 0xc, i, 1);
+		devfuzz_put(f, 0, 0xc, i, 1);
+		devfuzz_put(f, 0, 0xc, i, 1);
 	}
-	put(f, 0, 0xc, 0x10, 1);
-	put(f, 0, 0xc, m[12], 1);
-	put(f, 0, 0xc, 0x12, 1);
-	put(f, 0, 0xc, m[13], 1);
-	put(f, 0, 0xc, 0x20, 1);
+	devfuzz_put(f, 0, 0xc, 0x10, 1);
+	devfuzz_put(f, 0, 0xc, m[12], 1);
+	devfuzz_put(f, 0, 0xc, 0x12, 1);
+	devfuzz_put(f, 0, 0xc, m[13], 1);
+	devfuzz_put(f, 0, 0xc, 0x20, 1);
 	for (unsigned i = 0; i < (what >> 3); i++)
-		put(f, 2, 0x18000 * (what % 3 == 0) + i * 97, take(b, 2), 2);
+		devfuzz_put(f, 2, 0x18000 * (what % 3 == 0) + i * 97, take(b, 2), 2);
 }
 
 /* A transfer of the blitter: graphics registers 20h to 33h. */
@@ -448,17 +285,17 @@ cirrus_event(struct fuzz *f, struct bytes *b)
 		vga_event(f, b);
 		return;
 	}
-	put(f, 0, 0x10, 0x1206, 2);
+	devfuzz_put(f, 0, 0x10, 0x1206, 2);
 	for (unsigned i = 0x20; i < 0x34; i++) {
 		unsigned v = take(b, 1);
 
 		if (i == 0x31 || (i == 0x21 && (what & 4)) || (i == 0x23 && (what & 8)))
 			v = 0;
-		put(f, 0, 0x1a, v << 8 | i, 2);
+		devfuzz_put(f, 0, 0x1a, v << 8 | i, 2);
 	}
-	put(f, 0, 0x1a, 0x231, 2);
+	devfuzz_put(f, 0, 0x1a, 0x231, 2);
 	for (unsigned i = 0; i < (what >> 4) * 4; i++)
-		put(f, 2, 4 * i, take(b, 4), 4);
+		devfuzz_put(f, 2, 4 * i, take(b, 4), 4);
 }
 
 static const struct step vga_steps[] = {
@@ -472,7 +309,7 @@ make_cirrus(struct fuzz *f, unsigned variant)
 	const struct vga_config config = { .id = "cirrus", .vram_mib = 4 };
 
 	(void)variant;
-	f->pci = pci_of(f, cirrus_new(&f->env, f->bus, &config, rom, sizeof(rom), &f->display), 0);
+	f->pci = devfuzz_pci_of(f, cirrus_new(&f->env, f->bus, &config, rom, sizeof(rom), &f->display), 0);
 }
 
 static const struct step cirrus_steps[] = {
@@ -715,27 +552,27 @@ board_event(struct fuzz *f, struct bytes *b)
 /* ---- the table ---- */
 
 const struct row devfuzz_rows[] = {
-	{ "e1000", make_e1000, NULL, e1000_steps, 2000, e1000_event },
-	{ "hda", make_hda, NULL, hda_steps, 200, NULL },
-	{ "ac97", make_ac97, NULL, NULL, 200, NULL },
-	{ "uhci", make_uhci, NULL, uhci_steps, 40, usb_event },
-	{ "xhci", make_xhci, NULL, xhci_steps, 100, usb_event },
-	{ "ide", make_ide, ide_windows, NULL, 2000, ide_event },
-	{ "floppy", make_floppy, floppy_windows, floppy_steps, 2000, floppy_event },
-	{ "pflash", make_flash, flash_windows, NULL, 2000, NULL },
-	{ "vga", make_vga, vga_windows, vga_steps, 200, vga_event },
-	{ "cirrus", make_cirrus, vga_windows, cirrus_steps, 200, cirrus_event },
-	{ "i8042", make_i8042, i8042_windows, NULL, 2000, NULL },
-	{ "vmport", make_vmport, vmport_windows, NULL, 2000, vmport_event },
-	{ "ns16550", make_serial, serial_windows, NULL, 200, NULL },
-	{ "parallel", make_parallel, parallel_windows, NULL, 200, NULL },
-	{ "i8237", make_dma, dma_windows, NULL, 200, dma_event },
-	{ "fw_cfg", make_fw_cfg, fw_cfg_windows, NULL, 200, NULL },
-	{ "piix4_pm", make_pm, pm_windows, NULL, 2000, pm_event },
-	{ "board", make_board, board_windows, NULL, 2000, board_event },
-	{ "lapic", make_board, lapic_windows, lapic_steps, 200, board_event },
-	{ "hpet", make_board, hpet_windows, hpet_steps, 200, board_event },
-	{ NULL, NULL, NULL, NULL, 0, NULL },
+	{ "e1000", make_e1000, NULL, e1000_steps, 2000, e1000_event, NULL },
+	{ "hda", make_hda, NULL, hda_steps, 200, NULL, NULL },
+	{ "ac97", make_ac97, NULL, NULL, 200, NULL, NULL },
+	{ "uhci", devfuzz_uhci, NULL, devfuzz_uhci_steps, 60, devfuzz_usb_event, devfuzz_usb_start },
+	{ "xhci", devfuzz_xhci, NULL, devfuzz_xhci_steps, 60, devfuzz_usb_event, devfuzz_usb_start },
+	{ "ide", make_ide, ide_windows, NULL, 2000, ide_event, NULL },
+	{ "floppy", make_floppy, floppy_windows, floppy_steps, 2000, floppy_event, NULL },
+	{ "pflash", make_flash, flash_windows, NULL, 2000, NULL, NULL },
+	{ "vga", make_vga, vga_windows, vga_steps, 200, vga_event, NULL },
+	{ "cirrus", make_cirrus, vga_windows, cirrus_steps, 200, cirrus_event, NULL },
+	{ "i8042", make_i8042, i8042_windows, NULL, 2000, NULL, NULL },
+	{ "vmport", make_vmport, vmport_windows, NULL, 2000, vmport_event, NULL },
+	{ "ns16550", make_serial, serial_windows, NULL, 200, NULL, NULL },
+	{ "parallel", make_parallel, parallel_windows, NULL, 200, NULL, NULL },
+	{ "i8237", make_dma, dma_windows, NULL, 200, dma_event, NULL },
+	{ "fw_cfg", make_fw_cfg, fw_cfg_windows, NULL, 200, NULL, NULL },
+	{ "piix4_pm", make_pm, pm_windows, NULL, 2000, pm_event, NULL },
+	{ "board", make_board, board_windows, NULL, 2000, board_event, NULL },
+	{ "lapic", make_board, lapic_windows, lapic_steps, 200, board_event, NULL },
+	{ "hpet", make_board, hpet_windows, hpet_steps, 200, board_event, NULL },
+	{ NULL, NULL, NULL, NULL, 0, NULL, NULL },
 };
 
 const struct row *

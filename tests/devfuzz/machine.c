@@ -20,6 +20,7 @@ enum {
 	START_COMPLETE = 4,    /* requests of disks end by themselves */
 	OPERATIONS_MOST = 400,
 	REPEAT_MOST = 64,
+	RELOADS_MOST = 2,      /* as these look at all of the state */
 	BAR_PORTS = 0xc000,
 };
 #define BAR_MEMORY 0xe0000000u
@@ -146,7 +147,8 @@ map_bars(struct fuzz *f)
 static void
 open_machine(struct fuzz *f, const struct row *row, unsigned variant)
 {
-	*f = (struct fuzz){ .clock = clock_new(true), .time_left = row->time_ms * 1000000 };
+	*f = (struct fuzz){ .clock = clock_new(true), .time_left = row->time_ms * 1000000,
+		.reloads_left = RELOADS_MOST };
 	backends_reset();
 	clock_advance(f->clock, NS_PER_SEC);
 	f->loop = loop_new(f->clock);
@@ -276,6 +278,9 @@ reload(struct fuzz *f)
 {
 	struct err e = { "" };
 
+	if (f->reloads_left == 0)
+		return;
+	f->reloads_left--;
 	if (f->dev->cls->loaded != NULL && !f->dev->cls->loaded(f->dev, &e)) {
 		fprintf(stderr, "device fuzzer: a device refuses its own state: %s\n", e.text);
 		abort();
@@ -350,6 +355,8 @@ devfuzz_run(const struct row *row, const uint8_t *data, size_t len)
 	open_machine(&f, row, start >> 4);
 	if (start & START_STEPS)
 		do_steps(&f, row->steps);
+	if ((start & START_STEPS) && row->start != NULL)
+		row->start(&f);
 	for (unsigned n = 0; b.at < b.end && n < OPERATIONS_MOST; n++) {
 		operate(&f, row, &b);
 		if (start & START_COMPLETE)
