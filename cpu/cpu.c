@@ -197,9 +197,10 @@ cpu_reset_at(struct cpu *c, bool init)
 	c->dr[6] = 0xffff0ff0;
 	c->dr[7] = 0x400;
 	reset_segments(c);
-	c->halted = c->mwait = c->shutdown = c->nmi_blocked = false;
+	c->halted = c->shutdown = c->nmi_blocked = false;
+	c->mwait = MWAIT_NONE;
 	smm_reset(c);
-	c->inhibit = c->inhibit_db = c->monitor_armed = c->resume = c->has_code_breakpoints = false;
+	c->inhibit = c->inhibit_db = c->monitor_armed = c->umonitor_armed = c->resume = c->has_code_breakpoints = false;
 	c->pending_dbg = 0;
 	c->exc.raised = false;
 	c->delivering = -1;

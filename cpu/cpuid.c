@@ -29,7 +29,7 @@ static const char implemented[] =
 	" sse3 pclmulqdq monitor ssse3 cx16 pcid sse4_1 sse4_2 x2apic popcnt tsc_deadline aes xsave hypervisor"
 	" arat fsgsbase tsc_adjust smep erms invpcid smap umip pku fsrm rdpid xsaveopt xsavec xgetbv1 xsaves"
 	" movbe bmi1 bmi2 adx abm clflushopt clwb avx avx2 fma f16c vaes vpclmulqdq sha_ni gfni rdrand rdseed"
-	" serialize movdiri movdir64b cldemote lahf_lm cr8_legacy sse4a 3dnowprefetch syscall nx pdpe1gb rdtscp lm ";
+	" serialize movdiri movdir64b cldemote lahf_lm cr8_legacy sse4a waitpkg 3dnowprefetch syscall nx pdpe1gb rdtscp lm ";
 
 static const struct {
 	const char *name, *vendor;

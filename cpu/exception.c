@@ -422,7 +422,7 @@ deliver(struct cpu *c, const struct event *e)
 	c->delivering = -1;
 	c->inhibit = c->inhibit_db = false;
 	c->resume = false;
-	c->monitor_armed = false;
+	c->monitor_armed = c->umonitor_armed = false;
 }
 
 static bool

@@ -439,6 +439,27 @@ gen_MONITOR(struct trans *t)
 	gen_helper(t, &helper_monitor, ir_none(), temp_zero_extended(t, t->insn.addr_width, ir_gpr(RAX)), ir_none(), 0);
 }
 
+void
+gen_UMONITOR(struct trans *t)
+{
+	val at = ir_gpr(t->insn.rm | (t->insn.rex & REX_B ? 8 : 0));
+
+	t->insn.mem.seg = t->insn.seg != IR_NO_REG ? t->insn.seg : SEG_DS;
+	gen_helper(t, &helper_umonitor, ir_none(), temp_zero_extended(t, t->insn.addr_width, at), ir_none(), 0);
+}
+
+void
+gen_UMWAIT(struct trans *t)
+{
+	with_value(t, &helper_umwait, 0, AUX_UMWAIT, LEAVES);
+}
+
+void
+gen_TPAUSE(struct trans *t)
+{
+	with_value(t, &helper_umwait, 0, AUX_TPAUSE, LEAVES);
+}
+
 /* ---- ports ---- */
 
 static val

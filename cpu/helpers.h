@@ -8,6 +8,7 @@
 
 /* AUX: LEN in bits 3:0, WIDTH 7:4, SEG 10:8, ADDR 15:12, N 23:16, and these. */
 enum { AUX_REP = 1 << 24, AUX_REPNE = 1 << 25 };
+enum { AUX_TPAUSE, AUX_UMWAIT }; /* N */
 
 static inline uint32_t
 aux_pack(unsigned len, unsigned width, unsigned seg, unsigned addr, unsigned n)

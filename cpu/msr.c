@@ -14,7 +14,7 @@ enum {
 	MSR_MCG_CAP = 0x179, MSR_MCG_STATUS, MSR_MCG_CTL, MSR_PERF_STATUS = 0x198, MSR_MISC_ENABLE = 0x1a0,
 	MSR_MTRR_BASE0 = 0x200, MSR_MTRR_LAST = 0x20f, MSR_MTRR_64K = 0x250, MSR_MTRR_16K_0 = 0x258, MSR_MTRR_16K_1,
 	MSR_MTRR_4K_0 = 0x268, MSR_MTRR_4K_7 = 0x26f, MSR_PAT = 0x277, MSR_MTRR_DEF = 0x2ff, MSR_MC0_CTL = 0x400, MSR_MC_LAST = 0x40f,
-	MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800, MSR_X2APIC_LAST = 0x8ff, MSR_XSS = 0xda0,
+	MSR_UMWAIT_CONTROL = 0xe1, MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800, MSR_X2APIC_LAST = 0x8ff, MSR_XSS = 0xda0,
 };
 #define MSR_EFER 0xc0000080u
 #define MSR_STAR 0xc0000081u
@@ -41,6 +41,7 @@ msr_reset(struct cpu *c)
 	c->xss = c->mcg_status = 0;
 	c->tsc_offset = 0;
 	c->tsc_adjust = 0;
+	c->umwait_control = 0;
 }
 
 /* The place of a fixed-range MTRR. */
@@ -101,6 +102,8 @@ plain(struct cpu *c, uint32_t msr)
 		return &c->kernel_gs_base;
 	case MSR_TSC_AUX:
 		return &c->tsc_aux;
+	case MSR_UMWAIT_CONTROL:
+		return cpu_has(c, FEAT_waitpkg) ? &c->umwait_control : NULL;
 	case MSR_PAT:
 		return &c->pat;
 	case MSR_MTRR_DEF:
@@ -254,6 +257,8 @@ is_valid(uint32_t msr, uint64_t value)
 		return types_valid(value, true);
 	case MSR_TSC_AUX:
 		return value >> 32 == 0;
+	case MSR_UMWAIT_CONTROL:
+		return value >> 32 == 0 && !(value & 2);
 	case MSR_MTRR_DEF:
 		return !(value & ~0xcffull) && is_memory_type(value & 0xff);
 	}

@@ -245,6 +245,10 @@ cpu_is_halted(const struct cpu *c)
 
 /* ---- waiting ---- */
 
+/* A sleep ends so much later than asked for, at the most; a longer wait than that is nobody's wish. */
+enum { SLEEP_LATE_NS = 60000 };
+#define LONGEST_WAIT_NS (NS_PER_SEC << 24)
+
 static bool
 is_wanted(struct cpu *c)
 {
@@ -267,34 +271,72 @@ is_wanted(struct cpu *c)
 	return pins & wanted;
 }
 
-/* MWAIT may wake without a reason: it does, a thousand times a second, as no store of another processor is watched. */
+static void
+awake(struct cpu *c)
+{
+	c->halted = false;
+	c->mwait = MWAIT_NONE;
+}
+
+/* UMWAIT and TPAUSE also end with an interrupt that is masked. */
+static bool
+ends_wait(struct cpu *c)
+{
+	return is_wanted(c) || (c->mwait >= MWAIT_USER && atomic_load(&c->pins) & 1u << PIN_INTR);
+}
+
+static uint64_t
+host_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+void
+cpu_halt_for(struct cpu *c, enum mwait how, uint64_t ns)
+{
+	c->halted = true;
+	c->mwait = how;
+	c->wake_at = host_ns() + MIN(ns, (uint64_t)LONGEST_WAIT_NS);
+}
+
+/* Sleeps, or waits for the last bit of it, which a sleep would miss.  True: its time is over. */
 static bool
 wait_a_while(struct cpu *c)
 {
-	struct timespec until;
+	uint64_t sleep_to = c->mwait == MWAIT_SYSTEM ? c->wake_at : c->wake_at - SLEEP_LATE_NS;
+	struct timespec until = { (time_t)(sleep_to / NS_PER_SEC), (long)(sleep_to % NS_PER_SEC) };
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
+	if (host_ns() < sleep_to) {
+		pthread_cond_timedwait(&c->halt_wake, &c->halt_lock, &until);
+	} else {
+		pthread_mutex_unlock(&c->halt_lock);
+		while (host_ns() < c->wake_at && !ends_wait(c))
+			continue;
+		pthread_mutex_lock(&c->halt_lock);
 	}
-	return pthread_cond_timedwait(&c->halt_wake, &c->halt_lock, &until) == ETIMEDOUT;
+	return host_ns() >= c->wake_at;
 }
 
 static void
 wait_for_event(struct cpu *c)
 {
+	bool over = false;
+
 	pthread_mutex_lock(&c->halt_lock);
-	while (!is_wanted(c)) {
-		if (!c->mwait) {
+	while (!over && !ends_wait(c)) {
+		if (c->mwait)
+			over = wait_a_while(c);
+		else
 			pthread_cond_wait(&c->halt_wake, &c->halt_lock);
-		} else if (wait_a_while(c)) {
-			c->halted = c->mwait = false;
-			break;
-		}
 	}
 	pthread_mutex_unlock(&c->halt_lock);
+	if (over && c->mwait == MWAIT_USER_LIMITED)
+		c->f.flags = flags_from_eflags(FL_CF);
+	if (over || c->mwait >= MWAIT_USER)
+		awake(c);
 }
 
 /* ---- what is pending ---- */
@@ -340,12 +382,6 @@ service_resets(struct cpu *c)
 		cpu_reset_at(c, true);
 	if (has_pin(c, PIN_SIPI) && take_pin(c, PIN_SIPI))
 		start_up(c);
-}
-
-static void
-awake(struct cpu *c)
-{
-	c->halted = c->mwait = false;
 }
 
 /* Delivers at most one event.  True: it did, or something may follow. */

@@ -92,7 +92,8 @@ smm_enter(struct cpu *c)
 	tell_board(c);
 	save_state(c);
 	cpu_unlock(c);
-	c->halted = c->mwait = false;
+	c->halted = false;
+	c->mwait = MWAIT_NONE;
 	c->cr0 &= ~(uint64_t)(CR0_PE | CR0_EM | CR0_TS | CR0_PG);
 	c->cr4 = 0;
 	c->efer = 0;

@@ -75,6 +75,9 @@ enum {
 	MODE_NO_AVX = 0x400000,   /* VEX-encoded vector instructions are #UD */
 };
 
+/* Halted by: HLT; MWAIT; UMWAIT or TPAUSE, until their deadline or until the system's limit, which sets CF. */
+enum mwait { MWAIT_NONE, MWAIT_SYSTEM, MWAIT_USER, MWAIT_USER_LIMITED };
+
 struct cpu {
 	struct tcg_frame f; /* first: generated code addresses it */
 
@@ -84,6 +87,7 @@ struct cpu {
 	uint64_t cr0, cr2, cr3, cr4, xcr0;
 	uint64_t dr[8];
 	uint64_t efer, star, lstar, cstar, fmask, kernel_gs_base, tsc_aux, pat, misc_enable, tsc_offset, tsc_adjust;
+	uint64_t umwait_control;
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
 	uint64_t mtrr_def, mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
 	uint64_t smbase;
@@ -96,7 +100,7 @@ struct cpu {
 	bool inhibit_db;   /* ... and debug traps too (MOV SS) */
 	bool a20;
 	uint64_t monitor_addr;
-	bool monitor_armed;
+	bool monitor_armed, umonitor_armed; /* by MONITOR, by UMONITOR */
 	uint64_t pending_dbg; /* DR6 bits of traps that follow the current instruction */
 
 	/* The exception being raised, between cpu_raise and its delivery in cpu_run. */
@@ -143,7 +147,8 @@ struct cpu {
 	struct space_listener listener;
 	struct cpu *_Atomic sharing; /* the next vCPU with the same struct tcg */
 	struct cpu *first;          /* head of that list */
-	bool mwait;                 /* halted by MWAIT: wakes now and then, as a store to the monitored address might have happened */
+	uint8_t mwait;              /* enum mwait: how long it is halted at the most, up to ... */
+	uint64_t wake_at;           /* ... that, of the host's monotonic clock */
 	bool has_code_breakpoints;
 	struct tcg_from from;       /* how the last block was left */
 	uint32_t from_mode;         /* ... and in which mode */

@@ -11,6 +11,8 @@ need_cpl0(struct cpu *c)
 		cpu_raise_error(c, EXC_GP, 0);
 }
 
+enum { UNWATCHED_NS = 1000000 };
+
 static void
 look_soon(struct cpu *c)
 {
@@ -512,6 +514,7 @@ do_monitor(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	c->monitor_addr = seg_linear(c, seg, a, 1, false);
 	span_check(c, c->monitor_addr, 1, false, c->view, seg);
 	c->monitor_armed = true;
+	c->umonitor_armed = false;
 	return 0;
 }
 
@@ -528,9 +531,53 @@ do_mwait(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	f->rip = next_rip(c, aux);
 	if (c->monitor_armed) {
 		c->monitor_armed = false;
-		c->halted = c->mwait = true;
+		/* It may wake without a reason: a thousand times a second it does, as no store of another processor is watched. */
+		cpu_halt_for(c, MWAIT_SYSTEM, UNWATCHED_NS);
 		look_soon(c);
 	}
+	return 0;
+}
+
+/* Intel SDM volume 2: UMONITOR, UMWAIT, TPAUSE. */
+uint64_t
+do_umonitor(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
+{
+	struct cpu *c = cpu_of(f);
+	unsigned seg = aux_seg(aux);
+
+	(void)b;
+	c->monitor_addr = seg_linear(c, seg, a, 1, false);
+	span_check(c, c->monitor_addr, 1, false, c->view, seg);
+	c->umonitor_armed = true;
+	c->monitor_armed = false;
+	return 0;
+}
+
+/*
+ * Until the TSC, which counts nanoseconds, reaches EDX:EAX, but no longer than the system allows: CF says that this was the
+ * reason.  A: the state wanted.  UMWAIT waits for a store, as MWAIT does, if anything is monitored.
+ */
+uint64_t
+do_umwait(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
+{
+	struct cpu *c = cpu_of(f);
+	bool monitors = aux_n(aux) == AUX_UMWAIT, sleeps = !monitors || c->umonitor_armed;
+	uint64_t deadline = f->gpr[2] << 32 | (uint32_t)f->gpr[0], now = cpu_tsc(c), limit = c->umwait_control & ~3ull;
+	uint64_t left = deadline > now ? deadline - now : 0, most = monitors ? UNWATCHED_NS : ~0ull;
+
+	(void)b;
+	if ((c->cpl != 0 && c->cr4 & CR4_TSD) || a > 1)
+		cpu_raise_error(c, EXC_GP, 0);
+	f->rip = next_rip(c, aux);
+	f->flags = flags_from_eflags(0);
+	if (sleeps && left != 0) {
+		bool limited = limit != 0 && limit < MIN(left, most);
+
+		cpu_halt_for(c, limited ? MWAIT_USER_LIMITED : MWAIT_USER, limited ? limit : MIN(left, most));
+	}
+	if (monitors)
+		c->umonitor_armed = false;
+	look_soon(c);
 	return 0;
 }
 

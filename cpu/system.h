@@ -196,6 +196,8 @@ void cpu_deliver_pending_exception(struct cpu *c);
 void cpu_deliver_interrupt(struct cpu *c, unsigned vector);
 /* Delivers #DB with BITS of DR6. */
 void cpu_deliver_debug(struct cpu *c, uint64_t bits);
+/* HOW: enum mwait but for none; NS: until it wakes without an event. */
+void cpu_halt_for(struct cpu *c, enum mwait how, uint64_t ns);
 void cpu_deliver_nmi(struct cpu *c);
 void set_eflags_masked(struct cpu *c, uint64_t value, uint64_t mask);
 void change_eflags(struct cpu *c, uint64_t value, uint64_t mask); /* where nothing else changed: quicker */

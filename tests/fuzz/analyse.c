@@ -77,6 +77,9 @@ static const struct { const char *name, *why; } excluded[] = {
 	{ "XRSTORS", "the host has more state" },
 	{ "MONITOR", "not offered" },
 	{ "MWAIT", "not offered" },
+	{ "UMONITOR", "not all hosts have it" },
+	{ "UMWAIT", "not all hosts have it" },
+	{ "TPAUSE", "not all hosts have it" },
 	{ "STAC", "depends on the host's features" },
 	{ "CLAC", "depends on the host's features" },
 	{ "INVPCID", "depends on the host's features" },
@@ -229,6 +232,9 @@ is_beyond_us(const struct insn *i)
 	/* FXSAVE, FXRSTOR, LDMXCSR, STMXCSR with 66h. */
 	if (i->map == MAP_0F && i->opcode == 0xae && i->mod != 3 && i->reg < 4 && i->prefix == P66)
 		return false;
+	/* LOCK VERW: processors that clear buffers with it take the prefix. */
+	if (i->map == MAP_0F && i->opcode == 0 && i->lock && i->reg == 5)
+		return true;
 	if (i->map == MAP_0F)
 		return in_list(i->opcode, "\x01\x0d\x0e\x0f\x2b\x36\x37\x39\x78\x79\xae\xc7\xa6\xa7\x04\x0a\x0c", 17);
 	return in_list(i->opcode, "\xc4\xc5\x62\x8f\xd5\xd4", 6);
