@@ -29,65 +29,73 @@ put64(struct assembler *a, uint64_t v)
 	a->p += 8;
 }
 
-static void
-put_modrm(struct assembler *a, unsigned reg, struct rm rm)
+/*
+ * An instruction is written from front to back at P; what may be absent is written all the same, and then not counted: its
+ * place is the next byte's.  Jumps on what an instruction looks like would mostly be mispredicted here.
+ */
+static uint8_t *
+write32(uint8_t *p, uint32_t v, unsigned bytes)
 {
-	unsigned mod, r = (reg & 7) << 3;
+	memcpy(p, &v, 4);
+	return p + bytes;
+}
+
+/* ModRM of memory without a base, or of RIP's. */
+static uint8_t *
+modrm_odd(const struct assembler *a, uint8_t *p, unsigned r, struct rm rm)
+{
+	if (rm.base == H_RIP) {
+		*p++ = (uint8_t)(r | 5);
+		return write32(p, (uint32_t)(rm.target - (p + 4 + rm.tail + a->to_rx)), 4);
+	}
+	/* index alone, or an absolute address */
+	*p++ = (uint8_t)(r | 4);
+	*p++ = (uint8_t)(rm.scale << 6 | (rm.index == H_NONE ? 4 : rm.index & 7) << 3 | 5);
+	return write32(p, (uint32_t)rm.disp, 4);
+}
+
+static uint8_t *
+modrm(const struct assembler *a, uint8_t *p, unsigned reg, struct rm rm)
+{
+	unsigned r = (reg & 7) << 3, base = rm.base & 7, mod;
 	bool sib;
 
 	if (!rm.mem) {
-		put8(a, 0xc0 | r | (rm.reg & 7));
-		return;
+		*p = (uint8_t)(0xc0 | r | base);
+		return p + 1;
 	}
-	if (rm.base == H_RIP) {
-		put8(a, r | 5);
-		put32(a, (uint32_t)(rm.target - (a->p + 4 + rm.tail + a->to_rx)));
-		return;
-	}
-	if (rm.base == H_NONE) { /* index alone, or an absolute address */
-		put8(a, r | 4);
-		put8(a, rm.scale << 6 | (rm.index == H_NONE ? 4 : rm.index & 7) << 3 | 5);
-		put32(a, rm.disp);
-		return;
-	}
-	sib = rm.index != H_NONE || (rm.base & 7) == 4;
-	if (rm.disp == 0 && (rm.base & 7) != 5)
-		mod = 0;
-	else
-		mod = rm.disp == (int8_t)rm.disp ? 1 : 2;
-	put8(a, mod << 6 | r | (sib ? 4 : rm.base & 7));
-	if (sib)
-		put8(a, rm.scale << 6 | (rm.index == H_NONE ? 4 : rm.index & 7) << 3 | (rm.base & 7));
-	if (mod == 1)
-		put8(a, (uint8_t)rm.disp);
-	else if (mod == 2)
-		put32(a, rm.disp);
+	if (rm.base >= H_NONE)
+		return modrm_odd(a, p, r, rm);
+	sib = (rm.index != H_NONE) | (base == 4);
+	mod = ((rm.disp != 0) | (base == 5)) + (rm.disp != (int8_t)rm.disp);
+	p[0] = (uint8_t)(mod << 6 | r | (sib ? 4 : base));
+	p[1] = (uint8_t)(rm.scale << 6 | (rm.index == H_NONE ? 4 : rm.index & 7) << 3 | base);
+	return write32(p + 1 + sib, (uint32_t)rm.disp, mod * mod);
+}
+
+static void
+put_modrm(struct assembler *a, unsigned reg, struct rm rm)
+{
+	a->p = modrm(a, a->p, reg, rm);
 }
 
 void
-op_rm(struct assembler *a, unsigned prefix, unsigned width, unsigned opcode, unsigned reg_and_flags, struct rm rm)
+put_op(struct assembler *a, uint64_t op, unsigned reg_and_flags, struct rm rm)
 {
-	unsigned reg = reg_and_flags & 15, rex = width == 8 ? 8 : 0;
+	unsigned reg = reg_and_flags & 15, rex, byte_reg;
+	uint8_t *p = a->p;
 
 	if (reg_and_flags & ASM_LOCK)
-		put8(a, 0xf0);
-	if (prefix != 0)
-		put8(a, prefix);
-	else if (width == 2)
-		put8(a, 0x66);
-	rex |= reg >> 3 << 2;
-	if (rm.mem)
-		rex |= (rm.index != H_NONE ? rm.index >> 3 << 1 : 0) | (rm.base < H_NONE ? rm.base >> 3 : 0);
-	else
-		rex |= rm.reg >> 3;
-	if (rex != 0 || (reg_and_flags & ASM_REG_BYTE && reg >= 4) || (reg_and_flags & ASM_RM_BYTE && !rm.mem && rm.reg >= 4))
-		put8(a, 0x40 | rex);
-	if (opcode > 0xffff)
-		put8(a, opcode >> 16);
-	if (opcode > 0xff)
-		put8(a, opcode >> 8);
-	put8(a, opcode);
-	put_modrm(a, reg, rm);
+		*p++ = 0xf0;
+	*p = (uint8_t)(op >> 24);
+	p += op >> 36 & 1;
+	/* No bit 3 in H_NONE and H_RIP. */
+	rex = (op >> 40 & 1) << 3 | reg >> 3 << 2 | (rm.index >> 3 & 1) << 1 | (rm.base >> 3 & 1);
+	byte_reg = (reg_and_flags & ASM_REG_BYTE && reg >= 4) | (reg_and_flags & ASM_RM_BYTE && !rm.mem && rm.reg >= 4);
+	*p = (uint8_t)(0x40 | rex);
+	p += (rex | byte_reg) != 0;
+	p = write32(p, (uint32_t)op, op >> 32 & 3);
+	a->p = modrm(a, p, reg, rm);
 }
 
 void

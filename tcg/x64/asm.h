@@ -8,20 +8,27 @@
 
 enum host_reg { H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI, H_R8, H_R9, H_R10, H_R11, H_R12, H_R13, H_R14, H_R15, H_NONE, H_RIP };
 
-/* An r/m operand: a register, or base + index (scale 1, 2, 4, 8 as log2) + disp, or (base H_RIP) what is at TARGET. */
+/*
+ * An r/m operand: a register, or base + index (scale 1, 2, 4, 8 as log2) + disp, or (base H_RIP) what is at TARGET.
+ * Sixteen bytes: it goes from function to function in two registers.
+ */
 struct rm {
 	bool mem;
-	uint8_t reg;
-	uint8_t base, index, scale;
-	uint8_t tail;          /* bytes of the immediate that follows; H_RIP has to know */
-	int32_t disp;
-	const uint8_t *target; /* within 2 GiB of the code */
+	union {
+		uint8_t reg, base;
+	};
+	uint8_t index, scale;
+	uint8_t tail;              /* bytes of the immediate that follows; H_RIP has to know */
+	union {
+		int32_t disp;
+		const uint8_t *target; /* within 2 GiB of the code */
+	};
 };
 
 static inline struct rm
 rm_reg(unsigned reg)
 {
-	return (struct rm){ .reg = reg };
+	return (struct rm){ .reg = (uint8_t)reg, .index = H_NONE };
 }
 
 static inline struct rm
@@ -54,12 +61,23 @@ void put64(struct assembler *a, uint64_t v);
 /* Where WHAT is, as seen from here: within 2 GiB. */
 void put_place(struct assembler *a, const void *what);
 
+/* What op_rm() makes of its constants: opcode (bits 23:0, as it is written), a prefix, how many bytes of each, and W. */
+void put_op(struct assembler *a, uint64_t op, unsigned reg_and_flags, struct rm rm);
+
 /*
  * One instruction with modrm.  PREFIX: 0, 66h, F2h, F3h; WIDTH 8 sets REX.W, 2 adds 66h, 1 asks REX for byte registers 4-7
  * (of REG too, unless REG is an opcode extension: ext).  OPCODE: one byte, 0Fxx, 0F38xx or 0F3Axx.
  */
 enum { ASM_EXT = 0x100, ASM_RM_BYTE = 0x200, ASM_REG_BYTE = 0x400, ASM_LOCK = 0x800 };
-void op_rm(struct assembler *a, unsigned prefix, unsigned width, unsigned opcode, unsigned reg_and_flags, struct rm rm);
+static inline void
+op_rm(struct assembler *a, unsigned prefix, unsigned width, unsigned opcode, unsigned reg_and_flags, struct rm rm)
+{
+	unsigned bytes = 1 + (opcode > 0xff) + (opcode > 0xffff), first = prefix != 0 ? prefix : width == 2 ? 0x66 : 0;
+
+	put_op(a, __builtin_bswap32(opcode) >> (32 - 8 * bytes) | (uint64_t)first << 24 | (uint64_t)bytes << 32 |
+			(uint64_t)(first != 0) << 36 | (uint64_t)(width == 8) << 40,
+		reg_and_flags, rm);
+}
 
 /*
  * One instruction with a VEX prefix.  PREFIX as above; MAP: 1 0F, 2 0F38, 3 0F3A; W; L: 0 or 1; VVVV: 0 where there is none.
