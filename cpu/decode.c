@@ -2,6 +2,7 @@
 #include "cpu/decode.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "cpu/avx.h"
 #include "cpu/map.h"
@@ -9,39 +10,35 @@
 
 enum { MAX_LEN = 15 };
 
+/* So many bytes can be read from where an instruction begins, whether they belong to it or not. */
+enum { READABLE = 48 };
+
 struct reader {
 	const uint8_t *bytes;
-	unsigned at, avail;
-	bool more; /* a byte was wanted that isn't there */
+	unsigned at, avail; /* AT is past AVAIL: bytes were wanted that aren't there */
 };
 
 static uint8_t
 get8(struct reader *r)
 {
-	if (r->at >= r->avail) {
-		r->more = true;
-		r->at++;
-		return 0;
-	}
 	return r->bytes[r->at++];
-}
-
-static uint64_t
-get(struct reader *r, unsigned width)
-{
-	uint64_t v = 0;
-
-	for (unsigned n = 0; n < width; n++)
-		v |= (uint64_t)get8(r) << 8 * n;
-	return v;
 }
 
 static int64_t
 get_signed(struct reader *r, unsigned width)
 {
 	unsigned shift = 64 - 8 * width;
+	uint64_t v;
 
-	return (int64_t)(get(r, width) << shift) >> shift;
+	memcpy(&v, r->bytes + r->at, sizeof(v));
+	r->at += width;
+	return (int64_t)(v << shift) >> shift;
+}
+
+static uint64_t
+get(struct reader *r, unsigned width)
+{
+	return (uint64_t)get_signed(r, width) & ~0ull >> (64 - 8 * width);
 }
 
 /* ---- prefixes and opcode ---- */
@@ -87,6 +84,13 @@ legacy_prefix(struct insn *i, struct decode_mode m, uint8_t b)
 	}
 }
 
+/* False for all that legacy_prefix() knows nothing of, but for F1h. */
+static bool
+may_be_prefix(uint8_t b)
+{
+	return (b & 0xe7) == 0x26 || (b & 0xfc) == 0x64 || (b & 0xfc) == 0xf0;
+}
+
 /* Eats the prefixes; the first byte of the opcode is what it returns.  REX counts only right before it. */
 static uint8_t
 prefixes(struct insn *i, struct decode_mode m, struct reader *r)
@@ -97,12 +101,12 @@ prefixes(struct insn *i, struct decode_mode m, struct reader *r)
 		b = get8(r);
 		if (r->at > MAX_LEN)
 			return b;
-		if (legacy_prefix(i, m, b)) {
-			i->has_rex = false;
-			i->rex = 0;
-		} else if (m.code == 8 && b >> 4 == 4) {
+		if (m.code == 8 && b >> 4 == 4) {
 			i->has_rex = true;
 			i->rex = b & 0xf;
+		} else if (may_be_prefix(b) && legacy_prefix(i, m, b)) {
+			i->has_rex = false;
+			i->rex = 0;
 		} else {
 			return b;
 		}
@@ -267,8 +271,7 @@ resolve(struct insn *i, const struct row *row, struct reader *r, bool *has_modrm
 
 		i->flags = (i->flags & 0xffffff) | row->flags;
 		if (row->opnd[0] != O___)
-			for (n = 0; n < 3; n++)
-				i->opnd[n] = row->opnd[n];
+			memcpy(i->opnd, row->opnd, sizeof(i->opnd));
 		if (row->group == 0)
 			break;
 		kind = group_kinds[row->group - 1];
@@ -357,6 +360,8 @@ immediates(struct insn *i, struct reader *r)
 {
 	bool second = false;
 
+	if (!(i->flags & ROW_IMM))
+		return;
 	for (unsigned n = 0; n < 3; n++) {
 		immediate(i, i->opnd[n], second, r);
 		second = second || is_immediate(i->opnd[n]);
@@ -387,6 +392,8 @@ uses_vvvv(const struct insn *i)
 static bool
 is_legal(const struct insn *i, struct decode_mode m)
 {
+	if (!(i->flags & (ROW_I64 | ROW_O64 | ROW_MEMORY | ROW_REGISTER)) && !i->lock && i->encoding == ENC_LEGACY)
+		return true;
 	if (i->flags & (m.code == 8 ? ROW_I64 : ROW_O64))
 		return false;
 	for (unsigned n = 0; n < 3; n++) {
@@ -404,33 +411,42 @@ is_legal(const struct insn *i, struct decode_mode m)
 	return true;
 }
 
+/* The width of an operand by its form: bytes, or one of these; what isn't named has the operand size. */
+enum { WIDTH_V, WIDTH_Y = 16, WIDTH_R, WIDTH_Z, WIDTH_RM, WIDTH_NONE };
+static const uint8_t widths[O_FORMS] = {
+	[O___] = WIDTH_NONE, [O_M] = WIDTH_NONE, [O_Ma] = WIDTH_NONE, [O_Mp] = WIDTH_NONE,
+	[O_Eb] = 1, [O_Gb] = 1, [O_Zb] = 1, [O_Ob] = 1, [O_AL] = 1, [O_CL] = 1, [O_Ib] = 1, [O_Is] = 1, [O_Jb] = 1, [O_Xb] = 1,
+	[O_Yb] = 1, [O_I1] = 1,
+	[O_Ew] = 2, [O_Gw] = 2, [O_Mw] = 2, [O_Sw] = 2, [O_Iw] = 2, [O_DX] = 2,
+	[O_Ed] = 4, [O_Gd] = 4, [O_Md] = 4,
+	[O_Eq] = 8, [O_Mq] = 8,
+	[O_Mt] = 10,
+	[O_Ey] = WIDTH_Y, [O_Gy] = WIDTH_Y, [O_My] = WIDTH_Y, [O_Ry] = WIDTH_Y, [O_By] = WIDTH_Y,
+	[O_Gr] = WIDTH_R, [O_Rr] = WIDTH_R, [O_Cd] = WIDTH_R, [O_Dd] = WIDTH_R,
+	[O_eAX] = WIDTH_Z, [O_Xz] = WIDTH_Z, [O_Yz] = WIDTH_Z, [O_Iz] = WIDTH_Z,
+	[O_Rm] = WIDTH_RM,
+};
+
 unsigned
 insn_width(const struct insn *i, unsigned n, bool code64)
 {
-	switch ((enum form)i->opnd[n]) {
-	case O_Eb: case O_Gb: case O_Zb: case O_Ob: case O_AL: case O_CL: case O_Ib: case O_Is: case O_Jb: case O_Xb: case O_Yb:
-	case O_I1:
-		return 1;
-	case O_Ew: case O_Gw: case O_Mw: case O_Sw: case O_Iw: case O_DX:
-		return 2;
-	case O_Ed: case O_Gd: case O_Md:
-		return 4;
-	case O_Eq: case O_Mq:
-		return 8;
-	case O_Mt:
-		return 10;
-	case O_Ey: case O_Gy: case O_My: case O_Ry: case O_By:
-		return i->rex & REX_W ? 8 : 4;
-	case O_Gr: case O_Rr: case O_Cd: case O_Dd:
-		return code64 ? 8 : 4;
-	case O_eAX: case O_Xz: case O_Yz: case O_Iz:
-		return i->width == 8 ? 4 : i->width;
-	case O_Rm:
-		return i->mod == 3 ? i->width : 2;
-	case O_M: case O_Ma: case O_Mp: case O___:
-		return 0;
-	default:
+	unsigned width = widths[i->opnd[n]];
+
+	if (width == WIDTH_V)
 		return i->width;
+	if (width < WIDTH_Y)
+		return width;
+	switch (width) {
+	case WIDTH_Y:
+		return i->rex & REX_W ? 8 : 4;
+	case WIDTH_R:
+		return code64 ? 8 : 4;
+	case WIDTH_Z:
+		return i->width == 8 ? 4 : i->width;
+	case WIDTH_RM:
+		return i->mod == 3 ? i->width : 2;
+	default:
+		return 0;
 	}
 }
 
@@ -463,7 +479,7 @@ lengths(struct insn *i, const struct reader *r, enum decode_result otherwise)
 	i->len = r->at < MAX_LEN ? r->at : MAX_LEN;
 	if (r->at > MAX_LEN)
 		return r->avail < MAX_LEN ? DECODE_MORE : DECODE_LONG;
-	return r->more ? DECODE_MORE : otherwise;
+	return r->at > r->avail ? DECODE_MORE : otherwise;
 }
 
 /* A vector instruction: always with ModRM, and with what immediate the row says. */
@@ -509,17 +525,17 @@ avx(struct insn *i, struct decode_mode m, struct reader *r)
 	return lengths(i, r, avx_is_legal(i) ? DECODE_OK : DECODE_UD);
 }
 
-enum decode_result
-decode(struct insn *i, const uint8_t *bytes, unsigned avail, uint64_t rip, struct decode_mode m)
+static enum decode_result
+decode_readable(struct insn *i, const uint8_t *bytes, unsigned avail, uint64_t rip, struct decode_mode m)
 {
-	struct reader r = { bytes, 0, avail < MAX_LEN ? avail : MAX_LEN, false };
+	struct reader r = { bytes, 0, avail };
 	const struct row *row;
 	bool has_modrm = false;
 
 	*i = (struct insn){ .rip = rip, .seg = IR_NO_REG, .mem = { .base = IR_NO_REG, .index = IR_NO_REG } };
 	opcode(i, m, &r);
 	i->addr_width = m.code == 8 ? (i->addr_prefix ? 4 : 8) : i->addr_prefix == (m.code == 2) ? 4 : 2;
-	if (r.more || r.at > MAX_LEN)
+	if (r.at > r.avail)
 		return lengths(i, &r, DECODE_UD);
 	if (i->encoding == ENC_VEX)
 		row = i->no_such ? NULL : vex_row(i->map, i->prefix, i->opcode);
@@ -534,4 +550,16 @@ decode(struct insn *i, const uint8_t *bytes, unsigned avail, uint64_t rip, struc
 		return lengths(i, &r, DECODE_UD);
 	body(i, m, &r, has_modrm);
 	return lengths(i, &r, is_legal(i, m) ? DECODE_OK : DECODE_UD);
+}
+
+enum decode_result
+decode(struct insn *i, const uint8_t *bytes, unsigned avail, uint64_t rip, struct decode_mode m)
+{
+	uint8_t copy[READABLE] = { 0 };
+
+	if (avail >= READABLE)
+		return decode_readable(i, bytes, MAX_LEN, rip, m);
+	avail = avail < MAX_LEN ? avail : MAX_LEN;
+	memcpy(copy, bytes, avail);
+	return decode_readable(i, copy, avail, rip, m);
 }

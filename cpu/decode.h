@@ -45,7 +45,11 @@ enum {
 	ROW_D64 = 8,
 	ROW_F64 = 0x10,
 	ROW_MOD3 = 0x20,  /* ModRM.mod is taken as 3 */
-	ROW_MODRM = 0x40, /* derived: there is a ModRM byte */
+	/* Derived: there is a ModRM byte; an immediate or an offset; an operand that has to be memory; one that has to be a register. */
+	ROW_MODRM = 0x40,
+	ROW_IMM = 0x80,
+	ROW_MEMORY = 0x100,
+	ROW_REGISTER = 0x200,
 };
 #define ROW_NEED(feature) ((uint32_t)(FEAT_##feature + 1) << 24)
 

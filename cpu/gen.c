@@ -6,12 +6,18 @@
 
 /* ---- operands ---- */
 
-static val
-reg_operand(const struct trans *t, unsigned low, unsigned rex_bit, unsigned width)
+static struct ir_opnd
+reg_operand(const struct trans *t, unsigned low, unsigned rex_bit)
 {
-	if (width == 1 && !t->insn.has_rex && low >= 4)
-		return ir_gprh(low - 4);
-	return ir_gpr(low | (t->insn.rex & rex_bit ? 8 : 0));
+	return (struct ir_opnd){ IR_GPR, (uint8_t)(low | (t->insn.rex & rex_bit ? 8 : 0)), 0 };
+}
+
+static struct ir_opnd
+byte_operand(const struct trans *t, unsigned low, unsigned rex_bit)
+{
+	if (!t->insn.has_rex && low >= 4)
+		return (struct ir_opnd){ IR_GPRH, (uint8_t)(low - 4), 0 };
+	return reg_operand(t, low, rex_bit);
 }
 
 unsigned
@@ -36,41 +42,90 @@ is_second_immediate(const struct insn *i, unsigned n)
 	return n > 0 && i->opnd[n - 1] >= O_Ib && i->opnd[n - 1] <= O_I1;
 }
 
+/* Which kind of operand N is, and which register. */
+static struct ir_opnd
+operand_of(const struct trans *t, unsigned n)
+{
+	const struct insn *i = &t->insn;
+
+	switch ((enum form)i->opnd[n]) {
+	case O_Eb:
+		return i->mod == 3 ? byte_operand(t, i->rm, REX_B) : (struct ir_opnd){ IR_MEM, 0, 0 };
+	case O_Ew: case O_Ed: case O_Eq: case O_Ev: case O_Ey: case O_Rr: case O_Ry: case O_Rm:
+	case O_M: case O_Mw: case O_Md: case O_Mq: case O_Mt: case O_Mp: case O_Mv: case O_My: case O_Ma:
+		return i->mod == 3 ? reg_operand(t, i->rm, REX_B) : (struct ir_opnd){ IR_MEM, 0, 0 };
+	case O_Gb:
+		return byte_operand(t, i->reg, REX_R);
+	case O_Gw: case O_Gd: case O_Gv: case O_Gy: case O_Gr:
+		return reg_operand(t, i->reg, REX_R);
+	case O_Zb:
+		return byte_operand(t, i->opcode & 7, REX_B);
+	case O_Zv:
+		return reg_operand(t, i->opcode & 7, REX_B);
+	case O_AL: case O_rAX: case O_eAX:
+		return (struct ir_opnd){ IR_GPR, RAX, 0 };
+	case O_CL:
+		return (struct ir_opnd){ IR_GPR, RCX, 0 };
+	case O_By:
+		return (struct ir_opnd){ IR_GPR, i->vvvv, 0 };
+	case O_DX:
+		return (struct ir_opnd){ IR_GPR, RDX, 0 };
+	case O_Ob: case O_Ov:
+		return (struct ir_opnd){ IR_MEM, 0, 0 };
+	case O_Ib: case O_Is: case O_Iw: case O_Iz: case O_Iv: case O_I1:
+		return (struct ir_opnd){ IR_IMM, 0, 0 };
+	default:
+		return (struct ir_opnd){ IR_NONE, 0, 0 };
+	}
+}
+
+static int64_t
+immediate_of(const struct insn *i, unsigned n)
+{
+	return is_second_immediate(i, n) ? (int64_t)i->imm2 : i->imm;
+}
+
 val
 opnd(struct trans *t, unsigned n)
 {
-	const struct insn *i = &t->insn;
-	unsigned width = opnd_width(t, n);
+	val v = { .o = operand_of(t, n) };
 
-	switch ((enum form)i->opnd[n]) {
-	case O_Eb: case O_Ew: case O_Ed: case O_Eq: case O_Ev: case O_Ey: case O_Rr: case O_Ry: case O_Rm:
-	case O_M: case O_Mw: case O_Md: case O_Mq: case O_Mt: case O_Mp: case O_Mv: case O_My: case O_Ma:
-		return i->mod == 3 ? reg_operand(t, i->rm, REX_B, width) : ir_mem(i->mem);
-	case O_Gb: case O_Gw: case O_Gd: case O_Gv: case O_Gy: case O_Gr:
-		return reg_operand(t, i->reg, REX_R, width);
-	case O_Zb: case O_Zv:
-		return reg_operand(t, i->opcode & 7, REX_B, width);
-	case O_AL: case O_rAX: case O_eAX:
-		return ir_gpr(RAX);
-	case O_CL:
-		return ir_gpr(RCX);
-	case O_By:
-		return ir_gpr(i->vvvv);
-	case O_DX:
-		return ir_gpr(RDX);
-	case O_Ob: case O_Ov:
-		return ir_mem(i->mem);
-	case O_Ib: case O_Is: case O_Iw: case O_Iz: case O_Iv: case O_I1:
-		return ir_imm(is_second_immediate(i, n) ? (int64_t)i->imm2 : i->imm);
-	default:
-		return ir_none();
-	}
+	if (v.o.kind == IR_MEM)
+		v.mem = t->insn.mem;
+	else if (v.o.kind == IR_IMM)
+		v.imm = immediate_of(&t->insn, n);
+	return v;
+}
+
+/* Operand N as one of I. */
+static struct ir_opnd
+take(const struct trans *t, struct ir_insn *i, unsigned n)
+{
+	struct ir_opnd o = operand_of(t, n);
+
+	if (o.kind == IR_MEM)
+		i->mem = t->insn.mem;
+	else if (o.kind == IR_IMM)
+		i->imm = immediate_of(&t->insn, n);
+	return o;
+}
+
+struct ir_insn *
+gen_on_operands(struct trans *t, enum ir_op op, unsigned count)
+{
+	struct ir_insn *i = ir_append(t->ir, op, t->width);
+
+	i->dst = take(t, i, 0);
+	if (count > 1)
+		i->src = take(t, i, 1);
+	ir_appended(i);
+	return i;
 }
 
 void
 gen_binary(struct trans *t, enum ir_op op)
 {
-	struct ir_insn *i = ir_op2(t->ir, op, t->width, opnd(t, 0), opnd(t, 1));
+	struct ir_insn *i = gen_on_operands(t, op, 2);
 
 	if (t->insn.lock)
 		i->attr |= IR_LOCKED;
@@ -79,7 +134,7 @@ gen_binary(struct trans *t, enum ir_op op)
 void
 gen_unary(struct trans *t, enum ir_op op)
 {
-	struct ir_insn *i = ir_op1(t->ir, op, t->width, opnd(t, 0));
+	struct ir_insn *i = gen_on_operands(t, op, 1);
 
 	if (t->insn.lock)
 		i->attr |= IR_LOCKED;

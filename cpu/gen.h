@@ -31,7 +31,9 @@ val opnd(struct trans *t, unsigned n);
 unsigned opnd_width(const struct trans *t, unsigned n);
 bool opnd_is_mem(const struct trans *t, unsigned n);
 
-/* An operation on the first two operands, LOCKED where the prefix stood. */
+/* An operation on the first COUNT (1 or 2) operands; the shortest way from the one to the other. */
+struct ir_insn *gen_on_operands(struct trans *t, enum ir_op op, unsigned count);
+/* The same, LOCKED where the prefix stood. */
 void gen_binary(struct trans *t, enum ir_op op);
 void gen_unary(struct trans *t, enum ir_op op);
 

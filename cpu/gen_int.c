@@ -20,9 +20,7 @@ gen_CLFLUSH(struct trans *t)
 void
 gen_MOV(struct trans *t)
 {
-	val dst = opnd(t, 0), src = opnd(t, 1);
-
-	ir_op2(t->ir, IR_mov, t->width, dst, src);
+	gen_on_operands(t, IR_mov, 2);
 }
 
 void
@@ -34,7 +32,7 @@ gen_MOVDIRI(struct trans *t)
 void
 gen_LEA(struct trans *t)
 {
-	ir_op2(t->ir, IR_lea, t->width, opnd(t, 0), opnd(t, 1));
+	gen_on_operands(t, IR_lea, 2);
 }
 
 static void
@@ -45,7 +43,7 @@ extend(struct trans *t, enum ir_op op)
 	if (from >= t->width)
 		gen_MOV(t);
 	else
-		ir_op2(t->ir, op, t->width, opnd(t, 0), opnd(t, 1))->src_width = from;
+		gen_on_operands(t, op, 2)->src_width = from;
 }
 
 void
@@ -86,7 +84,7 @@ gen_ARPL_MOVSXD(struct trans *t)
 void
 gen_XCHG(struct trans *t)
 {
-	ir_op2(t->ir, IR_xchg, t->width, opnd(t, 0), opnd(t, 1));
+	gen_on_operands(t, IR_xchg, 2);
 }
 
 /* 90h is NOP, and PAUSE with F3, unless REX.B makes it R8. */
@@ -142,13 +140,13 @@ gen_MOVBE(struct trans *t)
 void
 gen_SETCC(struct trans *t)
 {
-	ir_op1(t->ir, IR_setcc, 1, opnd(t, 0))->cond = t->insn.opcode & 0xf;
+	gen_on_operands(t, IR_setcc, 1)->cond = t->insn.opcode & 0xf;
 }
 
 void
 gen_CMOVCC(struct trans *t)
 {
-	ir_op2(t->ir, IR_cmovcc, t->width, opnd(t, 0), opnd(t, 1))->cond = t->insn.opcode & 0xf;
+	gen_on_operands(t, IR_cmovcc, 2)->cond = t->insn.opcode & 0xf;
 }
 
 void

@@ -12,12 +12,14 @@
 #define MOD3 ROW_MOD3
 #define NEED(feature) ROW_NEED(feature)
 
-#define MODRM(form) ((form) != O___ && (form) <= O_LAST_MODRM ? ROW_MODRM : 0)
+#define DERIVED(form)                                                                                        \
+	(((form) != O___ && (form) <= O_LAST_MODRM ? ROW_MODRM : 0) | ((form) >= O_Ib && (form) <= O_Ov ? ROW_IMM : 0) | \
+		((form) >= O_M && (form) <= O_Ma ? ROW_MEMORY : 0) | ((form) == O_Rr || (form) == O_Ry ? ROW_REGISTER : 0))
 #define gen_GROUP(kind) NULL, .group = GROUP_##kind + 1
 #define ROW(name_, a, b, c, flags_)                                                                          \
 	{                                                                                                    \
 		.name = #name_, .opnd = { O_##a, O_##b, O_##c },                                             \
-		.flags = (flags_) | MODRM(O_##a) | MODRM(O_##b) | MODRM(O_##c), .gen = gen_##name_           \
+		.flags = (flags_) | DERIVED(O_##a) | DERIVED(O_##b) | DERIVED(O_##c), .gen = gen_##name_           \
 	}
 
 #define OP(opcode, name, a, b, c, flags) [opcode] = ROW(name, a, b, c, flags),

@@ -59,9 +59,10 @@ code_at(struct code *code, unsigned at, unsigned *avail)
 {
 	unsigned room = PAGE - ((code->phys + at) & (PAGE - 1));
 
-	*avail = room < MAX_LEN ? room : MAX_LEN;
+	*avail = room;
 	if (code->host != NULL)
 		return code->host + at;
+	*avail = room < MAX_LEN ? room : MAX_LEN;
 	cpu_read_code(code->c, code->phys + at, code->bytes, *avail);
 	return code->bytes;
 }

@@ -76,7 +76,7 @@ memory_access(const struct ir_insn *i)
 }
 
 struct ir_insn *
-ir_emit(struct ir *ir, enum ir_op op, unsigned width, val dst, val src, val src2)
+ir_append(struct ir *ir, enum ir_op op, unsigned width)
 {
 	struct ir_insn *i = &ir->insn[ir->count];
 
@@ -86,6 +86,20 @@ ir_emit(struct ir *ir, enum ir_op op, unsigned width, val dst, val src, val src2
 	i->guest = ir->guests ? ir->guests - 1 : 0;
 	i->reads = ir_ops[op].reads;
 	i->writes = ir_ops[op].writes;
+	return i;
+}
+
+void
+ir_appended(struct ir_insn *i)
+{
+	i->attr = memory_access(i);
+}
+
+struct ir_insn *
+ir_emit(struct ir *ir, enum ir_op op, unsigned width, val dst, val src, val src2)
+{
+	struct ir_insn *i = ir_append(ir, op, width);
+
 	take_operand(i, &i->dst, &dst);
 	take_operand(i, &i->src, &src);
 	take_operand(i, &i->src2, &src2);
@@ -103,7 +117,7 @@ ir_begin(struct ir *ir, uint64_t rip, unsigned len)
 	ir->guest_len[ir->guests] = len;
 	ir->guests++;
 	ir->temps = 0;
-	i = ir_emit(ir, IR_insn, 0, ir_none(), ir_none(), ir_none());
+	i = ir_append(ir, IR_insn, 0);
 	i->imm = (int64_t)rip;
 	i->aux = len;
 }
@@ -123,13 +137,13 @@ ir_call(struct ir *ir, const struct ir_helper *h, val dst, val a, val b, uint32_
 void
 ir_jmp(struct ir *ir, uint64_t rip)
 {
-	ir_op1(ir, IR_jmp, 8, ir_none())->imm = (int64_t)rip;
+	ir_append(ir, IR_jmp, 8)->imm = (int64_t)rip;
 }
 
 void
 ir_jcc(struct ir *ir, unsigned cond, uint64_t taken, uint64_t not_taken)
 {
-	struct ir_insn *i = ir_op1(ir, IR_jcc, 8, ir_none());
+	struct ir_insn *i = ir_append(ir, IR_jcc, 8);
 
 	i->cond = cond;
 	i->imm = (int64_t)taken;

@@ -192,6 +192,13 @@ val ir_temp(struct ir *ir);
 void ir_begin(struct ir *ir, uint64_t rip, unsigned len);
 
 /*
+ * The two halves of appending an operation: ir_append() without its operands, and what follows from them, once the caller has put
+ * them in.  For what is appended most; all others use ir_emit().
+ */
+struct ir_insn *ir_append(struct ir *ir, enum ir_op op, unsigned width);
+void ir_appended(struct ir_insn *i);
+
+/*
  * Appends an operation: fills flags, READ and WRITE from op.def.  The pointer is valid until the next call; the caller
  * may still set cond, src_width, sub, aux, attr bits, mem.size.
  */
