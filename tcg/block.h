@@ -70,7 +70,20 @@ struct tcg_segment {
 	unsigned blocks, capacity;
 };
 
+/* Code of the x86-64 back end that is copied into blocks (x64/piece.c): where its jump's displacement is and its constants are. */
+struct x64_piece {
+	uint8_t bytes[44];
+	uint8_t length, jump, constant, wide;
+};
+
+enum x64_piece_name {
+	PIECE_INDEX_READ, PIECE_INDEX_WRITE, PIECE_LOOK_UP_READ, PIECE_LOOK_UP_WRITE, PIECE_DIRECT_S1_READ, PIECE_DIRECT_S1_WRITE,
+	PIECE_DIRECT_S2_READ, PIECE_DIRECT_S2_WRITE, PIECE_OFFSET_OF_S1, PIECE_OFFSET_OF_S2, PIECE_STACK_CHECK, PIECE_STACK_CROSSES,
+	PIECE_GUARD, PIECE_PENDING, PIECE_JUMP_LINE, PIECES
+};
+
 struct x64_thunks {
+	struct x64_piece piece[PIECES];
 	const uint8_t *enter, *leave, *leave_slot, *leave_indirect, *leave_pending, *unwind;
 	const uint8_t *slow, *guess_s1, *guess_s2, *vec_load[2], *x87_load, *stack_fill;
 };

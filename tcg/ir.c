@@ -32,7 +32,7 @@ ir_reset(struct ir *ir, uint64_t rip, uint64_t cs_base, bool mode64)
 	ir->rip = rip;
 	ir->cs_base = cs_base;
 	ir->mode64 = mode64;
-	ir->slow_mem = ir->direct = false;
+	ir->slow_mem = ir->direct = ir->vectors = false;
 	ir->native_sse = ir->native_x87 = true;
 	ir->count = ir->guests = ir->temps = 0;
 }
@@ -86,6 +86,7 @@ ir_append(struct ir *ir, enum ir_op op, unsigned width)
 	i->guest = ir->guests ? ir->guests - 1 : 0;
 	i->reads = ir_ops[op].reads;
 	i->writes = ir_ops[op].writes;
+	ir->vectors |= (ir_ops[op].traits & VECTOR) != 0;
 	return i;
 }
 

@@ -118,6 +118,7 @@ struct ir {
 	bool direct;        /* most accesses go to one mapping of all memory: a kernel's */
 	bool native_sse;    /* vec may run on the host: no exception of MXCSR is unmasked */
 	bool native_x87;    /* the same for the x87's control word */
+	bool vectors;       /* there is a vec, avx or x87 */
 	uint16_t count;
 	uint16_t guests;    /* guest instructions so far */
 	uint16_t temps;

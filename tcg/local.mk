@@ -44,6 +44,7 @@ if HOST_X64
 %C%_libtcg_a_SOURCES += %D%/x64/move.c
 %C%_libtcg_a_SOURCES += %D%/x64/operand.c
 %C%_libtcg_a_SOURCES += %D%/x64/stack.c
+%C%_libtcg_a_SOURCES += %D%/x64/piece.c
 %C%_libtcg_a_SOURCES += %D%/x64/thunk.c
 %C%_libtcg_a_SOURCES += %D%/x64/vector.c
 else

@@ -7,7 +7,7 @@
 
 #include "tcg/ir.h"
 
-enum ir_trait { PURE = 1, READS = 2, END = 4, CALLS = 8, COND = 16, MAYBE = 32 };
+enum ir_trait { PURE = 1, READS = 2, END = 4, CALLS = 8, COND = 16, MAYBE = 32, VECTOR = 64 };
 
 struct ir_op_info {
 	const char *name;

@@ -6,16 +6,39 @@
 
 #include "base/trace.h"
 
+typedef bool emitter(struct gen *g, const struct ir_insn *i);
+
+/* By operation, in op.def's order; what has none here is the interpreter's. */
+static emitter *const emitters[IR_OPS] = {
+	[IR_mov] = emit_move, [IR_movzx] = emit_move, [IR_movsx] = emit_move, [IR_lea] = emit_move, [IR_xchg] = emit_move,
+	[IR_bswap] = emit_move, [IR_setcc] = emit_move, [IR_cmovcc] = emit_move, [IR_cwd] = emit_move,
+	[IR_add] = emit_classic, [IR_adc] = emit_classic, [IR_sub] = emit_classic, [IR_sbb] = emit_classic, [IR_and] = emit_classic,
+	[IR_or] = emit_classic, [IR_xor] = emit_classic, [IR_cmp] = emit_classic, [IR_test] = emit_classic,
+	[IR_inc] = emit_unary, [IR_dec] = emit_unary, [IR_neg] = emit_unary, [IR_not] = emit_unary,
+	[IR_mul] = emit_accumulator, [IR_imul1] = emit_accumulator, [IR_div] = emit_accumulator, [IR_idiv] = emit_accumulator,
+	[IR_imul2] = emit_multiply, [IR_imul3] = emit_multiply,
+	[IR_shl] = emit_bits, [IR_shr] = emit_bits, [IR_sar] = emit_bits, [IR_rol] = emit_bits, [IR_ror] = emit_bits,
+	[IR_rcl] = emit_bits, [IR_rcr] = emit_bits, [IR_shld] = emit_bits, [IR_shrd] = emit_bits, [IR_bt] = emit_bits,
+	[IR_bts] = emit_bits, [IR_btr] = emit_bits, [IR_btc] = emit_bits, [IR_bsf] = emit_bits, [IR_bsr] = emit_bits,
+	[IR_tzcnt] = emit_bits, [IR_lzcnt] = emit_bits, [IR_popcnt] = emit_bits,
+	[IR_andn] = emit_bmi, [IR_bextr] = emit_bmi, [IR_bzhi] = emit_bmi, [IR_blsi] = emit_bmi, [IR_blsmsk] = emit_bmi,
+	[IR_blsr] = emit_bmi, [IR_pdep] = emit_bmi, [IR_pext] = emit_bmi, [IR_sarx] = emit_bmi, [IR_shlx] = emit_bmi,
+	[IR_shrx] = emit_bmi, [IR_rorx] = emit_bmi, [IR_mulx] = emit_bmi, [IR_adcx] = emit_bmi, [IR_adox] = emit_bmi,
+	[IR_crc32] = emit_bits, [IR_clc] = emit_bits, [IR_stc] = emit_bits, [IR_cmc] = emit_bits, [IR_lahf] = emit_bits,
+	[IR_sahf] = emit_bits, [IR_getflags] = emit_bits, [IR_setflags] = emit_bits,
+	[IR_cmpxchg] = emit_compare_exchange, [IR_xadd] = emit_exchange_add,
+	[IR_vec] = emit_vector, [IR_avx] = emit_vector, [IR_x87] = emit_vector,
+	[IR_jcc] = emit_control, [IR_jmp] = emit_control, [IR_jind] = emit_control, [IR_exit] = emit_control,
+};
+
 static void
 emit_insn(struct gen *g, const struct ir_insn *i)
 {
+	emitter *emit = emitters[i->op];
+
 	if (i->op == IR_insn)
 		return;
-	if (g->ir->slow_mem && i->attr & (IR_READ | IR_WRITE)) {
-		emit_slow(g, i);
-		return;
-	}
-	if (!emit_integer(g, i) && !emit_move(g, i) && !emit_control(g, i) && !emit_bits(g, i) && !emit_bmi(g, i) && !emit_vector(g, i))
+	if (emit == NULL || (g->ir->slow_mem && i->attr & (IR_READ | IR_WRITE)) || !emit(g, i))
 		emit_slow(g, i);
 }
 

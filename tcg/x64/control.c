@@ -19,8 +19,7 @@ set_rip(struct gen *g, uint64_t rip)
 static void
 check_pending(struct gen *g, uint64_t rip)
 {
-	alu_imm(&g->a, 4, 7, FRAME(pending), 0);
-	g->pending[g->pendings].from = jump(&g->a, 5);
+	g->pending[g->pendings].from = put_piece(g, PIECE_PENDING, 0);
 	g->pending[g->pendings++].rip = rip;
 }
 
@@ -138,17 +137,8 @@ indirect(struct gen *g, const struct ir_insn *i)
 	flags_clobber(g);
 	if (!g->target_in_s1)
 		mov_load(&g->a, 8, S1, operand_rm(i->dst));
-	alu_imm(&g->a, 4, 7, FRAME(pending), 0);
-	pending = jump(&g->a, 5);
-	mov_rr(&g->a, 8, S2, S1);
-	shift_imm(&g->a, 8, 5, S2, TCG_JUMP_BITS);
-	op_rm(&g->a, 0, 4, 0x33, S2, rm_reg(S1));
-	alu_imm(&g->a, 4, 4, rm_reg(S2), TCG_JUMPS - 1);
-	shift_imm(&g->a, 4, 4, S2, 4);
-	op_rm(&g->a, 0, 8, 0x03, S2, FRAME(jumps));
-	op_rm(&g->a, 0, 8, 0x3b, S1, rm_at(S2, 0));
-	miss = jump(&g->a, 5);
-	op_rm(&g->a, 0, 4, 0xff, 4 | ASM_EXT, rm_at(S2, offsetof(struct tcg_jump, code)));
+	pending = put_piece(g, PIECE_PENDING, 0);
+	miss = put_piece(g, PIECE_JUMP_LINE, 0);
 	indirect_stub(g, i, pending, miss);
 }
 
@@ -192,13 +182,12 @@ guard(struct gen *g, uint64_t linear, uint64_t phys)
 {
 	uint64_t offset = SHADOW_INDEX(linear) * sizeof(uint32_t);
 
-	mov_load(&g->a, 8, S2, FRAME(exec));
-	if (offset <= INT32_MAX) {
-		alu_imm(&g->a, 4, 7, rm_at(S2, (int32_t)offset), (int32_t)((phys >> 12) + 1));
-	} else {
-		mov_imm(&g->a, S1, offset);
-		alu_imm(&g->a, 4, 7, rm_sib(S2, S1, 0, 0), (int32_t)((phys >> 12) + 1));
+	if (offset > INT32_MAX) {
+		g->miss[g->misses++] = put_guard(g, offset, (uint32_t)(phys >> 12) + 1);
+		return;
 	}
+	mov_load(&g->a, 8, S2, FRAME(exec));
+	alu_imm(&g->a, 4, 7, rm_at(S2, (int32_t)offset), (int32_t)((phys >> 12) + 1));
 	g->miss[g->misses++] = jump(&g->a, 5);
 }
 
@@ -225,7 +214,7 @@ emit_entry(struct gen *g)
 		guard(g, g->ir->mode64 ? linear + 0x1000 : (uint32_t)(linear + 0x1000), g->b->phys2);
 	g->b->code = g->a.p + g->a.to_rx;
 	stack_entry(g);
-	for (unsigned n = 0; n < g->ir->count; n++) {
+	for (unsigned n = 0; g->ir->vectors && n < g->ir->count; n++) {
 		const struct ir_insn *i = &g->ir->insn[n];
 
 		level = MAX(level, vector_level(g->t, g->ir, i));

@@ -7,8 +7,7 @@ flags_save(struct gen *g)
 {
 	if (g->flags & IN_AX)
 		return;
-	op_rm(&g->a, 0, 4, 0x0f90, ASM_EXT, rm_reg(H_RAX)); /* seto al */
-	put8(&g->a, 0x9f);                                  /* lahf */
+	put32(&g->a, 0x9fc0900f); /* seto al; lahf */
 	g->flags |= IN_AX;
 }
 

@@ -32,7 +32,7 @@ struct stub {
 	uint8_t *wrong_guess; /* the jump of an access whose page hasn't the guessed delta, or NULL */
 	uint8_t *guessed;     /* where it goes on once it has the page's own */
 	bool s1_free;         /* in S1, not S2 */
-	uint8_t addr, free, size;
+	uint8_t addr, size;
 	bool flags_in_frame; /* rax was used: flags come from the frame */
 	bool flags_in_host;  /* rax doesn't hold them yet */
 };
@@ -61,6 +61,13 @@ struct gen {
 extern const uint8_t host_of[16];
 
 #define FRAME(member) rm_at(H_RSP, offsetof(struct tcg_frame, member))
+
+/* ---- piece.c ---- */
+void make_pieces(struct tcg *t);
+/* Copies one, with CONSTANT where it has one; where the displacement of its jump is. */
+uint8_t *put_piece(struct gen *g, enum x64_piece_name n, uint32_t constant);
+/* Jumps unless the exec table has FRAME at OFFSET. */
+uint8_t *put_guard(struct gen *g, uint64_t offset, uint32_t frame);
 
 /* ---- flags.c ---- */
 void flags_save(struct gen *g);      /* rax is valid */
@@ -97,7 +104,12 @@ unsigned operand_reg(struct gen *g, const struct ir_insn *i, struct ir_opnd o, u
 void store_operand(struct gen *g, struct ir_opnd o, unsigned width, unsigned scratch);
 
 /* ---- integer.c, shift.c, control.c, vector.c: each returns false for what it has no host code for ---- */
-bool emit_integer(struct gen *g, const struct ir_insn *i);
+bool emit_classic(struct gen *g, const struct ir_insn *i);
+bool emit_unary(struct gen *g, const struct ir_insn *i);
+bool emit_accumulator(struct gen *g, const struct ir_insn *i);
+bool emit_multiply(struct gen *g, const struct ir_insn *i);
+bool emit_compare_exchange(struct gen *g, const struct ir_insn *i);
+bool emit_exchange_add(struct gen *g, const struct ir_insn *i);
 bool emit_move(struct gen *g, const struct ir_insn *i);
 bool emit_bits(struct gen *g, const struct ir_insn *i);
 bool emit_bmi(struct gen *g, const struct ir_insn *i);

@@ -9,32 +9,14 @@ lock_of(const struct ir_insn *i)
 	return i->attr & IR_LOCKED ? ASM_LOCK : 0;
 }
 
-/* The byte form of `op r/m, r` for the eight of the classic row. */
-static int
+/* The byte form of `op r/m, r`. */
+static unsigned
 classic_base(unsigned op)
 {
-	switch (op) {
-	case IR_add:
-		return 0x00;
-	case IR_or:
-		return 0x08;
-	case IR_adc:
-		return 0x10;
-	case IR_sbb:
-		return 0x18;
-	case IR_and:
-		return 0x20;
-	case IR_sub:
-		return 0x28;
-	case IR_xor:
-		return 0x30;
-	case IR_cmp:
-		return 0x38;
-	case IR_test:
-		return 0x84;
-	default:
-		return -1;
-	}
+	static const uint8_t base[IR_OPS] = { [IR_add] = 0x00, [IR_or] = 0x08, [IR_adc] = 0x10, [IR_sbb] = 0x18, [IR_and] = 0x20,
+		[IR_sub] = 0x28, [IR_xor] = 0x30, [IR_cmp] = 0x38, [IR_test] = 0x84 };
+
+	return base[op];
 }
 
 /* op RM, src where src is an immediate that fits or a register. */
@@ -128,14 +110,12 @@ classic_on_register(struct gen *g, const struct ir_insn *i, unsigned base)
 	}
 }
 
-static bool
-classic(struct gen *g, const struct ir_insn *i)
+bool
+emit_classic(struct gen *g, const struct ir_insn *i)
 {
-	int base = classic_base(i->op);
+	unsigned base = classic_base(i->op);
 	bool direct = is_slot(i->dst) && i->width != 4 && (is_pinned(i->src) || imm_fits(i, i->src));
 
-	if (base < 0)
-		return false;
 	if (i->dst.kind == IR_MEM) {
 		if (i->src.kind == IR_GPRH)
 			flags_clobber(g);
@@ -159,16 +139,14 @@ classic(struct gen *g, const struct ir_insn *i)
 }
 
 /* inc, dec, neg, not: opcode and extension. */
-static bool
-unary(struct gen *g, const struct ir_insn *i)
+bool
+emit_unary(struct gen *g, const struct ir_insn *i)
 {
 	unsigned base = i->op == IR_inc || i->op == IR_dec ? 0xfe : 0xf6, before;
 	unsigned ext = i->op == IR_inc ? 0 : i->op == IR_dec ? 1 : i->op == IR_neg ? 3 : 2;
 	bool step = base == 0xfe, scratch = !is_pinned(i->dst) && i->dst.kind != IR_MEM && (i->width == 4 || i->dst.kind == IR_GPRH);
 	struct rm rm;
 
-	if (i->op != IR_inc && i->op != IR_dec && i->op != IR_neg && i->op != IR_not)
-		return false;
 	if (i->dst.kind == IR_MEM) {
 		rm = memory_operand(g, i, i->width);
 	} else {
@@ -195,16 +173,14 @@ unary(struct gen *g, const struct ir_insn *i)
 }
 
 /* mul, imul1, div, idiv: the host's rax takes the accumulator's part, so that the guest's flags step aside. */
-static bool
-accumulator(struct gen *g, const struct ir_insn *i)
+bool
+emit_accumulator(struct gen *g, const struct ir_insn *i)
 {
 	bool can_fault = i->op == IR_div || i->op == IR_idiv || i->dst.kind == IR_MEM;
 	unsigned ext = i->op == IR_mul ? 4 : i->op == IR_imul1 ? 5 : i->op == IR_div ? 6 : 7;
 	struct rm rm;
 	struct stub *s = NULL;
 
-	if (i->op != IR_mul && i->op != IR_imul1 && i->op != IR_div && i->op != IR_idiv)
-		return false;
 	if (can_fault) {
 		flags_clobber(g);
 		mov_store(&g->a, 8, FRAME(flags), H_RAX);
@@ -240,8 +216,8 @@ accumulator(struct gen *g, const struct ir_insn *i)
 	return true;
 }
 
-static bool
-multiply(struct gen *g, const struct ir_insn *i)
+bool
+emit_multiply(struct gen *g, const struct ir_insn *i)
 {
 	bool memory = i->src.kind == IR_MEM;
 	struct rm src;
@@ -258,14 +234,12 @@ multiply(struct gen *g, const struct ir_insn *i)
 			put8(&g->a, (unsigned)i->imm >> 16);
 			put8(&g->a, (unsigned)i->imm >> 24);
 		}
-	} else if (i->op == IR_imul2) {
+	} else {
 		src = memory ? memory_operand(g, i, i->width) : operand_rm(i->src);
 		if (memory && !is_pinned(i->dst))
 			src = fold(g, src);
 		dst = operand_reg(g, i, i->dst, i->width, S2);
 		op_rm(&g->a, 0, i->width, 0x0faf, dst, src);
-	} else {
-		return false;
 	}
 	flags_defined(g, i);
 	if (!is_pinned(i->dst))
@@ -275,12 +249,12 @@ multiply(struct gen *g, const struct ir_insn *i)
 	return true;
 }
 
-static bool
-compare_exchange(struct gen *g, const struct ir_insn *i)
+bool
+emit_compare_exchange(struct gen *g, const struct ir_insn *i)
 {
 	struct rm m;
 
-	if (i->op != IR_cmpxchg || i->dst.kind != IR_MEM || i->src.kind == IR_GPRH)
+	if (i->dst.kind != IR_MEM || i->src.kind == IR_GPRH)
 		return false;
 	/* RAX isn't free for the flags where the host's operation faults: they are in the frame. */
 	flags_clobber(g);
@@ -299,12 +273,12 @@ compare_exchange(struct gen *g, const struct ir_insn *i)
 	return true;
 }
 
-static bool
-exchange_add(struct gen *g, const struct ir_insn *i)
+bool
+emit_exchange_add(struct gen *g, const struct ir_insn *i)
 {
 	struct rm m;
 
-	if (i->op != IR_xadd || i->dst.kind != IR_MEM || i->src.kind == IR_GPRH)
+	if (i->dst.kind != IR_MEM || i->src.kind == IR_GPRH)
 		return false;
 	m = memory_operand(g, i, i->width);
 	if (!is_pinned(i->src))
@@ -317,10 +291,4 @@ exchange_add(struct gen *g, const struct ir_insn *i)
 		store_operand(g, i->src, i->width, src);
 	memory_done(g);
 	return true;
-}
-
-bool
-emit_integer(struct gen *g, const struct ir_insn *i)
-{
-	return classic(g, i) || unary(g, i) || accumulator(g, i) || multiply(g, i) || compare_exchange(g, i) || exchange_add(g, i);
 }

@@ -120,7 +120,6 @@ alignment(struct gen *g, const struct ir_insn *i, struct stub *s, unsigned addr,
 		}
 		s->unaligned = jump(&g->a, 5);
 		s->addr = addr;
-		s->free = free;
 		s->size = size;
 		s->back = g->a.p;
 		return;
@@ -131,33 +130,30 @@ alignment(struct gen *g, const struct ir_insn *i, struct stub *s, unsigned addr,
 	s->from[s->count++] = jump(&g->a, 7); /* ja */
 }
 
-/* S2 = index of the page's entry, from the address that is in it already. */
-static void
-page_index(struct gen *g, const struct ir_insn *i)
-{
-	shift_imm(&g->a, 8, 4, S2, 16);
-	shift_imm(&g->a, 8, 5, S2, 28);
-	if (i->attr & IR_WRITE) {
-		op_rm(&g->a, 0, 8, 0x0fba, ASM_EXT | 5, rm_reg(S2)); /* bts: the write table stands 2^36 entries on */
-		put8(&g->a, SHADOW_BITS);
-	}
-}
-
-/* S2 = the page's delta. */
+/* S2 = the delta of the page whose address is in S2. */
 static void
 look_up(struct gen *g, const struct ir_insn *i, struct stub *s)
 {
-	page_index(g, i);
-	mov_load(&g->a, 8, S2, rm_sib(TABLE, S2, 3, 0));
-	op_rm(&g->a, 0, 8, 0x85, S2, rm_reg(S2));
-	s->from[s->count++] = jump(&g->a, 4);
+	s->from[s->count++] = put_piece(g, i->attr & IR_WRITE ? PIECE_LOOK_UP_WRITE : PIECE_LOOK_UP_READ, 0);
 }
 
-/* Where the guess of this access is: one for all of a kernel's, or the site's own. */
-static struct rm
-guess(struct gen *g, const struct stub *s)
+/* By the site's own guess. */
+static void
+compare_guess(struct gen *g, struct stub *s, bool write, bool s1_free)
 {
-	return g->ir->direct ? FRAME(direct_delta) : rm_rip(&s->site->delta, 0);
+	struct rm guess = rm_rip(&s->site->delta, 0);
+
+	put_piece(g, write ? PIECE_INDEX_WRITE : PIECE_INDEX_READ, 0);
+	if (s1_free) {
+		mov_load(&g->a, 8, S1, guess);
+		op_rm(&g->a, 0, 8, 0x3b, S1, rm_sib(TABLE, S2, 3, 0));
+		s->wrong_guess = jump(&g->a, 5);
+	} else {
+		mov_load(&g->a, 8, S2, rm_sib(TABLE, S2, 3, 0));
+		op_rm(&g->a, 0, 8, 0x3b, S2, guess);
+		s->wrong_guess = jump(&g->a, 5);
+		mov_load(&g->a, 8, S2, guess);
+	}
 }
 
 /*
@@ -167,17 +163,14 @@ guess(struct gen *g, const struct stub *s)
 static void
 look_up_guessing(struct gen *g, const struct ir_insn *i, struct stub *s, bool s1_free)
 {
-	page_index(g, i);
-	if (s1_free) {
-		mov_load(&g->a, 8, S1, guess(g, s));
-		op_rm(&g->a, 0, 8, 0x3b, S1, rm_sib(TABLE, S2, 3, 0));
-		s->wrong_guess = jump(&g->a, 5);
-	} else {
-		mov_load(&g->a, 8, S2, rm_sib(TABLE, S2, 3, 0));
-		op_rm(&g->a, 0, 8, 0x3b, S2, guess(g, s));
-		s->wrong_guess = jump(&g->a, 5);
-		mov_load(&g->a, 8, S2, guess(g, s));
-	}
+	bool write = i->attr & IR_WRITE;
+
+	if (!g->ir->direct)
+		compare_guess(g, s, write, s1_free);
+	else if (s1_free)
+		s->wrong_guess = put_piece(g, write ? PIECE_DIRECT_S1_WRITE : PIECE_DIRECT_S1_READ, 0);
+	else
+		s->wrong_guess = put_piece(g, write ? PIECE_DIRECT_S2_WRITE : PIECE_DIRECT_S2_READ, 0);
 	s->s1_free = s1_free;
 	s->guessed = g->a.p;
 }
@@ -283,11 +276,11 @@ emit_stubs(struct gen *g)
 		if (s->wrong_guess != NULL)
 			wrong_guess(g, s);
 		if (s->unaligned != NULL) {
+			uint8_t *back;
+
 			here(&g->a, s->unaligned);
-			mov_rr(&g->a, 4, s->free, s->addr);
-			alu_imm(&g->a, 4, 4, rm_reg(s->free), 0xfff);
-			alu_imm(&g->a, 4, 7, rm_reg(s->free), 0x1000 - s->size);
-			jump_to(&g->a, 6, s->back + g->a.to_rx); /* jbe */
+			back = put_piece(g, s->addr == S1 ? PIECE_OFFSET_OF_S1 : PIECE_OFFSET_OF_S2, 0x1000 - s->size);
+			set_rel32(back, g->a.to_rx, s->back + g->a.to_rx);
 		}
 		for (unsigned k = 0; k < s->count; k++)
 			here(&g->a, s->from[k]);

@@ -43,7 +43,7 @@ names_rsp(struct ir_opnd o)
 static bool
 follow(const struct ir_insn *i, int64_t *at)
 {
-	if (i->op == IR_call || ((i->op == IR_xchg || i->op == IR_xadd || i->op == IR_mulx) && names_rsp(i->src)))
+	if (i->op == IR_call || (names_rsp(i->src) && (i->op == IR_xchg || i->op == IR_xadd || i->op == IR_mulx)))
 		return false;
 	if (!names_rsp(i->dst) || i->op == IR_cmp || i->op == IR_test || i->op == IR_jind)
 		return true;
@@ -68,6 +68,8 @@ plan(struct gen *g, int64_t *low, int64_t *length)
 	for (unsigned n = 0; n < g->ir->count; n++) {
 		const struct ir_insn *i = &g->ir->insn[n];
 
+		if (i->op == IR_insn)
+			continue;
 		if (through_rsp(i)) {
 			int64_t first = at + i->mem.disp, end = first + bytes_of(i);
 			int64_t l = any ? MIN(lo, first) : first, h = any ? MAX(hi, end) : end;
@@ -98,9 +100,7 @@ stack_entry(struct gen *g)
 	g->stack_low = (int32_t)low;
 	g->stack_length = (uint32_t)length;
 	lea(&g->a, 8, S1, rm_at(host_of[RSP], g->stack_low));
-	op_rm(&g->a, 0, 8, 0x2b, S1, FRAME(stack_page)); /* sub */
-	alu_imm(&g->a, 8, 7, rm_reg(S1), PAGE_BYTES - (int32_t)length);
-	g->stack_miss = jump(&g->a, 7); /* ja */
+	g->stack_miss = put_piece(g, PIECE_STACK_CHECK, PAGE_BYTES - (uint32_t)length);
 	g->stack_back = g->a.p;
 }
 
@@ -114,10 +114,7 @@ stack_entry_stub(struct gen *g)
 		return;
 	here(&g->a, g->stack_miss);
 	lea(&g->a, 8, S1, rm_at(host_of[RSP], g->stack_low));
-	mov_rr(&g->a, 4, S2, S1);
-	alu_imm(&g->a, 4, 4, rm_reg(S2), PAGE_BYTES - 1);
-	alu_imm(&g->a, 4, 7, rm_reg(S2), PAGE_BYTES - (int32_t)g->stack_length);
-	crosses = jump(&g->a, 7);
+	crosses = put_piece(g, PIECE_STACK_CROSSES, PAGE_BYTES - g->stack_length);
 	jump_to(&g->a, CC_CALL, g->t->thunk.stack_fill);
 	jump_to(&g->a, 4, g->stack_back + g->a.to_rx);
 	here(&g->a, crosses);

@@ -441,6 +441,7 @@ init(struct tcg *t, struct err *e)
 
 	t->host_has = t->options.portable ? 0 : host_features();
 	wide = t->host_has & HOST_AVX;
+	make_pieces(t);
 	k->enter = make_enter(&a);
 	k->leave = make_leave(&a, wide, &k->unwind);
 	k->leave_indirect = make_leave_with(&a, LEFT_INDIRECT, k->leave);
