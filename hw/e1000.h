@@ -304,6 +304,8 @@ void e1000_load_address(struct e1000 *d);
 
 /* ---- e1000_tx.c ---- */
 void e1000_tx_kick(struct e1000 *d);
+/* Whether a packet can be as far as the state says. */
+bool e1000_tx_possible(struct e1000 *d);
 void e1000_tx_run(void *opaque);
 void e1000_tx_delay_over(void *opaque);
 void e1000_tx_writable(void *opaque);

@@ -115,7 +115,13 @@ static void
 take_context(struct e1000 *d, const struct tx_desc *t)
 {
 	struct e1000_context *c = t->lower & TX_TSE ? &d->state.tso_context : &d->state.context;
+	struct e1000_partial *part = &d->state.partial;
 
+	/* What is gathered may not fit what the new one says. */
+	if ((t->lower & TX_TSE) && part->started && part->segmenting) {
+		guest_bug(&d->pci.dev, "a context in the middle of its packet");
+		part->bad = 1;
+	}
 	*c = (struct e1000_context){
 		.ip_start = (uint8_t)t->addr,
 		.ip_sum = (uint8_t)(t->addr >> 8),
@@ -177,6 +183,16 @@ part_limit(struct e1000 *d)
 	if (!d->state.partial.segmenting)
 		return E1000_FRAME_MAX;
 	return MIN((uint32_t)c->header_len + c->mss, E1000_FRAME_MAX);
+}
+
+bool
+e1000_tx_possible(struct e1000 *d)
+{
+	const struct e1000_partial *part = &d->state.partial;
+
+	if (!part->started)
+		return part->len == 0 && !part->gathered;
+	return part->bad || (part->len <= part_limit(d) && (!part->segmenting || d->state.tso_context.mss >= TX_MSS_MIN));
 }
 
 /* The segment in the state goes; its headers stay for the next one. */

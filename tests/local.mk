@@ -306,7 +306,8 @@ TESTS += tests/sound.sh
 check_PROGRAMS += tests/devfuzz/replay
 dist_check_SCRIPTS += tests/devfuzz.sh
 TESTS += tests/devfuzz.sh
-devfuzz_sources = tests/devfuzz/machine.c tests/devfuzz/backends.c tests/devfuzz/devices.c tests/devfuzz/usb.c tests/devfuzz/devfuzz.h
+devfuzz_sources = tests/devfuzz/machine.c tests/devfuzz/backends.c tests/devfuzz/devices.c tests/devfuzz/ide.c tests/devfuzz/net.c \
+	tests/devfuzz/usb.c tests/devfuzz/devfuzz.h
 tests_devfuzz_replay_SOURCES = tests/devfuzz/replay.c $(devfuzz_sources)
 tests_devfuzz_replay_LDADD = hw/libhw.a ui/libui.a base/libbase.a -lm
 

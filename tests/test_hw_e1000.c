@@ -557,6 +557,30 @@ START_TEST(udp_segmentation)
 }
 END_TEST
 
+/* What was gathered by one context does not fit another, smaller one: the packet is dropped, what follows goes. */
+START_TEST(context_in_the_middle)
+{
+	static const uint16_t sizes[] = { 0, 31, 100 };
+	unsigned head;
+
+	start();
+	fill(TX_DATA, 12000);
+	head = headers(ram + TX_DATA, false, 6, 10000, true);
+	put_context(14, 24, 34, 50, 10000, head, 9000, TUCMD_TCP | TUCMD_IP | TSE);
+	put(TX_DATA, 8000 | DATA | TSE, IXSM | TXSM);
+	pass_ns(1);
+	put_context(14, 24, 34, 50, 10000, head, sizes[_i], TUCMD_TCP | TUCMD_IP | TSE);
+	put(TX_DATA + 8000, (head + 2000) | DATA | TSE | EOP, 0);
+	pass_ns(1);
+	ck_assert_uint_eq(peer.count, 0);
+	ck_assert_uint_eq(get(TDH), get(TDT));
+	put(TX_DATA, 100 | EOP, 0);
+	pass_ns(1);
+	ck_assert_uint_eq(peer.count, 1);
+	ck_assert_uint_eq(peer.len[0], 100);
+}
+END_TEST
+
 START_TEST(vlan_insertion)
 {
 	start();
@@ -976,6 +1000,7 @@ suite(void)
 	tcase_add_loop_test(t, checksums, 0, ARRAY_SIZE(sums));
 	tcase_add_loop_test(t, segmentation, 0, 4);
 	tcase_add_test(t, udp_segmentation);
+	tcase_add_loop_test(t, context_in_the_middle, 0, 3);
 	tcase_add_test(t, vlan_insertion);
 	tcase_add_test(t, peer_stops_the_transmitter);
 	tcase_add_test(t, pause);

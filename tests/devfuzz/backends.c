@@ -374,6 +374,18 @@ net_sum(const void *bytes, size_t len, uint32_t sum)
 	return (uint16_t)total;
 }
 
+void
+backends_frame(const uint8_t *bytes, size_t len)
+{
+	struct net_end *end = &host.end;
+
+	memcpy(host.frame, bytes, len);
+	end->iov = (struct iovec){ host.frame, len };
+	end->frame = (struct net_frame){ &end->iov, 1, len, 0, false };
+	end->refused = true;
+	net_ready(end);
+}
+
 static void
 net_happens(struct net_end *end, struct bytes *b)
 {

@@ -118,6 +118,18 @@ void devfuzz_xhci(struct fuzz *f, unsigned variant);
 void devfuzz_usb_start(struct fuzz *f);
 void devfuzz_usb_event(struct fuzz *f, struct bytes *b);
 
+/* ---- net.c ---- */
+
+extern const struct step devfuzz_e1000_steps[];
+void devfuzz_e1000(struct fuzz *f, unsigned variant);
+void devfuzz_e1000_event(struct fuzz *f, struct bytes *b);
+
+/* ---- ide.c ---- */
+
+extern const struct window devfuzz_ide_windows[];
+void devfuzz_ide(struct fuzz *f, unsigned variant);
+void devfuzz_ide_event(struct fuzz *f, struct bytes *b);
+
 /* ---- machine.c ---- */
 
 void devfuzz_run(const struct row *row, const uint8_t *data, size_t len);
@@ -132,6 +144,8 @@ void backends_reset(void);
 /* A medium of SIZE bytes; N below DISKS. */
 struct disk *backends_disk(unsigned n, uint64_t size, bool readonly);
 struct chr *backends_chr(void);
+/* Comes out of the cable. */
+void backends_frame(const uint8_t *bytes, size_t len);
 /* The card's cable is plugged in when there is one. */
 void backends_event(struct fuzz *f, struct bytes *b);
 /* Ends requests of disks with ERROR: one of those that wait, or all until none is left. */

@@ -3,7 +3,6 @@
 #include "tests/devfuzz/devfuzz.h"
 
 #include "base/err.h"
-#include "hw/e1000.h"
 
 #include <stdlib.h>
 
@@ -41,47 +40,7 @@ devfuzz_bytes(struct bytes *b, unsigned at, unsigned count)
 		devfuzz_memory()[(at + i) % MEMORY] = take(b, 1);
 }
 
-/* ---- network and sound ---- */
-
-static void
-make_e1000(struct fuzz *f, unsigned variant)
-{
-	const struct e1000_config config = { .id = "card", .devfn = CARD, .mac = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 } };
-
-	(void)variant;
-	f->pci = devfuzz_pci_of(f, e1000_new(&f->env, f->bus, NULL, &config), CARD);
-}
-
-static const struct step e1000_steps[] = {
-	{ 0, 4, 0x0000, CTRL_SLU }, { STEP_TIME, 1, 0, NS_PER_SEC },
-	{ 0, 4, RDBAL, 0x1000 }, { 0, 4, RDLEN, 0x400 }, { 0, 4, RDT, 0x3f }, { 0, 4, RCTL, 0x801e },
-	{ 0, 4, TDBAL, 0x2000 }, { 0, 4, TDLEN, 0x400 }, { 0, 4, TCTL, TCTL_EN | TCTL_PSP }, { 0, 0, 0, 0 },
-};
-
-/* Descriptors to send, each of the input or as a driver has it. */
-static void
-e1000_event(struct fuzz *f, struct bytes *b)
-{
-	unsigned what = take(b, 1), tail = devfuzz_get(f, 0, TDT, 4) % 64;
-
-	for (unsigned n = 0; n <= (what & 3); n++) {
-		uint8_t *d = devfuzz_memory() + 0x2000 + 16 * tail;
-
-		tail = (tail + 1) % 64;
-		if (what & 4) {
-			devfuzz_bytes(b, d - devfuzz_memory(), 16);
-			d[3] = d[4] = d[5] = d[6] = d[7] = 0;
-			continue;
-		}
-		store_le(d, 0x4000, 8);
-		store_le(d + 8, take(b, 2) & 0x3fff, 2);
-		store_le(d + 10, take(b, 2), 2);
-		d[11] |= n == (what & 3);
-		store_le(d + 12, take(b, 4), 4);
-	}
-	devfuzz_put(f, 0, TDT, tail, 4);
-	devfuzz_put(f, 0, RDT, (devfuzz_get(f, 0, RDH, 4) + 63) % 64, 4);
-}
+/* ---- sound ---- */
 
 static void
 make_hda(struct fuzz *f, unsigned variant)
@@ -108,67 +67,6 @@ make_ac97(struct fuzz *f, unsigned variant)
 }
 
 /* ---- disks ---- */
-
-static const struct window ide_windows[] = {
-	{ true, 0x1f0, 8 }, { true, 0x3f6, 1 }, { true, 0x170, 8 }, { true, 0x376, 1 }, { 0 },
-};
-
-static void
-make_ide(struct fuzz *f, unsigned variant)
-{
-	static const bool cdrom[4] = { false, false, true, true };
-	struct disk *disks[4] = { backends_disk(0, variant & 1 ? 200 * GiB : 8 * MiB, variant & 2),
-		backends_disk(1, 40 * MiB, false), backends_disk(2, 4 * MiB, true), NULL };
-
-	f->disks[2] = disks[2];
-	f->disks[3] = backends_disk(3, 1 * MiB, true);
-	f->pci = devfuzz_pci_of(f, piix3_ide_new(&f->env, f->bus, devfuzz_line(14), devfuzz_line(15), disks, cdrom, NULL), 0);
-	for (unsigned devfn = 0; f->pci == NULL && devfn < 256; devfn++)
-		f->pci = pci_bus_find(f->bus, devfn);
-}
-
-/* A whole command, or a packet's. */
-static void
-ide_command(struct fuzz *f, struct bytes *b, unsigned what)
-{
-	unsigned channel = what & 1 ? 2 : 0;
-
-	backends_complete_all(0);
-	devfuzz_put(f, channel, 6, (what & 2 ? 0x50 : 0x40) | (what & 4 ? 0xa0 : 0), 1);
-	for (unsigned reg = 1; reg < 6; reg++)
-		devfuzz_put(f, channel, reg, take(b, 1), 1);
-	if (what & 8) {
-		devfuzz_put(f, channel, 7, 0xa0, 1);
-		for (unsigned i = 0; i < 6; i++)
-			devfuzz_put(f, channel, 0, take(b, 2), 2);
-	} else {
-		devfuzz_put(f, channel, 7, take(b, 1), 1);
-	}
-	if (what & 16) { /* bus master: one region of memory */
-		store_le(devfuzz_memory() + 0x1000, 0x4000, 4);
-		store_le(devfuzz_memory() + 0x1004, 0x80000000u | (what & 32 ? 0x1000 : 0x200), 4);
-		devfuzz_put(f, 4, 4 + 4 * channel, 0x1000, 4);
-		devfuzz_put(f, 4, 4 * channel, what & 64 ? 9 : 1, 1);
-	}
-	backends_complete_all(0);
-	for (unsigned i = 0; i < 1024 && (what & 128); i++)
-		devfuzz_get(f, channel, 0, 2);
-}
-
-static void
-ide_event(struct fuzz *f, struct bytes *b)
-{
-	unsigned what = take(b, 1), drive = 2 + (what & 1);
-	bool open, locked;
-
-	if (what & 0xf0) {
-		ide_command(f, b, what);
-		return;
-	}
-	piix3_ide_tray(f->dev, drive, &open, &locked);
-	backends_complete_all(0);
-	piix3_ide_change(f->dev, drive, what & 2 ? f->disks[drive] : NULL, what & 4);
-}
 
 static const struct window floppy_windows[] = { { true, 0x3f0, 8 }, { true, 0x00, 0x10 }, { true, 0x81, 1 }, { 0 } };
 /* The controller is out of reset, the motor on, and channel 2 of the DMA controller writes to memory or reads it. */
@@ -285,6 +183,12 @@ cirrus_event(struct fuzz *f, struct bytes *b)
 		vga_event(f, b);
 		return;
 	}
+	if ((what & 0xf3) == 0xf3) { /* the pointer's picture, its place and size */
+		for (unsigned i = 0x10; i < 0x14; i++)
+			devfuzz_put(f, 0, 0x10, take(b, 1) << 8 | i, 2);
+		devfuzz_put(f, 0, 0x10, (what & 4 ? 5 : 1) << 8 | 0x12, 2);
+		return;
+	}
 	devfuzz_put(f, 0, 0x10, 0x1206, 2);
 	for (unsigned i = 0x20; i < 0x34; i++) {
 		unsigned v = take(b, 1);
@@ -330,6 +234,52 @@ make_i8042(struct fuzz *f, unsigned variant)
 	port92_new(&f->env, devfuzz_line(100), devfuzz_line(101));
 }
 
+/* A byte to the keyboard or, through the controller, to the mouse, what answers it, and movements or keys. */
+static void
+i8042_event(struct fuzz *f, struct bytes *b)
+{
+	static const uint8_t commands[] = {
+		0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xeb, 0xec, 0xed, 0xee, 0xf0, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xfe, 0xff,
+	};
+	static const uint8_t knocks[3][3] = { { 200, 100, 80 }, { 200, 200, 80 }, { 200, 80, 40 } };
+	unsigned what = take(b, 1), v = take(b, 1), data = f->windows[0].base == 0x5658 ? 1 : 0, mouse = what & 1;
+
+	if (what & 2) {
+		for (unsigned i = 0; i < 6; i++) {
+			devfuzz_put(f, data + 1, 0, 0xd4, 1);
+			devfuzz_put(f, data, 0, i & 1 ? knocks[v % 3][i / 2] : 0xf3, 1);
+			devfuzz_get(f, data, 0, 1);
+		}
+	} else if (what & 4) {
+		for (unsigned i = 0; i < (what >> 4); i++) {
+			if (mouse)
+				input_move(&f->input, (int)v - 128, (int)v * 3 - 300, (int)(v & 3) - 1, (v >> 2 & 3) - 1, v >> 3);
+			else
+				input_key(&f->input, (v & 0x7f) | (what & 8 ? 0xe000 : 0), v >> 7);
+			v = take(b, 1);
+		}
+	} else {
+		if (mouse)
+			devfuzz_put(f, data + 1, 0, 0xd4, 1);
+		devfuzz_put(f, data, 0, what & 8 ? v : commands[v % ARRAY_SIZE(commands)], 1);
+	}
+	for (unsigned i = 0; i < (what >> 5) * 3; i++)
+		devfuzz_get(f, data, 0, 1);
+}
+
+/* The mouse is there, and reports; vmport has its own port in front. */
+static void
+i8042_start(struct fuzz *f)
+{
+	unsigned data = f->windows[0].base == 0x5658 ? 1 : 0;
+
+	devfuzz_put(f, data + 1, 0, 0x60, 1);
+	devfuzz_put(f, data, 0, 0x47, 1);
+	devfuzz_put(f, data + 1, 0, 0xd4, 1);
+	devfuzz_put(f, data, 0, 0xf4, 1);
+	devfuzz_get(f, data, 0, 1);
+}
+
 static uint32_t
 get_register(void *opaque, enum vmport_register r)
 {
@@ -359,8 +309,17 @@ make_vmport(struct fuzz *f, unsigned variant)
 static void
 vmport_event(struct fuzz *f, struct bytes *b)
 {
-	f->registers[VMPORT_ECX] = take(b, 1);
-	f->registers[VMPORT_EBX] = take(b, 4);
+	static const uint32_t pointer[] = { 0x45414552, 0x53424152, 0x4c455252, 0xf5 };
+	unsigned call = take(b, 1);
+
+	if (call & 0x80) {
+		i8042_event(f, b);
+		return;
+	}
+	f->registers[VMPORT_ECX] = call;
+	f->registers[VMPORT_EBX] = take(b, 1);
+	if (call == 41)
+		f->registers[VMPORT_EBX] = pointer[f->registers[VMPORT_EBX] % ARRAY_SIZE(pointer)];
 	f->registers[VMPORT_EAX] = 0x564d5868;
 	space_read(f->io, 0x5658, 4, false);
 }
@@ -442,6 +401,18 @@ make_pm(struct fuzz *f, unsigned variant)
 	f->dev = piix4_pm_new(&f->env, f->bus, devfuzz_line(9), &ops);
 	for (unsigned devfn = 0; f->pci == NULL && devfn < 256; devfn++)
 		f->pci = pci_bus_find(f->bus, devfn);
+}
+
+/* Its ports are where the windows say. */
+static void
+pm_start(struct fuzz *f)
+{
+	unsigned address = f->pci->devfn << 8;
+
+	pci_bus_config_write(f->bus, address | 0x40, 0x600, 4);
+	pci_bus_config_write(f->bus, address | 0x80, 1, 1);
+	pci_bus_config_write(f->bus, address | 0x90, 0x700, 4);
+	pci_bus_config_write(f->bus, address | 0xd2, 1, 1);
 }
 
 static void
@@ -552,23 +523,23 @@ board_event(struct fuzz *f, struct bytes *b)
 /* ---- the table ---- */
 
 const struct row devfuzz_rows[] = {
-	{ "e1000", make_e1000, NULL, e1000_steps, 2000, e1000_event, NULL },
+	{ "e1000", devfuzz_e1000, NULL, devfuzz_e1000_steps, 2000, devfuzz_e1000_event, NULL },
 	{ "hda", make_hda, NULL, hda_steps, 200, NULL, NULL },
 	{ "ac97", make_ac97, NULL, NULL, 200, NULL, NULL },
 	{ "uhci", devfuzz_uhci, NULL, devfuzz_uhci_steps, 60, devfuzz_usb_event, devfuzz_usb_start },
 	{ "xhci", devfuzz_xhci, NULL, devfuzz_xhci_steps, 60, devfuzz_usb_event, devfuzz_usb_start },
-	{ "ide", make_ide, ide_windows, NULL, 2000, ide_event, NULL },
+	{ "ide", devfuzz_ide, devfuzz_ide_windows, NULL, 2000, devfuzz_ide_event, NULL },
 	{ "floppy", make_floppy, floppy_windows, floppy_steps, 2000, floppy_event, NULL },
 	{ "pflash", make_flash, flash_windows, NULL, 2000, NULL, NULL },
 	{ "vga", make_vga, vga_windows, vga_steps, 200, vga_event, NULL },
 	{ "cirrus", make_cirrus, vga_windows, cirrus_steps, 200, cirrus_event, NULL },
-	{ "i8042", make_i8042, i8042_windows, NULL, 2000, NULL, NULL },
-	{ "vmport", make_vmport, vmport_windows, NULL, 2000, vmport_event, NULL },
+	{ "i8042", make_i8042, i8042_windows, NULL, 2000, i8042_event, i8042_start },
+	{ "vmport", make_vmport, vmport_windows, NULL, 2000, vmport_event, i8042_start },
 	{ "ns16550", make_serial, serial_windows, NULL, 200, NULL, NULL },
 	{ "parallel", make_parallel, parallel_windows, NULL, 200, NULL, NULL },
 	{ "i8237", make_dma, dma_windows, NULL, 200, dma_event, NULL },
 	{ "fw_cfg", make_fw_cfg, fw_cfg_windows, NULL, 200, NULL, NULL },
-	{ "piix4_pm", make_pm, pm_windows, NULL, 2000, pm_event, NULL },
+	{ "piix4_pm", make_pm, pm_windows, NULL, 2000, pm_event, pm_start },
 	{ "board", make_board, board_windows, NULL, 2000, board_event, NULL },
 	{ "lapic", make_board, lapic_windows, lapic_steps, 200, board_event, NULL },
 	{ "hpet", make_board, hpet_windows, hpet_steps, 200, board_event, NULL },
