@@ -525,6 +525,17 @@ avx(struct insn *i, struct decode_mode m, struct reader *r)
 	return lengths(i, r, avx_is_legal(i) ? DECODE_OK : DECODE_UD);
 }
 
+/* In two parts: for all of it at once compilers take a string instruction, which takes longer to begin than this to end. */
+static void
+clear(struct insn *i)
+{
+	enum { FIRST = 48 };
+
+	memset(i, 0, FIRST);
+	memset((uint8_t *)i + FIRST, 0, sizeof(*i) - FIRST);
+	i->seg = i->mem.base = i->mem.index = IR_NO_REG;
+}
+
 static enum decode_result
 decode_readable(struct insn *i, const uint8_t *bytes, unsigned avail, uint64_t rip, struct decode_mode m)
 {
@@ -532,7 +543,8 @@ decode_readable(struct insn *i, const uint8_t *bytes, unsigned avail, uint64_t r
 	const struct row *row;
 	bool has_modrm = false;
 
-	*i = (struct insn){ .rip = rip, .seg = IR_NO_REG, .mem = { .base = IR_NO_REG, .index = IR_NO_REG } };
+	clear(i);
+	i->rip = rip;
 	opcode(i, m, &r);
 	i->addr_width = m.code == 8 ? (i->addr_prefix ? 4 : 8) : i->addr_prefix == (m.code == 2) ? 4 : 2;
 	if (r.at > r.avail)

@@ -130,32 +130,39 @@ gen_insn(struct trans *t, enum decode_result result)
 		i->row->gen(t);
 }
 
-static struct trans
-trans_begin(struct cpu *c, const struct tcg_key *key, struct ir *ir)
+/* All of T but what belongs to an instruction. */
+static void
+trans_begin(struct trans *t, struct cpu *c, const struct tcg_key *key, struct ir *ir)
 {
 	uint32_t mode = key->mode;
-	struct trans t = { .ir = ir, .cpu = c, .mode = mode, .rip = key->rip };
 
-	t.dm.code = mode & MODE_CS64 ? 8 : mode & MODE_CS32 ? 4 : 2;
-	t.dm.flat = (mode & MODE_FLAT) != 0;
-	t.stack_width = mode & MODE_CS64 ? 8 : mode & MODE_SS32 ? 4 : 2;
-	t.one = (mode & (MODE_TF | MODE_ONE)) != 0;
-	ir->mode64 = t.dm.code == 8;
+	t->ir = ir;
+	t->cpu = c;
+	t->mode = mode;
+	t->rip = key->rip;
+	t->dm.code = mode & MODE_CS64 ? 8 : mode & MODE_CS32 ? 4 : 2;
+	t->dm.flat = (mode & MODE_FLAT) != 0;
+	t->stack_width = mode & MODE_CS64 ? 8 : mode & MODE_SS32 ? 4 : 2;
+	t->one = (mode & (MODE_TF | MODE_ONE)) != 0;
+	t->ended = false;
+	ir->mode64 = t->dm.code == 8;
 	ir->slow_mem = (mode & MODE_SLOW_MEM) != 0;
-	ir->direct = t.dm.code == 8 && (mode & MODE_CPL) == 0;
+	ir->direct = t->dm.code == 8 && (mode & MODE_CPL) == 0;
 	ir->native_sse = !(mode & MODE_SSE_SLOW);
 	ir->native_x87 = !(mode & MODE_X87_SLOW);
-	return t;
 }
 
 void
 cpu_translate_block(struct tcg_frame *f, const struct tcg_key *key, struct ir *ir, unsigned max, struct tcg_code *out)
 {
 	struct cpu *c = cpu_of(f);
-	struct trans t = trans_begin(c, key, ir);
-	struct code code = { .c = c, .phys = key->phys };
+	struct trans t;
+	struct code code;
 	unsigned room = PAGE - (key->phys & (PAGE - 1)), count = 0;
 
+	trans_begin(&t, c, key, ir);
+	code.c = c;
+	code.phys = key->phys;
 	code.host = host_of_code(c, key->phys, room);
 	*out = (struct tcg_code){ 0, ~0ull };
 	if (t.one || max == 0)

@@ -546,14 +546,21 @@ make_block(struct tcg *t, const struct tcg_key *key, const struct tcg_code *code
 	cache_reserve(t, (size_t)t->ir.count * 160 + 1024,
 		sizeof(*b) + (size_t)t->ir.count * MAX(sizeof(struct tcg_site), sizeof(struct interp_step)) + 512);
 	b = cache_meta(t, sizeof(*b));
-	memset(b, 0, sizeof(*b));
 	b->key = *key;
 	b->phys2 = code->phys2;
 	b->bytes = code->bytes;
 	b->kept = keep;
 	b->guests = t->ir.guests;
-	for (unsigned n = 0; n < TCG_SLOTS; n++)
+	b->dead = false;
+	b->incoming = NULL;
+	b->step = NULL;
+	b->site = NULL;
+	b->sites = 0;
+	for (unsigned n = 0; n < TCG_SLOTS; n++) {
+		b->slot[n].patch = NULL;
 		b->slot[n].owner = b;
+		b->slot[n].to = NULL;
+	}
 	return b;
 }
 

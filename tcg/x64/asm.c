@@ -54,7 +54,7 @@ modrm_odd(const struct assembler *a, uint8_t *p, unsigned r, struct rm rm)
 	return write32(p, (uint32_t)rm.disp, 4);
 }
 
-static uint8_t *
+static inline uint8_t *
 modrm(const struct assembler *a, uint8_t *p, unsigned reg, struct rm rm)
 {
 	unsigned r = (reg & 7) << 3, base = rm.base & 7, mod;

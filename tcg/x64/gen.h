@@ -82,6 +82,8 @@ void flags_after_partial(struct gen *g, const struct ir_insn *i, unsigned before
 
 /* ---- memory.c ---- */
 struct tcg_site *new_site(struct gen *g, const struct ir_insn *i);
+/* The same with out-of-line code that leads there. */
+struct stub *new_stub(struct gen *g, const struct ir_insn *i);
 /* The checked memory operand of I, for SIZE bytes.  Host flags are gone (but for mov's).  S2 is in use; S1 unless base is pinned. */
 struct rm memory_operand(struct gen *g, const struct ir_insn *i, unsigned size);
 /* The same operand as [S1], which frees S2. */

@@ -196,8 +196,7 @@ emit_accumulator(struct gen *g, const struct ir_insn *i)
 	if (can_fault) {
 		/* A fault of the host's division, or at an address that isn't canonical, ends in the slow path, by way of the signal handler. */
 		if (i->dst.kind != IR_MEM) {
-			s = &g->stub[g->stubs++];
-			*s = (struct stub){ .site = new_site(g, i) };
+			s = new_stub(g, i);
 		} else {
 			s = &g->stub[g->stubs - 1];
 		}

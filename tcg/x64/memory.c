@@ -21,12 +21,15 @@ new_site(struct gen *g, const struct ir_insn *i)
 	return s;
 }
 
-static struct stub *
+struct stub *
 new_stub(struct gen *g, const struct ir_insn *i)
 {
 	struct stub *s = &g->stub[g->stubs++];
 
-	*s = (struct stub){ .site = new_site(g, i) };
+	s->count = 0;
+	s->site = new_site(g, i);
+	s->unaligned = s->wrong_guess = NULL;
+	s->flags_in_frame = s->flags_in_host = false;
 	return s;
 }
 
