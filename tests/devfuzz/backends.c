@@ -511,7 +511,7 @@ look_at_screen(struct fuzz *f, unsigned what)
 	const struct surface *s;
 	const uint16_t *text;
 
-	if (f->display == NULL)
+	if (f->display == NULL || f->dots_left <= 0)
 		return;
 	if (what & 1)
 		f->display->invalidate(f->display->opaque);
@@ -521,6 +521,7 @@ look_at_screen(struct fuzz *f, unsigned what)
 			look_at(text, (size_t)columns * rows * sizeof(*text));
 	}
 	s = f->display->update(f->display->opaque);
+	f->dots_left -= (int)MIN((uint64_t)s->width * s->height, 1u << 24);
 	if ((what & 12) == 12 && s->height > 0)
 		look_at((const uint8_t *)s->pixels + (size_t)(s->height - 1) * s->stride, (size_t)s->width * 4);
 	if ((what & 0x30) == 0x30 && f->display->wish != NULL)

@@ -20,6 +20,7 @@ enum {
 	WINDOWS = 8,
 	DISKS = 4,
 	USB_DEVICES = 4,
+	DOTS_SMALL = 60 * 1000,
 	DISK_CONTENT = 16 * 1024,
 };
 #define MEMORY_END (256 * MiB)
@@ -85,6 +86,7 @@ struct fuzz {
 	unsigned window_count;
 	uint64_t time_left;
 	unsigned reloads_left;
+	int dots_left;                  /* to be drawn on the screen */
 };
 
 struct row {

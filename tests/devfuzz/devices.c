@@ -133,7 +133,7 @@ make_vga(struct fuzz *f, unsigned variant)
 		vga_new(&f->env, f->bus, &config, rom, sizeof(rom), &f->display), 0);
 }
 
-/* A driver's modes: text, 16 colours, 256 colours; then so many bytes of the input as dots. */
+/* A driver's modes, but 20 columns by 64 lines: text, 16 colours, 256 colours; then so many bytes of the input as dots. */
 static void
 vga_event(struct fuzz *f, struct bytes *b)
 {
@@ -144,11 +144,12 @@ vga_event(struct fuzz *f, struct bytes *b)
 		{ 0x01, 0x0f, 0x0e, 0, 0, 0, 0, 0, 0x40, 0x05, 0x0f, 0xff, 0x41, 0x0f, 0xa3 },
 	};
 	static const uint8_t crtc[] = {
-		95, 79, 80, 130, 85, 129, 191, 31, 0, 79, 13, 14, 0, 0, 0, 0, 156, 142, 143, 40, 31, 150, 185,
+		24, 19, 20, 0x9c, 21, 0x96, 70, 0, 0, 0x4f, 13, 14, 0, 0, 0, 0, 66, 0x8c, 63, 10, 31, 65, 68,
 	};
 	unsigned what = take(b, 1);
 	const uint8_t *m = modes[what % 3];
 
+	f->dots_left = MAX(f->dots_left, DOTS_SMALL);
 	devfuzz_put(f, 0, 0xe, 0x63, 1);
 	devfuzz_put(f, 0, 0x10, m[0] << 8 | 1, 2);
 	devfuzz_put(f, 0, 0x10, m[1] << 8 | 2, 2);
@@ -193,8 +194,11 @@ cirrus_event(struct fuzz *f, struct bytes *b)
 	for (unsigned i = 0x20; i < 0x34; i++) {
 		unsigned v = take(b, 1);
 
-		if (i == 0x31 || (i == 0x21 && (what & 4)) || (i == 0x23 && (what & 8)))
+		/* Of a bounded size. */
+		if (i == 0x31 || i == 0x23 || (i == 0x21 && (what & 4)))
 			v = 0;
+		else if (i == 0x21)
+			v &= 3;
 		devfuzz_put(f, 0, 0x1a, v << 8 | i, 2);
 	}
 	devfuzz_put(f, 0, 0x1a, 0x231, 2);
@@ -203,7 +207,7 @@ cirrus_event(struct fuzz *f, struct bytes *b)
 }
 
 static const struct step vga_steps[] = {
-	{ 1, 2, 0, 1 }, { 1, 2, 2, 320 }, { 1, 2, 0, 2 }, { 1, 2, 2, 200 }, { 1, 2, 0, 3 }, { 1, 2, 2, 16 },
+	{ 1, 2, 0, 1 }, { 1, 2, 2, 64 }, { 1, 2, 0, 2 }, { 1, 2, 2, 48 }, { 1, 2, 0, 3 }, { 1, 2, 2, 16 },
 	{ 1, 2, 0, 4 }, { 1, 2, 2, 0x41 }, { 0, 1, 0x0c, 0x20 }, { 0, 0, 0, 0 },
 };
 

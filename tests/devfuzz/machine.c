@@ -20,6 +20,8 @@ enum {
 	START_COMPLETE = 4,    /* requests of disks end by themselves */
 	OPERATIONS_MOST = 400,
 	REPEAT_MOST = 64,
+	DOTS_MOST = 2000 * 1000,
+	START_LARGE = 8,       /* screens of any size are drawn */
 	RELOADS_MOST = 2,      /* as these look at all of the state */
 	BAR_PORTS = 0xc000,
 };
@@ -353,6 +355,8 @@ devfuzz_run(const struct row *row, const uint8_t *data, size_t len)
 
 	fill_memory(&b, start & START_FILL);
 	open_machine(&f, row, start >> 4);
+	if (start & START_LARGE)
+		f.dots_left = DOTS_MOST;
 	if (start & START_STEPS)
 		do_steps(&f, row->steps);
 	if ((start & START_STEPS) && row->start != NULL)
