@@ -44,7 +44,7 @@ ide_command(struct fuzz *f, struct bytes *b, unsigned what)
 		devfuzz_put(f, 4, 4 * channel, what & 64 ? 9 : 1, 1);
 	}
 	backends_complete_all(0);
-	for (unsigned i = 0; i < 1024 && (what & 128); i++)
+	for (unsigned i = 0; i < 512 && (what & 128); i++)
 		devfuzz_get(f, channel, 0, 2);
 }
 
@@ -105,7 +105,7 @@ typical_command(struct fuzz *f, struct bytes *b, unsigned channel)
 	static const int errors[] = { 0, 0, 5, 28 };
 	unsigned which = take(b, 1) % ARRAY_SIZE(list), given = take(b, 1), device = given & 1 ? 0x10 : 0;
 	const uint8_t *regs = list[which].regs;
-	unsigned moves = list[which].moves, words = (given & 2 ? 4096 : 512) >> (given & 4 ? 1 : 0);
+	unsigned moves = list[which].moves, words = (given & 2 ? 1536 : 512) >> (given & 4 ? 1 : 0);
 
 	backends_complete_all(0);
 	devfuzz_put(f, channel, 6, 0xa0 | regs[5] | device, 1);
