@@ -27,7 +27,7 @@ static const struct {
 static const char implemented[] =
 	" fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush acpi mmx fxsr sse sse2 ht"
 	" sse3 pclmulqdq monitor ssse3 cx16 pcid sse4_1 sse4_2 x2apic popcnt tsc_deadline aes xsave hypervisor"
-	" arat fsgsbase tsc_adjust smep erms invpcid smap umip pku fsrm rdpid xsaveopt xsavec xgetbv1 xsaves"
+	" arat fsgsbase tsc_adjust smep erms invpcid smap umip pku la57 fsrm rdpid xsaveopt xsavec xgetbv1 xsaves"
 	" movbe bmi1 bmi2 adx abm clflushopt clwb avx avx2 fma f16c vaes vpclmulqdq sha_ni gfni rdrand rdseed"
 	" serialize movdiri movdir64b cldemote lahf_lm cr8_legacy sse4a waitpkg 3dnowprefetch syscall nx pdpe1gb rdtscp lm ";
 
@@ -143,7 +143,7 @@ set_model(struct cpuid_model *m, const char *name, size_t len, struct err *e)
 static const struct { enum cpu_feature feature, needs; } needs[] = {
 	{ FEAT_avx, FEAT_xsave }, { FEAT_avx2, FEAT_avx }, { FEAT_fma, FEAT_avx }, { FEAT_f16c, FEAT_avx }, { FEAT_vaes, FEAT_avx },
 	{ FEAT_vpclmulqdq, FEAT_avx }, { FEAT_xsaveopt, FEAT_xsave }, { FEAT_xsavec, FEAT_xsave }, { FEAT_xgetbv1, FEAT_xsave },
-	{ FEAT_xsaves, FEAT_xsave }, { FEAT_pku, FEAT_lm }, { FEAT_pku, FEAT_xsave },
+	{ FEAT_xsaves, FEAT_xsave }, { FEAT_pku, FEAT_lm }, { FEAT_la57, FEAT_lm }, { FEAT_pku, FEAT_xsave },
 };
 
 /* Of what the model of this name has, what is not there: the first one, for `enforce`. */
@@ -226,7 +226,7 @@ cpuid_cr4_mask(const struct cpu *c)
 		{ FEAT_tsc, CR4_TSD }, { FEAT_de, CR4_DE }, { FEAT_pse, CR4_PSE }, { FEAT_pae, CR4_PAE }, { FEAT_mce, CR4_MCE },
 		{ FEAT_pge, CR4_PGE }, { FEAT_fxsr, CR4_OSFXSR }, { FEAT_sse, CR4_OSXMMEXCPT }, { FEAT_umip, CR4_UMIP },
 		{ FEAT_fsgsbase, CR4_FSGSBASE }, { FEAT_pcid, CR4_PCIDE }, { FEAT_xsave, CR4_OSXSAVE }, { FEAT_smep, CR4_SMEP },
-		{ FEAT_smap, CR4_SMAP }, { FEAT_pku, CR4_PKE },
+		{ FEAT_smap, CR4_SMAP }, { FEAT_pku, CR4_PKE }, { FEAT_la57, CR4_LA57 },
 	};
 	uint64_t mask = CR4_PCE;
 
@@ -343,7 +343,7 @@ query_extended(const struct cpu *c, uint32_t leaf, uint32_t out[4])
 		out[3] = 1 << 8; /* the TSC is invariant */
 		break;
 	case 0x80000008:
-		out[0] = PHYS_BITS | 48 << 8;
+		out[0] = PHYS_BITS | (cpu_has(c, FEAT_la57) ? 57 : 48) << 8;
 		break;
 	}
 }

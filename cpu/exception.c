@@ -146,7 +146,7 @@ tss_rsp(struct cpu *c, unsigned index)
 	if (!(c->tr.flags & SF_P) || offset + 7 > c->tr.limit)
 		cpu_raise_error(c, EXC_TS, c->tr.selector & ~3u);
 	rsp = sys_load(c, c->tr.base + offset, 8);
-	if (!is_canonical(rsp))
+	if (!is_canonical(c, rsp))
 		cpu_raise_error(c, EXC_SS, 0);
 	return rsp;
 }
@@ -265,7 +265,7 @@ deliver_long(struct cpu *c, const struct event *e)
 		cpu_raise_error(c, EXC_GP, e->ext);
 	raw = desc_fetch(c, selector, EXC_GP, e->ext);
 	level = handler_level(c, e, selector, raw, true);
-	if (!is_canonical(offset))
+	if (!is_canonical(c, offset))
 		cpu_raise_error(c, EXC_GP, 0);
 	if (ist)
 		sp = tss_rsp(c, 3 + ist);

@@ -481,7 +481,7 @@ do_sysret(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	(void)a, (void)b;
 	if (!(c->efer & EFER_SCE) || !in_protected(c))
 		cpu_raise(c, EXC_UD);
-	if (c->cpl != 0 || (to64 && !is_canonical(f->gpr[1])))
+	if (c->cpl != 0 || (to64 && !is_canonical(c, f->gpr[1])))
 		cpu_raise_error(c, EXC_GP, 0);
 	f->rip = to64 ? f->gpr[1] : (uint32_t)f->gpr[1];
 	c->cpl = 3;
@@ -522,7 +522,7 @@ do_sysexit(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 
 	(void)a, (void)b;
 	if (!in_protected(c) || c->cpl != 0 || !(c->sysenter_cs & 0xfffc) ||
-		(to64 && (!is_canonical(f->gpr[2]) || !is_canonical(f->gpr[1]))))
+		(to64 && (!is_canonical(c, f->gpr[2]) || !is_canonical(c, f->gpr[1]))))
 		cpu_raise_error(c, EXC_GP, 0);
 	f->rip = to64 ? f->gpr[2] : (uint32_t)f->gpr[2];
 	f->gpr[4] = to64 ? f->gpr[1] : (uint32_t)f->gpr[1];

@@ -236,7 +236,7 @@ walk64(struct walker *k, struct walk *w)
 	uint64_t table = lma ? c->cr3 & PHYS_MASK & ~0xfffull : c->cr3 & 0xffffffe0;
 	struct entry e;
 
-	for (int level = lma ? 3 : 2;; level--) {
+	for (int level = lma ? c->cr4 & CR4_LA57 ? 4 : 3 : 2;; level--) {
 		unsigned shift = 12 + 9 * level;
 		unsigned mask = !lma && level == 2 ? 3 : 0x1ff;
 		uint64_t reserved = k->reserved;
@@ -298,7 +298,7 @@ mmu_probe(struct cpu *c, uint64_t linear, struct walk *w)
 
 	if (!in_long_mode(c))
 		k.linear = (uint32_t)linear;
-	else if (!is_canonical(linear))
+	else if (!is_canonical(c, linear))
 		return false;
 	return walk_once(&k, w) == WALK_OK;
 }
@@ -333,11 +333,11 @@ fill(struct cpu *c, unsigned view, uint64_t linear, const struct walk *w, uint64
 	uint8_t *host = phys_host(c, page, &r);
 	unsigned rights = rights_of(c, w, view);
 
-	if (!host || page < r.first || page + 0xfff > r.last)
+	if (!host || page < r.first || page + 0xfff > r.last || !SHADOW_HOLDS(linear))
 		return;
 	if (!w->dirty || r.region->kind != REGION_RAM)
 		rights &= ~SHADOW_W;
-	if (access != ACCESS_FETCH)
+	if (access != ACCESS_FETCH || !SHADOW_IS_NEAR(linear))
 		rights &= ~SHADOW_X;
 	if (rights & SHADOW_W && r.region->log_dirty) {
 		/* Only a write makes it dirty; until then the write entry is missing. */
@@ -412,7 +412,7 @@ locate(struct cpu *c, uint64_t linear, unsigned size, bool write, unsigned view)
 	struct piece p = { .size = size };
 	struct mem_range r;
 
-	if (entry) {
+	if (entry && SHADOW_IS_OWN(linear, entry)) {
 		p.host = (uint8_t *)(linear + entry);
 		return p;
 	}
@@ -438,7 +438,7 @@ locate_span(struct cpu *c, uint64_t linear, unsigned size, bool write, unsigned 
 
 	if (!in_long_mode(c))
 		linear = (uint32_t)linear;
-	else if (!is_canonical(linear) || !is_canonical(linear + size - 1))
+	else if (!is_canonical(c, linear) || !is_canonical(c, linear + size - 1))
 		raise_non_canonical(c, seg);
 	if (size <= first) {
 		p[0] = locate(c, linear, size, write, view);
@@ -583,7 +583,7 @@ void
 check_slow(struct cpu *c, uint64_t linear, unsigned size, unsigned align, bool write)
 {
 	/* #GP or #SS comes first. */
-	if (in_long_mode(c) && (!is_canonical(linear) || !is_canonical(linear + size - 1)))
+	if (in_long_mode(c) && (!is_canonical(c, linear) || !is_canonical(c, linear + size - 1)))
 		return;
 	if (!in_mode64(c) && linear + size - 1 > 0xffffffff)
 		return;
@@ -621,11 +621,12 @@ lin_store(struct cpu *c, uint64_t linear, uint64_t value, unsigned size, unsigne
 void *
 lin_host(struct cpu *c, uint64_t linear, unsigned size, bool write, unsigned seg)
 {
+	uint64_t entry;
 	struct piece p;
 
 	if (!in_long_mode(c))
 		linear = (uint32_t)linear;
-	else if (!is_canonical(linear))
+	else if (!is_canonical(c, linear))
 		raise_non_canonical(c, seg);
 	if (c->mode & MODE_SLOW_MEM)
 		return NULL;
@@ -633,7 +634,8 @@ lin_host(struct cpu *c, uint64_t linear, unsigned size, bool write, unsigned seg
 	if (!p.host || !p.is_new)
 		return p.host;
 	/* To the page's end it has to be one range, as a shadow entry would have it. */
-	if (!shadow_table(c->shadow, c->view)[SHADOW_INDEX(linear) + (write ? SHADOW_WRITE : 0)])
+	entry = shadow_table(c->shadow, c->view)[SHADOW_INDEX(linear) + (write ? SHADOW_WRITE : 0)];
+	if (!entry || !SHADOW_IS_OWN(linear, entry))
 		return NULL;
 	return p.host;
 }
@@ -645,9 +647,9 @@ fetch_phys(struct cpu *c, uint64_t linear)
 
 	if (!in_long_mode(c))
 		linear = (uint32_t)linear;
-	else if (!is_canonical(linear))
+	else if (!is_canonical(c, linear))
 		cpu_raise_error(c, EXC_GP, 0);
-	entry = c->f.exec[SHADOW_INDEX(linear)];
+	entry = SHADOW_IS_NEAR(linear) ? c->f.exec[SHADOW_INDEX(linear)] : 0;
 	if (entry)
 		return (uint64_t)(entry - 1) << 12 | (linear & 0xfff);
 	return translate(c, linear, ACCESS_FETCH, c->view);

@@ -235,7 +235,7 @@ write_efer(struct cpu *c, uint64_t value)
 static bool
 write_base(struct cpu *c, unsigned seg, uint64_t value)
 {
-	if (!is_canonical(value))
+	if (!is_loadable(c, value))
 		return false;
 	c->seg[seg].base = value;
 	c->f.seg[seg].base = value;
@@ -244,7 +244,7 @@ write_base(struct cpu *c, unsigned seg, uint64_t value)
 
 /* May VALUE stand in a register that is just held? */
 static bool
-is_valid(uint32_t msr, uint64_t value)
+is_valid(const struct cpu *c, uint32_t msr, uint64_t value)
 {
 	switch (msr) {
 	case MSR_LSTAR:
@@ -252,7 +252,7 @@ is_valid(uint32_t msr, uint64_t value)
 	case MSR_KERNEL_GS_BASE:
 	case MSR_SYSENTER_ESP:
 	case MSR_SYSENTER_EIP:
-		return is_canonical(value);
+		return is_loadable(c, value);
 	case MSR_PAT:
 		return types_valid(value, true);
 	case MSR_TSC_AUX:
@@ -275,7 +275,7 @@ msr_write(struct cpu *c, uint32_t msr, uint64_t value)
 	uint64_t *held = plain(c, msr);
 
 	if (held) {
-		if (!is_valid(msr, value))
+		if (!is_valid(c, msr, value))
 			return false;
 		*held = value;
 		return true;

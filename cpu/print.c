@@ -131,9 +131,11 @@ read_entry(struct lister *l, uint64_t phys, unsigned size, uint64_t *entry)
 }
 
 static uint64_t
-canonical(uint64_t linear)
+canonical(const struct cpu *c, uint64_t linear)
 {
-	return (uint64_t)((int64_t)(linear << 16) >> 16);
+	unsigned unused = c->cr4 & CR4_LA57 ? 7 : 16;
+
+	return (uint64_t)((int64_t)(linear << unused) >> unused);
 }
 
 static void
@@ -156,12 +158,12 @@ list_table(struct lister *l, uint64_t table, int level, uint64_t linear, unsigne
 		if (!pdpte)
 			r &= entry & 7;
 		next = entry & (((1ull << PHYS_BITS) - 1) & ~0xfffull);
-		if (level != 0 && (pdpte || !(entry & 0x80) || level == 3))
+		if (level != 0 && (pdpte || !(entry & 0x80) || level >= 3))
 			list_table(l, next, level - 1, at, r);
 		else if (l->whole)
-			print_entry(l, canonical(at), next & ~((1ull << shift) - 1), entry);
+			print_entry(l, canonical(l->c, at), next & ~((1ull << shift) - 1), entry);
 		else
-			add_page(l, canonical(at), 1ull << shift, r);
+			add_page(l, canonical(l->c, at), 1ull << shift, r);
 	}
 }
 
@@ -169,7 +171,7 @@ static void
 list_tables(struct cpu *c, FILE *to, bool whole)
 {
 	struct lister l = { .c = c, .to = to, .whole = whole };
-	int level = in_long_mode(c) ? 3 : c->cr4 & CR4_PAE ? 2 : 1;
+	int level = in_long_mode(c) ? c->cr4 & CR4_LA57 ? 4 : 3 : c->cr4 & CR4_PAE ? 2 : 1;
 
 	if (!(c->cr0 & CR0_PG)) {
 		fprintf(to, "PG disabled\n");

@@ -69,7 +69,7 @@ segment_mode(const struct cpu *c)
 	uint32_t mode = 0;
 
 	if (c->efer & EFER_LMA && cs->flags & SF_L)
-		return MODE_CS64;
+		return MODE_CS64 | (c->cr4 & CR4_LA57 ? MODE_LA57 : 0);
 	if (cs->flags & SF_DB)
 		mode |= MODE_CS32;
 	if (c->seg[SEG_SS].flags & SF_DB)
@@ -170,6 +170,7 @@ cpu_update_mode(struct cpu *c)
 
 	c->mode = derive_mode(c);
 	c->view = view;
+	c->f.wide = (c->mode & MODE_LA57) != 0;
 	if (c->f.shadow != shadow_table(c->shadow, view))
 		tcg_forget_stack(&c->f);
 	c->f.shadow = shadow_table(c->shadow, view);
@@ -467,6 +468,13 @@ log_state(struct cpu *c)
 	free(text);
 }
 
+/* Can other blocks go on to this one?  Its guard looks into the exec table, which has no addresses of more than 48 bits. */
+static bool
+is_guarded(const struct tcg_key *key)
+{
+	return SHADOW_IS_NEAR(key->rip) && SHADOW_IS_NEAR(key->rip + 0xfff);
+}
+
 /* The block at RIP, found or made. */
 static struct tcg_block *
 look_up(struct cpu *c, const struct tcg_key *key)
@@ -483,7 +491,7 @@ look_up(struct cpu *c, const struct tcg_key *key)
 	block = tcg_find(c->tcg, key);
 	if (!block)
 		block = tcg_translate(c->tcg, &c->f, key, key->mode & (MODE_TF | MODE_ONE) ? 1 : 0, true);
-	if (key->mode & (MODE_TF | MODE_ONE) || (key->mode & ~TCG_PLAIN) != c->from_mode)
+	if (key->mode & (MODE_TF | MODE_ONE) || (key->mode & ~TCG_PLAIN) != c->from_mode || !is_guarded(key))
 		return block;
 	if (c->from.slot)
 		tcg_chain(c->tcg, &c->from, block);

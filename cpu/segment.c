@@ -278,7 +278,7 @@ cpu_load_segment(struct cpu *c, unsigned seg, uint16_t selector)
 static void
 check_high(struct cpu *c, uint16_t selector, uint64_t high)
 {
-	if (high >> 40 & 0x1f || !is_canonical(high << 32))
+	if (high >> 40 & 0x1f || !is_loadable(c, high << 32))
 		cpu_raise_error(c, EXC_GP, selector & ~3u);
 }
 
@@ -326,7 +326,7 @@ check_code_offset(struct cpu *c, uint64_t raw, uint64_t offset)
 {
 	struct segment s = desc_segment(0, raw);
 
-	if (in_long_mode(c) && s.flags & SF_L ? !is_canonical(offset) : offset > s.limit)
+	if (in_long_mode(c) && s.flags & SF_L ? !is_canonical(c, offset) : offset > s.limit)
 		cpu_raise_error(c, EXC_GP, 0);
 }
 
@@ -528,7 +528,7 @@ load_table(struct cpu *c, uint64_t a, uint32_t aux, uint64_t *to_base, uint16_t 
 	base = lin_load(c, seg_linear(c, seg, a + 2, bytes, false), bytes, seg);
 	if (aux_width(aux) == 2)
 		base &= 0xffffff;
-	if (!is_canonical(base))
+	if (!is_loadable(c, base))
 		cpu_raise_error(c, EXC_GP, 0);
 	*to_base = base;
 	*to_limit = (uint16_t)limit;
@@ -594,7 +594,7 @@ do_wr_seg_base(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	(void)b;
 	if (!(c->cr4 & CR4_FSGSBASE))
 		cpu_raise(c, EXC_UD);
-	if (!is_canonical(a))
+	if (!is_loadable(c, a))
 		cpu_raise_error(c, EXC_GP, 0);
 	c->seg[aux_seg(aux)].base = c->f.seg[aux_seg(aux)].base = a;
 	return 0;

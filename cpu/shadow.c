@@ -598,6 +598,7 @@ shadow_fill(struct shadow *s, unsigned view, uint64_t linear, const uint8_t *hos
 		vote(s, linear, delta);
 	}
 	is_new = !v->table[index];
+	/* Another host page, or another linear page with this index. */
 	if (!is_new && v->table[index] != delta)
 		forget_stack(s);
 	if (rights & SHADOW_W && v->table[index + SHADOW_WRITE] != delta && fill_write(s, view, index, delta, phys, t))

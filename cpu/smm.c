@@ -164,15 +164,15 @@ make_consistent(struct cpu *c)
 		c->eflags &= ~(uint32_t)EFL_VM;
 	c->cpl = !pe ? 0 : c->eflags & EFL_VM ? 3 : c->seg[SEG_SS].flags >> SF_DPL_SHIFT & 3;
 	for (unsigned seg = SEG_ES; seg <= SEG_GS; seg++)
-		if (!is_canonical(c->seg[seg].base))
+		if (!is_loadable(c, c->seg[seg].base))
 			c->seg[seg].base = 0;
-	if (!is_canonical(c->gdtr.base))
+	if (!is_loadable(c, c->gdtr.base))
 		c->gdtr.base = 0;
-	if (!is_canonical(c->idtr.base))
+	if (!is_loadable(c, c->idtr.base))
 		c->idtr.base = 0;
-	if (!is_canonical(c->tr.base))
+	if (!is_loadable(c, c->tr.base))
 		c->tr.base = 0;
-	if (!is_canonical(c->ldtr.base))
+	if (!is_loadable(c, c->ldtr.base))
 		c->ldtr.base = 0;
 }
 

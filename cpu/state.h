@@ -73,6 +73,7 @@ enum {
 	MODE_ONE = 0x100000,      /* a block of one instruction, back to the run loop behind it (inhibited interrupts, breakpoints) */
 	MODE_OSXSAVE = 0x200000,
 	MODE_NO_AVX = 0x400000,   /* VEX-encoded vector instructions are #UD */
+	MODE_LA57 = 0x4000000,    /* 64-bit code, with linear addresses of 57 bits */
 };
 
 /* Halted by: HLT; MWAIT; UMWAIT or TPAUSE, until their deadline or until the system's limit, which sets CF. */

@@ -94,7 +94,7 @@ cpu_write_cr4(struct cpu *c, uint64_t value)
 {
 	uint64_t changed = value ^ c->cr4;
 
-	if (value & ~cpuid_cr4_mask(c) || (in_long_mode(c) && !(value & CR4_PAE)))
+	if (value & ~cpuid_cr4_mask(c) || (in_long_mode(c) && (!(value & CR4_PAE) || changed & CR4_LA57)))
 		cpu_raise_error(c, EXC_GP, 0);
 	if (changed & value & CR4_PCIDE && (!in_long_mode(c) || c->cr3 & 0xfff))
 		cpu_raise_error(c, EXC_GP, 0);
@@ -238,7 +238,7 @@ do_invlpg(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	need_cpl0(c);
 	if (!in_mode64(c) || seg >= SEG_FS)
 		a += c->seg[seg].base;
-	if (in_mode64(c) && !is_canonical(a))
+	if (in_mode64(c) && !is_loadable(c, a))
 		return 0;
 	tlb_flush_page(c, a);
 	return 0;
@@ -256,7 +256,7 @@ do_invpcid(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	descriptor[0] = lin_load(c, linear, 8, seg);
 	descriptor[1] = lin_load(c, linear + 8, 8, seg);
 	if (a > 3 || (a < 2 && descriptor[0] >> 12) || (a < 2 && descriptor[0] && !(c->cr4 & CR4_PCIDE)) ||
-		(a == 0 && !is_canonical(descriptor[1])))
+		(a == 0 && !is_loadable(c, descriptor[1])))
 		cpu_raise_error(c, EXC_GP, 0);
 	switch (a) {
 	case 0:

@@ -42,10 +42,22 @@ cpu_iopl(const struct cpu *c)
 	return c->eflags >> 12 & 3;
 }
 
+/* As an address that is accessed or gone to: the paging mode decides. */
 static inline bool
-is_canonical(uint64_t linear)
+is_canonical(const struct cpu *c, uint64_t linear)
 {
-	return (int64_t)(linear << 16) >> 16 == (int64_t)linear;
+	unsigned unused = c->cr4 & CR4_LA57 ? 7 : 16;
+
+	return (int64_t)(linear << unused) >> unused == (int64_t)linear;
+}
+
+/* As a base, or in an MSR: what the processor has counts, in any mode. */
+static inline bool
+is_loadable(const struct cpu *c, uint64_t linear)
+{
+	unsigned unused = cpu_has(c, FEAT_la57) ? 7 : 16;
+
+	return (int64_t)(linear << unused) >> unused == (int64_t)linear;
 }
 
 /* The address behind the current instruction. */

@@ -146,6 +146,7 @@ trans_begin(struct trans *t, struct cpu *c, const struct tcg_key *key, struct ir
 	t->one = (mode & (MODE_TF | MODE_ONE)) != 0;
 	t->ended = false;
 	ir->mode64 = t->dm.code == 8;
+	ir->wide = (mode & MODE_LA57) != 0;
 	ir->slow_mem = (mode & MODE_SLOW_MEM) != 0;
 	ir->direct = t->dm.code == 8 && (mode & MODE_CPL) == 0;
 	ir->native_sse = !(mode & MODE_SSE_SLOW);

@@ -29,9 +29,24 @@ struct tcg_seg {
  * One view of the guest's memory (an address space seen with one set of rights): two sparse linear tables, indexed by bits
  * 12-47 of the linear address, from one reservation.  Entry: host - guest of that page, 0: take the slow path.
  * The write table stands 2^36 entries behind the read table.  The exec table says which frame is mapped (gpa >> 12, plus 1).
+ *
+ * Addresses of 57 bits share these tables: each span of 2^48 bytes is turned by 2^40 against its neighbour, the one around 0 not at
+ * all.  Any two addresses with one index then are 2^47 bytes or more apart, so an entry that is another page's leads to no
+ * address that a program of the host can have: generated code faults there and takes the slow path, others ask
+ * SHADOW_IS_OWN.  The exec table has no such test, and where the host has larger addresses there is none at all: they hold
+ * addresses of 48 bits alone (SHADOW_IS_NEAR).
  */
-enum { SHADOW_BITS = 36 };
-#define SHADOW_INDEX(lin) ((uint64_t)(lin) << 16 >> 28)
+enum { SHADOW_BITS = 36, SHADOW_TURN = 40 };
+#ifdef __x86_64__
+enum { SHADOW_HOST_BITS = 47 };
+#else
+enum { SHADOW_HOST_BITS = 63 };
+#endif
+#define SHADOW_SPAN(lin) ((uint64_t)((int64_t)((uint64_t)(lin) + (1ull << 47)) >> 48))
+#define SHADOW_INDEX(lin) (((uint64_t)(lin) + (SHADOW_SPAN(lin) << SHADOW_TURN)) << 16 >> 28)
+#define SHADOW_IS_NEAR(lin) (SHADOW_SPAN(lin) == 0)
+#define SHADOW_HOLDS(lin) (SHADOW_HOST_BITS == 47 || SHADOW_IS_NEAR(lin))
+#define SHADOW_IS_OWN(lin, entry) (SHADOW_HOST_BITS == 47 ? ((uint64_t)(lin) + (entry)) >> 47 == 0 : SHADOW_IS_NEAR(lin))
 #define SHADOW_WRITE (1ull << SHADOW_BITS)
 
 /* One line of a jump cache.  rip is compared whole; empty lines hold an address that belongs to another line. */
@@ -53,7 +68,8 @@ struct tcg_frame {
 	uint32_t pending;         /* atomic; not 0: leave translated code at the next check */
 	uint8_t vec_resident;     /* 1: XMM registers are in the host's; 2: YMM registers are */
 	uint8_t x87_resident;
-	uint16_t pad;
+	uint8_t wide;             /* linear addresses have 57 bits */
+	uint8_t pad;
 	uint64_t gpr[16];
 	uint64_t temp[16][2];
 	/* Arithmetic flags: SF ZF AF PF CF in bits 15:8 as LAHF gives them, OF in bit 0. */

@@ -32,7 +32,7 @@ ir_reset(struct ir *ir, uint64_t rip, uint64_t cs_base, bool mode64)
 	ir->rip = rip;
 	ir->cs_base = cs_base;
 	ir->mode64 = mode64;
-	ir->slow_mem = ir->direct = ir->vectors = false;
+	ir->wide = ir->slow_mem = ir->direct = ir->vectors = false;
 	ir->native_sse = ir->native_x87 = true;
 	ir->count = ir->guests = ir->temps = 0;
 }

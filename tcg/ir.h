@@ -114,6 +114,7 @@ struct ir {
 	uint64_t rip;       /* of its first instruction */
 	uint64_t cs_base;
 	bool mode64;        /* linear addresses have 64 bits */
+	bool wide;          /* ... of which 57 count, not 48 */
 	bool slow_mem;      /* every access takes the slow path (alignment checks, watchpoints) */
 	bool direct;        /* most accesses go to one mapping of all memory: a kernel's */
 	bool native_sse;    /* vec may run on the host: no exception of MXCSR is unmasked */

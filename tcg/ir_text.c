@@ -13,7 +13,7 @@
  * An operation, its width, up to three operands (`-`: none), then words.  A general register has one name whatever the width;
  * t0-t15 are temporaries, @0x80 is a field, 0x10 or -0x10 an immediate.  A memory operand: segment, how its address is made
  * (flat, base, checked) and cut (2, 4, 8), the address, then `align N` and `size N` where they are set.  Of the block's words
- * mode64, slow_mem, direct, soft_sse and soft_x87 stand where they are true.  What op.def and ir_emit make by themselves is not
+ * mode64, wide, slow_mem, direct, soft_sse and soft_x87 stand where they are true.  What op.def and ir_emit make by themselves is not
  * printed: flags read and written (unless other than the operation's: `reads CZ`, `writes -`) and the kind of access.
  */
 #include "tcg/ir.h"
@@ -230,8 +230,8 @@ ir_print(const struct ir *ir, FILE *to)
 {
 	char line[LINE];
 
-	fprintf(to, "block 0x%" PRIx64 " cs_base 0x%" PRIx64 "%s%s%s%s%s\n", ir->rip, ir->cs_base, ir->mode64 ? " mode64" : "",
-		ir->slow_mem ? " slow_mem" : "", ir->direct ? " direct" : "", ir->native_sse ? "" : " soft_sse", ir->native_x87 ? "" : " soft_x87");
+	fprintf(to, "block 0x%" PRIx64 " cs_base 0x%" PRIx64 "%s%s%s%s%s%s\n", ir->rip, ir->cs_base, ir->mode64 ? " mode64" : "",
+		ir->wide ? " wide" : "", ir->slow_mem ? " slow_mem" : "", ir->direct ? " direct" : "", ir->native_sse ? "" : " soft_sse", ir->native_x87 ? "" : " soft_x87");
 	for (unsigned n = 0; n < ir->count; n++) {
 		ir_print_insn(ir, &ir->insn[n], line, sizeof(line));
 		fprintf(to, "%s\n", line);
@@ -653,6 +653,7 @@ parse_header(struct parser *p)
 	if (!expect(p, "block") || !number(p, UINT64_MAX, &rip) || !expect(p, "cs_base") || !number(p, UINT64_MAX, &cs_base))
 		return false;
 	ir_reset(ir, rip, cs_base, accept(p, "mode64"));
+	ir->wide = accept(p, "wide");
 	ir->slow_mem = accept(p, "slow_mem");
 	ir->direct = accept(p, "direct");
 	ir->native_sse = !accept(p, "soft_sse");

@@ -26,6 +26,7 @@ for guest in "$dir"/*.elf "$dir"/*.bin; do
 	# Where what the processor has is part of the result, it is a processor that stays what it is.
 	case $name in
 	keys64 | xsave64) cpu=EPYC-Milan ;;
+	page57) cpu=max,+la57 ;;
 	*) cpu=max ;;
 	esac
 	for accel in $accels; do

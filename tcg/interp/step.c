@@ -61,7 +61,7 @@ memory(const struct tcg_frame *f, const struct interp_step *s, unsigned width, u
 	if (s->insn.mem.how == ADDR_BASE)
 		linear += f->seg[s->insn.mem.seg].base;
 	entry = f->shadow[SHADOW_INDEX(linear) + access];
-	if (entry == 0 || (linear & 0xfff) > 0x1000 - width || (uint64_t)((int64_t)(linear << 16) >> 16) != linear)
+	if (entry == 0 || (linear & 0xfff) > 0x1000 - width || !SHADOW_IS_OWN(linear, entry))
 		return NULL;
 	return (void *)(uintptr_t)(linear + entry);
 }
@@ -315,8 +315,9 @@ static next_step
 jind(struct tcg_frame *f, const struct interp_step *s)
 {
 	uint64_t to = get(target(f, s), 8);
+	unsigned unused = f->wide ? 7 : 16;
 
-	if ((int64_t)(to << 16) >> 16 != (int64_t)to)
+	if ((int64_t)(to << unused) >> unused != (int64_t)to)
 		return slow(f, s); /* raises */
 	return go(f, to);
 }

@@ -119,8 +119,8 @@ indirect_stub(struct gen *g, const struct ir_insn *i, uint8_t *pending, uint8_t 
 	here(&g->a, pending);
 	here(&g->a, miss);
 	mov_rr(&g->a, 8, S2, S1);
-	shift_imm(&g->a, 8, 4, S2, 16);
-	shift_imm(&g->a, 8, 7, S2, 16);
+	shift_imm(&g->a, 8, 4, S2, g->ir->wide ? 7 : 16);
+	shift_imm(&g->a, 8, 7, S2, g->ir->wide ? 7 : 16);
 	op_rm(&g->a, 0, 8, 0x3b, S2, rm_reg(S1)); /* cmp */
 	jump_to(&g->a, 4, g->t->thunk.leave_indirect);
 	if (g->target_in_s1)

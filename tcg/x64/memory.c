@@ -133,6 +133,16 @@ alignment(struct gen *g, const struct ir_insn *i, struct stub *s, unsigned addr,
 	s->from[s->count++] = jump(&g->a, 7); /* ja */
 }
 
+/* S2 = an address of 57 bits, from that in S1 and S2, as the tables' index is taken of it. */
+static void
+turn(struct gen *g)
+{
+	shift_imm(&g->a, 8, 7, S2, 48);
+	alu_imm(&g->a, 8, 2, rm_reg(S2), 0); /* adc: the nearest multiple of 2^48 */
+	shift_imm(&g->a, 8, 4, S2, SHADOW_TURN);
+	op_rm(&g->a, 0, 8, 0x03, S2, rm_reg(S1));
+}
+
 /* S2 = the delta of the page whose address is in S2. */
 static void
 look_up(struct gen *g, const struct ir_insn *i, struct stub *s)
@@ -202,7 +212,7 @@ memory_operand(struct gen *g, const struct ir_insn *i, unsigned size)
 {
 	const struct ir_mem *m = &i->mem;
 	struct stub *s;
-	bool simple = m->how == ADDR_FLAT && m->addr_width == 8 && m->index == IR_NO_REG && m->base < IR_TEMP_REG &&
+	bool simple = !g->ir->wide && m->how == ADDR_FLAT && m->addr_width == 8 && m->index == IR_NO_REG && m->base < IR_TEMP_REG &&
 		host_of[m->base] != H_NONE && m->disp == (int32_t)m->disp;
 	bool guesses = g->ir->direct || tcg_guess_pays(g->t, g->ir->guest_rip[i->guest]);
 
@@ -228,6 +238,8 @@ memory_operand(struct gen *g, const struct ir_insn *i, unsigned size)
 	linear(g, i, size, s);
 	alignment(g, i, s, S1, S2, size);
 	mov_rr(&g->a, 8, S2, S1);
+	if (g->ir->wide)
+		turn(g);
 	if (guesses)
 		look_up_guessing(g, i, s, false);
 	else

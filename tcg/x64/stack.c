@@ -115,7 +115,7 @@ stack_entry_stub(struct gen *g)
 	here(&g->a, g->stack_miss);
 	lea(&g->a, 8, S1, rm_at(host_of[RSP], g->stack_low));
 	crosses = put_piece(g, PIECE_STACK_CROSSES, PAGE_BYTES - g->stack_length);
-	jump_to(&g->a, CC_CALL, g->t->thunk.stack_fill);
+	jump_to(&g->a, CC_CALL, g->t->thunk.stack_fill[g->ir->wide]);
 	jump_to(&g->a, 4, g->stack_back + g->a.to_rx);
 	here(&g->a, crosses);
 	slot_jump(g, TCG_SLOT_PLAIN, CC_JMP, g->ir->rip);

@@ -315,7 +315,7 @@ make_vec_load(struct assembler *a, unsigned level)
  * entry, so whoever removes the entry either is seen here or sees the delta.
  */
 static const uint8_t *
-make_stack_fill(struct assembler *a)
+make_stack_fill(struct assembler *a, bool wide)
 {
 	struct rm page = rm_at(H_RSP, 8 + offsetof(struct tcg_frame, stack_page)), entry = rm_sib(TABLE, S2, 3, 0);
 	struct rm delta = rm_at(H_RSP, 8 + offsetof(struct tcg_frame, stack_delta));
@@ -323,12 +323,18 @@ make_stack_fill(struct assembler *a)
 	uint8_t *fail[4];
 
 	mov_rr(a, 8, S2, S1);
-	shift_imm(a, 8, 4, S2, 16);
-	shift_imm(a, 8, 7, S2, 16);
+	shift_imm(a, 8, 4, S2, wide ? 7 : 16);
+	shift_imm(a, 8, 7, S2, wide ? 7 : 16);
 	op_rm(a, 0, 8, 0x3b, S2, rm_reg(S1));
 	fail[0] = jump(a, 5);
 	alu_imm(a, 8, 4, rm_reg(S1), -PAGE);
 	mov_store(a, 8, page, S1);
+	if (wide) {
+		shift_imm(a, 8, 7, S2, 48);
+		alu_imm(a, 8, 2, rm_reg(S2), 0);
+		shift_imm(a, 8, 4, S2, SHADOW_TURN);
+		op_rm(a, 0, 8, 0x03, S2, rm_reg(S1));
+	}
 	shift_imm(a, 8, 4, S2, 16);
 	shift_imm(a, 8, 5, S2, 28);
 	mov_load(a, 8, S1, entry);
@@ -454,7 +460,8 @@ init(struct tcg *t, struct err *e)
 	if (wide)
 		k->vec_load[1] = make_vec_load(&a, 2);
 	k->x87_load = make_x87_load(&a);
-	k->stack_fill = make_stack_fill(&a);
+	k->stack_fill[0] = make_stack_fill(&a, false);
+	k->stack_fill[1] = make_stack_fill(&a, true);
 	if (sigaction(SIGSEGV, &action, NULL) != 0 || sigaction(SIGBUS, &action, NULL) != 0 || sigaction(SIGFPE, &action, NULL) != 0)
 		return err_set(e, "cannot catch SIGSEGV");
 	return true;

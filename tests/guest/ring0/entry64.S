@@ -5,18 +5,29 @@
 	.long	0x1BADB002, 0, -0x1BADB002
 
 	.text
-	.globl	_start, stubs, enter, caught_rsp, first_pml4
+	.globl	_start, stubs, enter, caught_rsp
 	.code32
+	/* Where the processor has five levels of page tables, it uses them. */
 _start:	cli
 	lgdt	first_gdt
+	movl	$stack_top, %esp
 	movl	$first_pdpt + 7, first_pml4
 	movl	$first_tables + 7, first_pdpt
 	movl	$0x83, first_tables
 	movl	$0x200083, first_tables + 8
-	movl	$0x20, %eax
+	movl	$first_pml4 + 7, first_pml5
+	movl	$7, %eax
+	xorl	%ecx, %ecx
+	cpuid
+	movl	%ecx, %eax
+	shrl	$4, %eax
+	andl	$0x1000, %eax
+	movl	$first_pml4, %ebx
+	jz	1f
+	movl	$first_pml5, %ebx
+1:	orl	$0x20, %eax
 	movl	%eax, %cr4
-	movl	$first_pml4, %eax
-	movl	%eax, %cr3
+	movl	%ebx, %cr3
 	movl	$0xc0000080, %ecx
 	xorl	%edx, %edx
 	movl	$0x100, %eax
@@ -125,6 +136,8 @@ caught_seg:
 	.word	0, 0, 0, 0, 0
 	.bss
 	.balign	4096
+first_pml5:
+	.space	4096
 first_pml4:
 	.space	4096
 first_pdpt:

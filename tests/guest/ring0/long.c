@@ -7,15 +7,17 @@ const uint8_t *volatile snippet_first, *volatile snippet_last;
 uint64_t gdt[32], ldt[8], idt[512];
 struct tss tss __attribute__((aligned(16)));
 uint16_t gdt_limit, idt_limit;
-uint64_t pml4[512] __attribute__((aligned(4096))), pdpt[512] __attribute__((aligned(4096)));
+uint64_t pml5[512] __attribute__((aligned(4096))), pml4[512] __attribute__((aligned(4096))), pdpt[512] __attribute__((aligned(4096)));
 uint64_t page_dir[512] __attribute__((aligned(4096))), page_table[2][512] __attribute__((aligned(4096)));
 
 /* What the entry code leaves: see entry64.S. */
 extern uint64_t caught_rsp;
 extern uint16_t caught_seg[5];
 extern const uint8_t stubs[];
-extern uint64_t first_pml4[];
 void enter(void);
+
+/* What the entry code has set: CR4.LA57 is kept by all that follows. */
+static uint64_t first_cr3, first_cr4;
 
 enum { EFER = 0xc0000080, STAR, LSTAR, CSTAR, FMASK, FS_BASE = 0xc0000100, GS_BASE, KERNEL_GS_BASE };
 
@@ -57,7 +59,7 @@ write_crs(uint64_t cr0, uint64_t cr3, uint64_t cr4)
 	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
 }
 
-enum { CR4_PKE = 0x400000 };
+enum { CR4_LA57 = 0x1000, CR4_PKE = 0x400000 };
 
 static void
 write_pkru(uint32_t pkru)
@@ -125,9 +127,11 @@ reset_tables(void)
 static void
 reset_pages(void)
 {
+	fill(pml5, 0, sizeof(pml5));
 	fill(pml4, 0, sizeof(pml4));
 	fill(pdpt, 0, sizeof(pdpt));
 	fill(page_dir, 0, sizeof(page_dir));
+	pml5[0] = (uint64_t)pml4 | 7;
 	pml4[0] = (uint64_t)pdpt | 7;
 	pdpt[0] = (uint64_t)page_dir | 7;
 	page_dir[0] = (uint64_t)page_table[0] | 7;
@@ -142,7 +146,7 @@ reset_pages(void)
 static void
 home(void)
 {
-	write_crs(0x80000031, (uint64_t)first_pml4, 0x20);
+	write_crs(0x80000031, first_cr3, first_cr4);
 	__asm__ volatile("mov %0, %%dr7" : : "r"(0x400ul));
 	__asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"(SEL_DATA));
 }
@@ -163,7 +167,7 @@ reset(void)
 	fill((void *)0x30000, 0, 0x20000);
 	in = (struct state){ .rip = CODE + 0x100, .cs = SEL_CODE, .ss = SEL_DATA, .ds = SEL_DATA, .es = SEL_DATA,
 		.rsp = STACK0, .rflags = 2,
-		.cr0 = 0x80000031, .cr3 = (uint64_t)pml4, .cr4 = 0x20, .efer = 0xd01, .star = 0x002b0008ull << 32, .lstar = CODE + 0x800,
+		.cr0 = 0x80000031, .cr3 = (uint64_t)(first_cr4 & CR4_LA57 ? pml5 : pml4), .cr4 = first_cr4, .efer = 0xd01, .star = 0x002b0008ull << 32, .lstar = CODE + 0x800,
 		.cstar = CODE + 0x900, .fmask = 0x300, .fs_base = 0xf000, .gs_base = 0x6000, .kernel_gs_base = 0x7000, .dr7 = 0x400 };
 	for (unsigned i = 0; i < 15; i++)
 		in.gpr[i] = 0x1000 * (i + 1);
@@ -325,6 +329,7 @@ run_snippet(const char *name, const uint8_t *code, unsigned long size)
 void
 kernel(void)
 {
+	__asm__("mov %%cr3, %0\n\tmov %%cr4, %1" : "=r"(first_cr3), "=r"(first_cr4));
 	outb(0x21, 0xff);
 	outb(0xa1, 0xff);
 	wrmsr(EFER, 0xd01);

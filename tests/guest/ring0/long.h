@@ -38,7 +38,7 @@ extern struct state in;
 extern uint64_t gdt[32], ldt[8], idt[512];
 extern struct tss tss;
 extern uint16_t gdt_limit, idt_limit;
-extern uint64_t pml4[512], pdpt[512], page_dir[512], page_table[2][512];
+extern uint64_t pml5[512], pml4[512], pdpt[512], page_dir[512], page_table[2][512];
 
 void reset(void);
 void ring3(void);
