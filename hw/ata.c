@@ -254,12 +254,12 @@ take_request(struct ata_drive *d, uint32_t sectors)
 	return r;
 }
 
-/* How many sectors the next request may have. */
+/* How many sectors the next request may have: raw ones not many, since to make them takes long. */
 static uint32_t
 next_sectors(const struct ata_drive *d)
 {
 	const struct ata_state *s = d->s;
-	uint32_t limit = s->phase == ATA_FETCH ? ATA_BUFFER : ATA_REQUEST;
+	uint32_t limit = s->phase == ATA_FETCH || s->sector_bytes == CD_RAW_SECTOR ? ATA_BUFFER : ATA_REQUEST;
 
 	return s->careful ? 1 : MIN(s->left, limit / s->sector_bytes);
 }

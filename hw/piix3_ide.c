@@ -27,6 +27,7 @@ enum {
 	BM_INTERRUPT = 0x04,
 	BM_CAPABLE = 0x60,       /* software's own notes */
 	BM_PORTS = 8,            /* for each channel */
+	REGIONS_MOST = 4096,     /* for one request: of 256 bytes each, on average, and so work for a millisecond */
 	PRD_LAST = 0x80000000,
 };
 
@@ -96,12 +97,18 @@ next_region(struct bus_master *b, struct place *p)
 static size_t
 move(struct bus_master *b, struct place *p, uint8_t *buf, size_t len, bool to_memory)
 {
+	unsigned regions = 0;
 	size_t done = 0;
 
 	while (done < len) {
 		size_t n;
 		bool ok;
 
+		if (p->left == 0 && ++regions > REGIONS_MOST) {
+			guest_bug(&b->ide->pci.dev, "more than %u regions for %zu bytes", REGIONS_MOST, len);
+			stop_with_error(b);
+			break;
+		}
 		if (p->left == 0 && !next_region(b, p))
 			break;
 		n = MIN(len - done, p->left);

@@ -335,3 +335,9 @@ rx_len(unsigned n)
 {
 	return (unsigned)load_le(rx_desc(n) + 8, 2);
 }
+
+void
+set_phy(unsigned reg, unsigned value)
+{
+	set(MDIC, 1u << 26 | 1 << 21 | reg << 16 | value);
+}

@@ -61,6 +61,7 @@ uint32_t conf(unsigned reg, unsigned size);
 void set_conf(unsigned reg, uint32_t value, unsigned size);
 uint32_t get(unsigned reg);
 void set(unsigned reg, uint32_t value);
+void set_phy(unsigned reg, unsigned value);
 void pass_ns(uint64_t ns);
 /* Link, and both rings with 64 descriptors. */
 void start(void);

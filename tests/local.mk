@@ -83,9 +83,14 @@ tests_test_disk_LDADD = $(DISK_LIBS) $(CHECK_LIBS)
 tests_test_hw_pci_SOURCES = tests/test_hw_pci.c
 tests_test_hw_pci_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_pci_LDADD = $(HW_LIBS) $(CHECK_LIBS)
-tests_test_hw_ide_SOURCES = tests/test_hw_ide.c
+tests_test_hw_ide_SOURCES = tests/test_hw_ide.c tests/check_main.h tests/ide_machine.c tests/ide_machine.h
 tests_test_hw_ide_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_ide_LDADD = $(HW_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/test_hw_atapi
+TESTS += tests/test_hw_atapi
+tests_test_hw_atapi_SOURCES = tests/test_hw_atapi.c tests/check_main.h tests/ide_machine.c tests/ide_machine.h
+tests_test_hw_atapi_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_atapi_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
 check_PROGRAMS += tests/test_qcow2
@@ -270,12 +275,15 @@ tests_test_sound_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_sound_LDADD = $(UI_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += tests/test_hw_e1000
-TESTS += tests/test_hw_e1000
+check_PROGRAMS += tests/test_hw_e1000 tests/test_hw_e1000_frames
+TESTS += tests/test_hw_e1000 tests/test_hw_e1000_frames
 endif
-tests_test_hw_e1000_SOURCES = tests/test_hw_e1000.c tests/e1000_machine.c tests/e1000_machine.h
+tests_test_hw_e1000_SOURCES = tests/test_hw_e1000.c tests/check_main.h tests/e1000_machine.c tests/e1000_machine.h
 tests_test_hw_e1000_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_e1000_LDADD = $(HW_LIBS) $(CHECK_LIBS)
+tests_test_hw_e1000_frames_SOURCES = tests/test_hw_e1000_frames.c tests/check_main.h tests/e1000_machine.c tests/e1000_machine.h
+tests_test_hw_e1000_frames_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_hw_e1000_frames_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
 check_PROGRAMS += tests/test_hw_sound tests/test_hw_hda
