@@ -29,7 +29,8 @@ static const char implemented[] =
 	" sse3 pclmulqdq monitor ssse3 cx16 pcid sse4_1 sse4_2 x2apic popcnt tsc_deadline aes xsave hypervisor"
 	" arat fsgsbase tsc_adjust smep erms invpcid smap umip pku la57 fsrm rdpid xsaveopt xsavec xgetbv1 xsaves"
 	" movbe bmi1 bmi2 adx abm clflushopt clwb avx avx2 fma f16c vaes vpclmulqdq sha_ni gfni rdrand rdseed"
-	" serialize movdiri movdir64b cldemote lahf_lm cr8_legacy sse4a waitpkg 3dnowprefetch syscall nx pdpe1gb rdtscp lm ";
+	" serialize movdiri movdir64b cldemote waitpkg lahf_lm cr8_legacy sse4a xop fma4 tbm 3dnowprefetch syscall nx pdpe1gb"
+	" rdtscp lm ";
 
 static const struct {
 	const char *name, *vendor;
@@ -143,7 +144,8 @@ set_model(struct cpuid_model *m, const char *name, size_t len, struct err *e)
 static const struct { enum cpu_feature feature, needs; } needs[] = {
 	{ FEAT_avx, FEAT_xsave }, { FEAT_avx2, FEAT_avx }, { FEAT_fma, FEAT_avx }, { FEAT_f16c, FEAT_avx }, { FEAT_vaes, FEAT_avx },
 	{ FEAT_vpclmulqdq, FEAT_avx }, { FEAT_xsaveopt, FEAT_xsave }, { FEAT_xsavec, FEAT_xsave }, { FEAT_xgetbv1, FEAT_xsave },
-	{ FEAT_xsaves, FEAT_xsave }, { FEAT_pku, FEAT_lm }, { FEAT_la57, FEAT_lm }, { FEAT_pku, FEAT_xsave },
+	{ FEAT_xsaves, FEAT_xsave }, { FEAT_pku, FEAT_lm }, { FEAT_la57, FEAT_lm }, { FEAT_pku, FEAT_xsave }, { FEAT_xop, FEAT_avx },
+	{ FEAT_fma4, FEAT_avx },
 };
 
 /* Of what the model of this name has, what is not there: the first one, for `enforce`. */

@@ -113,31 +113,33 @@ prefixes(struct insn *i, struct decode_mode m, struct reader *r)
 	}
 }
 
-/* C4h and C5h are LES and LDS outside of 64-bit mode where a memory form follows. */
+/* C4h and C5h are LES and LDS outside of 64-bit mode where a memory form follows; 8Fh (XOP) is POP if its map is below 8. */
 static bool
 is_vex(struct decode_mode m, uint8_t b, struct reader *r)
 {
 	uint8_t next;
 
-	if (b != 0xc4 && b != 0xc5)
+	if (b != 0xc4 && b != 0xc5 && b != 0x8f)
 		return false;
-	if (m.code == 8)
+	if (m.code == 8 && b != 0x8f)
 		return true;
 	next = get8(r);
 	r->at--;
-	return next >= 0xc0;
+	return b == 0x8f ? (next & 0x1f) >= MAP_XOP8 : next >= 0xc0;
 }
 
-/* SDM volume 2, "The VEX Prefix"; R, X, B and vvvv are inverted there. */
+/* SDM volume 2, "The VEX Prefix"; R, X, B and vvvv are inverted there.  AMD's XOP prefix is the same with maps of its own. */
 static void
-vex(struct insn *i, struct decode_mode m, struct reader *r, bool three_bytes)
+vex(struct insn *i, struct decode_mode m, struct reader *r, uint8_t escape)
 {
+	bool three_bytes = escape != 0xc5, xop = escape == 0x8f;
 	uint8_t first = get8(r), last = three_bytes ? get8(r) : first & 0x7f;
 	unsigned map = three_bytes ? first & 0x1f : MAP_0F;
+	bool known = xop ? map <= MAP_XOPA : map >= MAP_0F && map <= MAP_0F3A;
 
 	i->encoding = ENC_VEX;
-	i->no_such = i->opsize_prefix || i->rep || i->lock || i->has_rex || map < MAP_0F || map > MAP_0F3A;
-	i->map = map >= MAP_0F && map <= MAP_0F3A ? map : MAP_0F;
+	i->no_such = i->opsize_prefix || i->rep || i->lock || i->has_rex || !known;
+	i->map = known ? map : MAP_0F;
 	i->vex_w = last >> 7;
 	i->vvvv = ~last >> 3 & 15;
 	i->vl = last >> 2 & 1;
@@ -159,7 +161,7 @@ opcode(struct insn *i, struct decode_mode m, struct reader *r)
 	uint8_t b = prefixes(i, m, r);
 
 	if (is_vex(m, b, r)) {
-		vex(i, m, r, b == 0xc4);
+		vex(i, m, r, b);
 		return;
 	}
 	i->map = MAP_1;
@@ -321,6 +323,9 @@ immediate(struct insn *i, enum form form, bool second, struct reader *r)
 	case O_Iw:
 		v = (int64_t)get(r, 2);
 		break;
+	case O_Id:
+		v = (int64_t)get(r, 4);
+		break;
 	case O_Iz:
 	case O_Jz:
 		v = get_signed(r, i->width == 8 ? 4 : i->width);
@@ -418,7 +423,7 @@ static const uint8_t widths[O_FORMS] = {
 	[O_Eb] = 1, [O_Gb] = 1, [O_Zb] = 1, [O_Ob] = 1, [O_AL] = 1, [O_CL] = 1, [O_Ib] = 1, [O_Is] = 1, [O_Jb] = 1, [O_Xb] = 1,
 	[O_Yb] = 1, [O_I1] = 1,
 	[O_Ew] = 2, [O_Gw] = 2, [O_Mw] = 2, [O_Sw] = 2, [O_Iw] = 2, [O_DX] = 2,
-	[O_Ed] = 4, [O_Gd] = 4, [O_Md] = 4,
+	[O_Ed] = 4, [O_Gd] = 4, [O_Md] = 4, [O_Id] = 4,
 	[O_Eq] = 8, [O_Mq] = 8,
 	[O_Mt] = 10,
 	[O_Ey] = WIDTH_Y, [O_Gy] = WIDTH_Y, [O_My] = WIDTH_Y, [O_Ry] = WIDTH_Y, [O_By] = WIDTH_Y,

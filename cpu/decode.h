@@ -25,7 +25,7 @@ struct trans;
 #define FORMS(FORM) \
 	FORM(Eb) FORM(Ew) FORM(Ed) FORM(Eq) FORM(Ev) FORM(Ey) FORM(Gb) FORM(Gw) FORM(Gd) FORM(Gv) FORM(Gy) FORM(Gr) FORM(M) FORM(Mw) \
 	FORM(Md) FORM(Mq) FORM(Mt) FORM(Mp) FORM(Mv) FORM(My) FORM(Ma) FORM(Rr) FORM(Ry) FORM(Rm) FORM(Sw) FORM(Cd) FORM(Dd) \
-	FORM(Ib) FORM(Is) FORM(Iw) FORM(Iz) FORM(Iv) FORM(I1) FORM(Jb) FORM(Jz) FORM(Ap) FORM(Ob) FORM(Ov) FORM(Zb) FORM(Zv) \
+	FORM(Ib) FORM(Is) FORM(Iw) FORM(Id) FORM(Iz) FORM(Iv) FORM(I1) FORM(Jb) FORM(Jz) FORM(Ap) FORM(Ob) FORM(Ov) FORM(Zb) FORM(Zv) \
 	FORM(AL) FORM(rAX) FORM(eAX) FORM(CL) FORM(DX) FORM(By) FORM(Xb) FORM(Xv) FORM(Xz) FORM(Yb) FORM(Yv) FORM(Yz)
 
 enum form {
@@ -61,9 +61,9 @@ struct row {
 	uint32_t flags;
 };
 
-/* How the opcode is given: after legacy prefixes, or by one that holds the map, the mandatory prefix and REX's bits. */
+/* How the opcode is given: after legacy prefixes, or by one (VEX, XOP) that holds the map, the mandatory prefix and REX's bits. */
 enum insn_encoding { ENC_LEGACY, ENC_VEX };
-enum map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A };
+enum map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A, MAP_XOP8 = 8, MAP_XOP9, MAP_XOPA };
 enum prefix { NP, P66, PF3, PF2 };
 enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8 };
 

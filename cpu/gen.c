@@ -72,7 +72,7 @@ operand_of(const struct trans *t, unsigned n)
 		return (struct ir_opnd){ IR_GPR, RDX, 0 };
 	case O_Ob: case O_Ov:
 		return (struct ir_opnd){ IR_MEM, 0, 0 };
-	case O_Ib: case O_Is: case O_Iw: case O_Iz: case O_Iv: case O_I1:
+	case O_Ib: case O_Is: case O_Iw: case O_Id: case O_Iz: case O_Iv: case O_I1:
 		return (struct ir_opnd){ IR_IMM, 0, 0 };
 	default:
 		return (struct ir_opnd){ IR_NONE, 0, 0 };

@@ -48,6 +48,8 @@ emit(struct trans *t, const struct avx_row *r, unsigned width)
 	switch ((enum avx_form)r->form) {
 	case AVX_RVM:
 	case AVX_RVMR:
+	case AVX_RVRM:
+	case AVX_RMV:
 	case AVX_GATHER:
 		return ir_emit(t->ir, IR_avx, width, reg, v, rm);
 	case AVX_RM:
@@ -80,7 +82,9 @@ emit_masked_store(struct trans *t, const struct avx_row *r)
 static uint32_t
 immediate(const struct trans *t, const struct avx_row *r)
 {
-	return r->form == AVX_RVMR && t->dm.code != 8 ? (uint32_t)t->insn.imm & 0x7f : (uint32_t)t->insn.imm;
+	bool names_register = r->form == AVX_RVMR || r->form == AVX_RVRM;
+
+	return names_register && t->dm.code != 8 ? (uint32_t)t->insn.imm & 0x7f : (uint32_t)t->insn.imm;
 }
 
 static uint32_t

@@ -13,6 +13,7 @@ noinst_LIBRARIES += %D%/libcpu.a
 %C%_libcpu_a_SOURCES += %D%/gen_int.c
 %C%_libcpu_a_SOURCES += %D%/gen_string.c
 %C%_libcpu_a_SOURCES += %D%/gen_sys.c
+%C%_libcpu_a_SOURCES += %D%/gen_tbm.c
 %C%_libcpu_a_SOURCES += %D%/gen_vec.c
 %C%_libcpu_a_SOURCES += %D%/helpers.c
 %C%_libcpu_a_SOURCES += %D%/map.c

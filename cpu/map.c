@@ -43,7 +43,7 @@ enum vex_number {
 #undef V
 };
 
-static const uint8_t vex_places[3][4][256] = {
+static const uint8_t vex_places[MAP_XOPA - MAP_0F + 1][4][256] = {
 #define V(map, prefix, opcode, name, a, b, c, flags) [MAP_##map - MAP_0F][prefix][opcode] = VEX_##map##_##prefix##_##opcode,
 #include "cpu/map_vex.def"
 #undef V

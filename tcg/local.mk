@@ -22,6 +22,7 @@ noinst_LIBRARIES += %D%/libtcg.a
 %C%_libtcg_a_SOURCES += %D%/interp/step.c %D%/interp/step.h
 %C%_libtcg_a_SOURCES += %D%/interp/vec_crypto.c
 %C%_libtcg_a_SOURCES += %D%/interp/vec_sha.c
+%C%_libtcg_a_SOURCES += %D%/interp/xop.c
 %C%_libtcg_a_SOURCES += %D%/interp/vec_float.c
 %C%_libtcg_a_SOURCES += %D%/interp/vec_fp.c %D%/interp/vec_fp.h
 %C%_libtcg_a_SOURCES += %D%/interp/vec_insn.c %D%/interp/vec_op.h

@@ -195,9 +195,12 @@ tests_test_tcg_vec_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_tcg_vec_LDADD = $(TCG_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
-check_PROGRAMS += tests/test_interp
-TESTS += tests/test_interp
+check_PROGRAMS += tests/test_interp tests/test_xop
+TESTS += tests/test_interp tests/test_xop
 endif
+tests_test_xop_SOURCES = tests/test_xop.c
+tests_test_xop_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_xop_LDADD = $(TCG_LIBS) $(CHECK_LIBS)
 tests_test_interp_SOURCES = tests/test_interp.c
 tests_test_interp_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_interp_LDADD = $(TCG_LIBS) $(CHECK_LIBS)

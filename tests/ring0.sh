@@ -27,6 +27,7 @@ for guest in "$dir"/*.elf "$dir"/*.bin; do
 	case $name in
 	keys64 | xsave64) cpu=EPYC-Milan ;;
 	page57) cpu=max,+la57 ;;
+	amd64) cpu=Opteron_G5 ;;
 	*) cpu=max ;;
 	esac
 	for accel in $accels; do

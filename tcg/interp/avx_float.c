@@ -65,6 +65,22 @@ multiply_add(struct avx_op *o)
 	}
 }
 
+/* FMA4: four operands in their order; of a scalar the rest is cleared. */
+static void
+multiply_add_four(struct avx_op *o)
+{
+	unsigned size = o->arg & 15;
+
+	for (unsigned n = 0; n < count_of(o, size); n++) {
+		bool subtract = (o->arg & SUBTRACT) != 0;
+
+		if (o->arg & ALTERNATE && !(n & 1))
+			subtract = !subtract;
+		avx_set_lane(&o->r, size, n, fp_fma(&o->env, size, avx_lane(&o->a, size, n), avx_lane(&o->b, size, n),
+			avx_lane(&o->c, size, n), (o->arg & NEGATE_PRODUCT) != 0, subtract));
+	}
+}
+
 /* ---- F16C ---- */
 
 static void
@@ -88,10 +104,16 @@ single_to_half(struct avx_op *o)
 #define FMA_PACKED(name, arg) FMA_ORDERS(name, ps, (arg) | 4), FMA_ORDERS(name, pd, (arg) | 8)
 #define FMA_ALL(name, arg) FMA_PACKED(name, arg), FMA_ORDERS(name, ss, (arg) | 4), FMA_ORDERS(name, sd, (arg) | 8)
 
+#define FMA4(name, arg) [AVX_ROW_v##name] = { multiply_add_four, arg }, [AVX_ROW_v##name##_w1] = { multiply_add_four, arg }
+#define FMA4_PACKED(name, arg) FMA4(name##ps, (arg) | 4), FMA4(name##pd, (arg) | 8)
+#define FMA4_ALL(name, arg) FMA4_PACKED(name, arg), FMA4(name##ss, (arg) | 4), FMA4(name##sd, (arg) | 8)
+
 const struct avx_impl avx_float_ops[AVX_ROWS] = {
 	[AVX_ROW_vcmpps] = { compare, 4 }, [AVX_ROW_vcmppd] = { compare, 8 }, [AVX_ROW_vcmpss] = { compare, 4 },
 	[AVX_ROW_vcmpsd] = { compare, 8 },
 	FMA_ALL(fmadd, 0), FMA_ALL(fmsub, SUBTRACT), FMA_ALL(fnmadd, NEGATE_PRODUCT), FMA_ALL(fnmsub, NEGATE_PRODUCT | SUBTRACT),
 	FMA_PACKED(fmaddsub, ALTERNATE), FMA_PACKED(fmsubadd, ALTERNATE | SUBTRACT),
+	FMA4_ALL(fmadd, 0), FMA4_ALL(fmsub, SUBTRACT), FMA4_ALL(fnmadd, NEGATE_PRODUCT), FMA4_ALL(fnmsub, NEGATE_PRODUCT | SUBTRACT),
+	FMA4_PACKED(fmaddsub, ALTERNATE), FMA4_PACKED(fmsubadd, ALTERNATE | SUBTRACT),
 	[AVX_ROW_vcvtph2ps] = { half_to_single, 0 }, [AVX_ROW_vcvtps2ph] = { single_to_half, 0 },
 };

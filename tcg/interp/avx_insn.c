@@ -265,11 +265,22 @@ zero(struct tcg_frame *f, const struct ir_insn *i)
 }
 
 static void
+exchange(union vec256 *a, union vec256 *b)
+{
+	union vec256 v = *a;
+
+	*a = *b;
+	*b = v;
+}
+
+static void
 read_all(struct avx_op *o, const struct ir_insn *i)
 {
 	switch (o->row->form) {
 	case AVX_RVM:
 	case AVX_RVMR:
+	case AVX_RVRM:
+	case AVX_RMV:
 	case AVX_MVR:
 		read_operand(o, i, i->src2, &o->b);
 		read_operand(o, i, i->src, &o->a);
@@ -283,25 +294,40 @@ read_all(struct avx_op *o, const struct ir_insn *i)
 		/* Shifts by an immediate work on their first operand. */
 		o->a = o->b;
 	}
-	if (o->row->form == AVX_RVMR)
+	if (o->row->form == AVX_RVMR || o->row->form == AVX_RVRM)
 		memcpy(&o->c, o->f->vec[o->imm >> 4 & 15], 32);
 	else if (i->dst.kind == IR_XMM)
 		read_operand(o, i, i->dst, &o->c);
+	if (o->row->form == AVX_RVRM)
+		exchange(&o->b, &o->c);
+	else if (o->row->form == AVX_RMV)
+		exchange(&o->a, &o->b);
 	/* Comparisons to flags, of strings too, have their first operand in dst. */
 	if (o->row->flags & VEC_FLAGS)
 		o->a = o->c;
 }
 
+const struct avx_impl *const avx_impls[AVX_IMPLS] = { avx_move_ops, avx_float_ops, avx_xop_ops };
+
+static const struct avx_impl *
+impl_of(const struct avx_row *r)
+{
+	unsigned n = 0;
+
+	while (avx_impls[n][r - avx_rows].run == NULL)
+		n++;
+	return &avx_impls[n][r - avx_rows];
+}
+
 static void
 compute(struct avx_op *o, const struct ir_insn *i)
 {
-	const struct avx_impl *impl = avx_move_ops[o->row - avx_rows].run != NULL ? &avx_move_ops[o->row - avx_rows]
-											: &avx_float_ops[o->row - avx_rows];
-
 	read_all(o, i);
 	if (o->row->twin >= 0) {
 		by_twin(o, i);
 	} else {
+		const struct avx_impl *impl = impl_of(o->row);
+
 		o->arg = impl->arg;
 		impl->run(o);
 	}

@@ -37,6 +37,10 @@ struct avx_impl {
 
 extern const struct avx_impl avx_move_ops[AVX_ROWS];
 extern const struct avx_impl avx_float_ops[AVX_ROWS];
+extern const struct avx_impl avx_xop_ops[AVX_ROWS];
+/* All of these tables, and the one entry for ROW in them. */
+enum { AVX_IMPLS = 3 };
+extern const struct avx_impl *const avx_impls[AVX_IMPLS];
 
 /* Lane N of SIZE bytes. */
 static inline uint64_t

@@ -26,12 +26,15 @@ row_is_native(const struct vec_row *v)
 	return v->form != VEC_MASK && !(v->flags & VEC_STRING);
 }
 
+/* What was never seen on a host this runs on is left to the interpreter. */
+#define NO_HOST (1u << 31)
+
 static unsigned
 host_feature_of(const struct avx_row *r)
 {
 	static const uint32_t bit[] = { [AVX_FEATURE_avx] = HOST_AVX, [AVX_FEATURE_avx2] = HOST_AVX2, [AVX_FEATURE_fma] = HOST_FMA,
 		[AVX_FEATURE_f16c] = HOST_F16C, [AVX_FEATURE_aes] = HOST_AES, [AVX_FEATURE_pclmulqdq] = HOST_PCLMUL,
-		[AVX_FEATURE_gfni] = HOST_GFNI };
+		[AVX_FEATURE_gfni] = HOST_GFNI, [AVX_FEATURE_fma4] = NO_HOST, [AVX_FEATURE_xop] = NO_HOST };
 
 	return bit[r->feature];
 }

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "cpu/avx.h"
 #include "cpu/decode.h"
 #include "cpu/map.h"
 #include "cpu/vec.h"
-#include "tcg/avx.h"
 
 enum { CF = 1, PF = 4, AF = 0x10, ZF = 0x40, SF = 0x80, OF = 0x800, ALL = 0x8d5 };
 
@@ -260,6 +260,9 @@ is_vendors_own(const struct insn *i)
 		return true;
 	/* LOCK MOV CR0: CR8 on AMD's. */
 	if (i->lock && (is_named(i, "MOV_FROM_CR") || is_named(i, "MOV_TO_CR")))
+		return true;
+	/* FMA4: some processors do it, but don't say so. */
+	if (i->avx != NULL && avx_row_feature(i->avx) == FEAT_fma4 && !native_has(FEAT_fma4))
 		return true;
 	/* PREFETCHW's register form: AMD's raise #UD. */
 	return i->map == MAP_0F && i->opcode == 0x0d && i->mod == 3;

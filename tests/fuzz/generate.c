@@ -472,7 +472,7 @@ put_vex(struct build *b, const struct template *t, uint8_t rex, uint8_t *to)
 		l = v->l == AVX_L_0 ? 0 : v->l == AVX_L_1 ? 1 : random_below(b->r, 2);
 		w = v->w == AVX_W_0 ? false : v->w == AVX_W_1 ? true : w;
 	}
-	to[0] = 0xc4;
+	to[0] = t->map >= MAP_XOP8 ? 0x8f : 0xc4;
 	to[1] = (uint8_t)((~rex & (REX_R | REX_X | REX_B)) << 5 | (t->map - MAP_0F + 1));
 	to[2] = (uint8_t)((w ? 0x80 : 0) | (~vvvv & 15) << 3 | l << 2 | t->prefix);
 }
