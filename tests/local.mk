@@ -153,13 +153,13 @@ if HAVE_CHECK
 check_PROGRAMS += tests/test_hw_usb tests/test_hw_xhci tests/test_hw_vmport
 TESTS += tests/test_hw_usb tests/test_hw_xhci tests/test_hw_vmport
 endif
-tests_test_hw_vmport_SOURCES = tests/test_hw_vmport.c
+tests_test_hw_vmport_SOURCES = tests/test_hw_vmport.c tests/check_main.h
 tests_test_hw_vmport_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_vmport_LDADD = $(HW_LIBS) $(CHECK_LIBS)
-tests_test_hw_usb_SOURCES = tests/test_hw_usb.c
+tests_test_hw_usb_SOURCES = tests/test_hw_usb.c tests/check_main.h tests/usb_machine.c tests/usb_machine.h
 tests_test_hw_usb_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_usb_LDADD = $(HW_LIBS) $(CHECK_LIBS)
-tests_test_hw_xhci_SOURCES = tests/test_hw_xhci.c
+tests_test_hw_xhci_SOURCES = tests/test_hw_xhci.c tests/check_main.h tests/usb_machine.c tests/usb_machine.h
 tests_test_hw_xhci_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_xhci_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
@@ -303,10 +303,10 @@ if HAVE_CHECK
 check_PROGRAMS += tests/test_net tests/test_net_user
 TESTS += tests/test_net tests/test_net_user
 endif
-tests_test_net_SOURCES = tests/test_net.c
+tests_test_net_SOURCES = tests/test_net.c tests/check_main.h tests/net_bytes.h
 tests_test_net_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_net_LDADD = $(NET_LIBS) $(CHECK_LIBS)
-tests_test_net_user_SOURCES = tests/test_net_user.c
+tests_test_net_user_SOURCES = tests/test_net_user.c tests/check_main.h tests/net_bytes.h
 tests_test_net_user_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_net_user_LDADD = $(NET_LIBS) $(CHECK_LIBS)
 

@@ -1,42 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* USB by way of the UHCI controller: ports, schedules, hub, keyboard, mouse, tablet and storage, as a driver sees them. */
-#include "base/clock.h"
-#include "base/err.h"
-#include "base/loop.h"
-#include "base/util.h"
-#include "disk/disk.h"
-#include "hw/hw.h"
-#include "hw/pci.h"
-#include "hw/usb.h"
-#include "ui/ui.h"
+#include "tests/check_main.h"
+#include "tests/usb_machine.h"
 
-#include <check.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum {
-	RAM = 4 * MiB,
 	DEVFN = 1 << 3 | 2,
 	IO = 0xc000,
 	FRAMES = 0x1000, QUEUE = 0x2000, TDS = 0x3000, DATA = 0x10000,
-	MS = 1000000,
-	DISK_BYTES = 1 * MiB,
 	IN = USB_IN, OUT = USB_OUT, SETUP = USB_SETUP,
 	ACTIVE = 1 << 23, STALLED = 1 << 22, TIMEOUT = 1 << 18, NAKED = 1 << 19, IOC = 1 << 24, SPD = 1 << 29,
 };
-
-static struct clock *clock_;
-static struct loop *loop;
-static struct space *mem, *io;
-static struct dev *devices, *hc;
-static struct dev_env env;
-static struct usb_bus *bus;
-static struct pci_bus *pci;
-static struct input input;
-static uint8_t *ram;
-static struct disk *disk;
-static char path[64];
 
 static uint32_t
 in(unsigned port, unsigned size)
@@ -51,56 +26,13 @@ out(unsigned port, uint32_t value, unsigned size)
 }
 
 static void
-set_conf(unsigned reg, uint32_t value, unsigned size)
-{
-	out(0xcf8, 0x80000000 | DEVFN << 8 | (reg & 0xfc), 4);
-	out(0xcfc + (reg & 3), value, size);
-}
-
-static void
 set_up(void)
 {
-	clock_ = clock_new(true);
-	loop = loop_new(clock_);
-	mem = space_new("mem", false);
-	io = space_new("io", true);
-	devices = NULL;
-	input = (struct input){ 0 };
-	env = (struct dev_env){ clock_, loop, mem, io, &devices };
-	ram = aligned_alloc(4096, RAM);
-	memset(ram, 0, RAM);
-	i440fx_new(&env, ram, RAM, NULL, &pci);
+	open_machine(DEVFN);
 	hc = uhci_new(&env, pci, DEVFN, NULL, "usb-bus.0", &bus);
 	dev_reset_all(devices);
 	set_conf(0x20, IO, 4);
 	set_conf(0x04, 5, 2);
-	disk = NULL;
-}
-
-static void
-tear_down(void)
-{
-	if (disk != NULL)
-		disk_end_requests(disk);
-	space_free(mem);
-	space_free(io);
-	dev_free_all(devices);
-	if (disk != NULL) {
-		disk_close(disk);
-		unlink(path);
-	}
-	loop_free(loop);
-	clock_free(clock_);
-	free(ram);
-}
-
-static struct usb_dev *
-plug(struct usb_dev *d, const char *where)
-{
-	struct err e = { "" };
-
-	ck_assert_msg(usb_plug(d, usb_find_port(bus, where), &e), "%s", e.text);
-	return d;
 }
 
 /* ---- a driver ---- */
@@ -654,24 +586,14 @@ END_TEST
 static void
 make_disk(bool cdrom, const char *filter, bool readonly)
 {
-	struct disk_options o = { .file = path, .format = "raw", .filter = filter, .readonly = readonly };
-	struct err e = { "" };
-	uint8_t block[512];
-	FILE *f;
-	int fd;
+	uint8_t *content = xcalloc(1, DISK_BYTES);
 
-	strcpy(path, "/tmp/test_usb_XXXXXX");
-	fd = mkstemp(path);
-	ck_assert_int_ge(fd, 0);
-	f = fdopen(fd, "w");
 	for (unsigned i = 0; i < DISK_BYTES / 512; i++) {
-		memset(block, i, sizeof(block));
-		store_le(block, i, 4);
-		ck_assert_uint_eq(fwrite(block, sizeof(block), 1, f), 1);
+		memset(content + 512 * i, i, 512);
+		store_le(content + 512 * i, i, 4);
 	}
-	fclose(f);
-	disk = disk_open(loop, &o, &e);
-	ck_assert_msg(disk != NULL, "%s", e.text);
+	open_disk(content, filter, readonly);
+	free(content);
 	plug(usb_storage_new(&env, NULL, "ABC123", disk, cdrom, false), "1");
 	start();
 	enumerate(0, 2);
@@ -971,8 +893,6 @@ main(void)
 {
 	Suite *s = suite_create("usb");
 	TCase *c = tcase_create("usb");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, registers);
@@ -999,9 +919,5 @@ main(void)
 	tcase_add_test(c, loaded);
 	tcase_add_test(c, after_reset);
 	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

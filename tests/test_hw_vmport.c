@@ -5,6 +5,7 @@
 #include "base/util.h"
 #include "hw/hw.h"
 #include "ui/ui.h"
+#include "tests/check_main.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -185,8 +186,6 @@ main(void)
 {
 	Suite *s = suite_create("vmport");
 	TCase *c = tcase_create("vmport");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, version);
@@ -194,9 +193,5 @@ main(void)
 	tcase_add_test(c, relative);
 	tcase_add_test(c, coverage);
 	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The xHCI controller as a driver sees it: rings, slots, endpoints, events, ports. */
-#include "base/clock.h"
-#include "base/err.h"
-#include "base/loop.h"
-#include "base/util.h"
-#include "disk/disk.h"
-#include "hw/hw.h"
-#include "hw/pci.h"
-#include "hw/usb.h"
-#include "ui/ui.h"
-
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "tests/check_main.h"
+#include "tests/usb_machine.h"
 
 enum {
-	RAM = 4 * MiB,
 	DEVFN = 4 << 3,
-	MS = 1000000,
-	DISK_BYTES = 1 * MiB,
 	OPER = 0x40, PORT = 0x440, RUN_REGS = 0x1020, BELL = 0x2000,
 	/* Memory. */
 	CONTEXTS = 0x1000, COMMANDS = 0x2000, EVENTS = 0x3000, TABLE = 0x4000, INPUT = 0x5000, DEVICE = 0x6000, RINGS = 0x10000,
@@ -43,17 +28,6 @@ struct ring {
 	unsigned index, cycle;
 };
 
-static struct clock *clock_;
-static struct loop *loop;
-static struct space *mem, *io;
-static struct dev *devices, *hc;
-static struct dev_env env;
-static struct usb_bus *bus;
-static struct pci_bus *pci;
-static struct input input;
-static uint8_t *ram;
-static struct disk *disk;
-static char path[64];
 static struct ring commands, rings[8][32];
 static unsigned event_index, event_cycle;
 static uint64_t msi_address;
@@ -72,13 +46,6 @@ set(uint64_t reg, uint32_t value)
 }
 
 static void
-set_conf(unsigned reg, uint32_t value, unsigned size)
-{
-	space_write(io, 0xcf8, 0x80000000 | DEVFN << 8 | (reg & 0xfc), 4, false);
-	space_write(io, 0xcfc + (reg & 3), value, size, false);
-}
-
-static void
 got_msi(void *opaque, uint64_t address, uint32_t data)
 {
 	(void)opaque;
@@ -90,49 +57,13 @@ got_msi(void *opaque, uint64_t address, uint32_t data)
 static void
 set_up(void)
 {
-	clock_ = clock_new(true);
-	loop = loop_new(clock_);
-	mem = space_new("mem", false);
-	io = space_new("io", true);
-	devices = NULL;
-	disk = NULL;
+	open_machine(DEVFN);
 	msi_count = 0;
-	input = (struct input){ 0 };
-	env = (struct dev_env){ clock_, loop, mem, io, &devices };
-	ram = aligned_alloc(4096, RAM);
-	memset(ram, 0, RAM);
-	i440fx_new(&env, ram, RAM, NULL, &pci);
 	pci_bus_on_msi(pci, got_msi, NULL);
 	hc = xhci_new(&env, pci, DEVFN, NULL, "x.0", 4, 4, &bus);
 	dev_reset_all(devices);
 	set_conf(0x10, BAR, 4);
 	set_conf(0x04, 6, 2);
-}
-
-static void
-tear_down(void)
-{
-	if (disk != NULL)
-		disk_end_requests(disk);
-	space_free(mem);
-	space_free(io);
-	dev_free_all(devices);
-	if (disk != NULL) {
-		disk_close(disk);
-		unlink(path);
-	}
-	loop_free(loop);
-	clock_free(clock_);
-	free(ram);
-}
-
-static struct usb_dev *
-plug(struct usb_dev *d, const char *where)
-{
-	struct err e = { "" };
-
-	ck_assert_msg(usb_plug(d, usb_find_port(bus, where), &e), "%s", e.text);
-	return d;
 }
 
 /* ---- a driver ---- */
@@ -405,13 +336,7 @@ END_TEST
 
 START_TEST(both_kinds_of_ports)
 {
-	strcpy(path, "/tmp/test_xhci_XXXXXX");
-	int fd = mkstemp(path);
-	ck_assert_int_eq(ftruncate(fd, 4096), 0);
-	close(fd);
-	struct disk_options o = { .file = path, .format = "raw" };
-	disk = disk_open(loop, &o, NULL);
-	ck_assert_ptr_nonnull(disk);
+	open_disk(NULL, NULL, false);
 	plug(usb_storage_new(&env, NULL, "1", disk, false, false), "3");
 	/* Port 7 is of USB 3, and enabled by itself; port 3 stays empty. */
 	ck_assert_uint_eq(get(PORT + 16 * 6), 0x00021203);
@@ -696,20 +621,13 @@ END_TEST
 static unsigned
 start_disk(const char *where)
 {
-	struct disk_options o = { .file = path, .format = "raw" };
-	uint32_t *block = xcalloc(1, DISK_BYTES);
+	uint32_t *content = xcalloc(1, DISK_BYTES);
 	unsigned slot, port = 5;
-	FILE *f;
 
-	strcpy(path, "/tmp/test_xhci_XXXXXX");
-	f = fdopen(mkstemp(path), "w");
 	for (unsigned i = 0; i < DISK_BYTES / 4; i++)
-		block[i] = i;
-	ck_assert_uint_eq(fwrite(block, DISK_BYTES, 1, f), 1);
-	fclose(f);
-	free(block);
-	disk = disk_open(loop, &o, NULL);
-	ck_assert_ptr_nonnull(disk);
+		content[i] = i;
+	open_disk(content, NULL, false);
+	free(content);
 	plug(usb_storage_new(&env, NULL, "1", disk, false, false), where);
 	start();
 	reset_port(port);
@@ -886,8 +804,6 @@ main(void)
 {
 	Suite *s = suite_create("xhci");
 	TCase *c = tcase_create("xhci");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, capabilities);
@@ -908,9 +824,5 @@ main(void)
 	tcase_add_test(c, full_event_ring);
 	tcase_add_test(c, coverage);
 	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

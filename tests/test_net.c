@@ -6,6 +6,8 @@
 #include "base/loop.h"
 #include "base/util.h"
 #include "net/net.h"
+#include "tests/check_main.h"
+#include "tests/net_bytes.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -333,36 +335,6 @@ START_TEST(hub_ring)
 END_TEST
 
 /* ---- long segments ---- */
-
-static unsigned
-get16(const uint8_t *p)
-{
-	return (unsigned)p[0] << 8 | p[1];
-}
-
-static uint32_t
-get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static void
-put16(uint8_t *p, unsigned v)
-{
-	p[0] = v >> 8 & 0xff;
-	p[1] = v & 0xff;
-}
-
-/* RFC 1071, as it is written there. */
-static unsigned
-slow_sum(const uint8_t *p, size_t len, uint32_t sum)
-{
-	for (size_t i = 0; i < len; i++)
-		sum += i % 2 == 0 ? (uint32_t)p[i] << 8 : p[i];
-	while (sum >> 16 != 0)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
 
 /* Of TCP or UDP in IPv4 at IP: 0xffff if the checksum is right. */
 static unsigned
@@ -890,7 +862,6 @@ main(void)
 {
 	Suite *s = suite_create("net");
 	TCase *t = tcase_create("net");
-	SRunner *r;
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, cable);
@@ -916,9 +887,5 @@ main(void)
 	tcase_add_loop_test(t, wrong_options, 0, ARRAY_SIZE(wrong));
 	tcase_add_test(t, information);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite(s);
 }

@@ -9,6 +9,8 @@
 #include "base/loop.h"
 #include "base/util.h"
 #include "net/net.h"
+#include "tests/check_main.h"
+#include "tests/net_bytes.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -32,42 +34,6 @@ static uint8_t last[NET_FRAME_MAX];     /* the last frame that isn't ARP */
 static size_t last_len;
 static unsigned frames;
 static bool arp_seen;
-
-static unsigned
-get16(const uint8_t *p)
-{
-	return (unsigned)p[0] << 8 | p[1];
-}
-
-static uint32_t
-get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static void
-put16(uint8_t *p, unsigned v)
-{
-	p[0] = v >> 8 & 0xff;
-	p[1] = v & 0xff;
-}
-
-static void
-put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v & 0xffff);
-}
-
-static unsigned
-slow_sum(const uint8_t *p, size_t len, uint32_t sum)
-{
-	for (size_t i = 0; i < len; i++)
-		sum += i % 2 == 0 ? (uint32_t)p[i] << 8 : p[i];
-	while (sum >> 16 != 0)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
 
 static void
 send_frame(const uint8_t *bytes, size_t len, uint16_t segment)
@@ -592,11 +558,11 @@ main(void)
 {
 	Suite *s = suite_create("net_user");
 	TCase *t = tcase_create("net_user");
-	SRunner *r;
 
 	if (!net_has_user())
 		return 77;
 	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, arp);
 	tcase_add_test(t, dhcp);
 	tcase_add_test(t, tcp);
@@ -607,9 +573,5 @@ main(void)
 	tcase_add_loop_test(t, wrong_options, 0, ARRAY_SIZE(wrong));
 	tcase_add_loop_test(t, right_options, 0, ARRAY_SIZE(right));
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_suite(s);
 }
