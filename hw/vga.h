@@ -253,7 +253,7 @@ void vga_damage(struct vga_damage *d, unsigned y, unsigned lines, unsigned left,
 /* ---- vga_text.c ---- */
 
 void vga_draw_text(struct vga *v, const struct vga_picture *p, struct vga_damage *d, bool all);
-const uint16_t *vga_text(void *opaque, unsigned *columns, unsigned *rows, unsigned *cursor);
+void vga_text(void *opaque, struct display_text *t);
 
 /* ---- vga_vbe.c ---- */
 

@@ -8,6 +8,7 @@
 
 #include "base/util.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 enum { MAX_ROWS = 512, MAX_ROW_LINES = 64 };
@@ -137,26 +138,37 @@ vga_draw_text(struct vga *v, const struct vga_picture *p, struct vga_damage *d, 
 	}
 }
 
-const uint16_t *
-vga_text(void *opaque, unsigned *columns, unsigned *rows, unsigned *cursor)
+/* The cursor's cell, whatever half of its blinking it is in. */
+static unsigned
+cursor_cell(const struct vga *v, const struct vga_picture *p, const struct display_text *t)
+{
+	unsigned at = (p->cursor - p->start) & 0xffff, pitch = p->look.pitch;
+
+	if (pitch != 0)
+		at = at % pitch < t->columns ? at / pitch * t->columns + at % pitch : UINT_MAX;
+	return (v->state.crt[CRT_CURSOR_START] & 0x20) == 0 && at < t->columns * t->rows ? at : UINT_MAX;
+}
+
+void
+vga_text(void *opaque, struct display_text *t)
 {
 	struct vga *v = opaque;
 	struct vga_picture p;
 	const struct vga_look *l = &p.look;
 
 	vga_picture(v, &p);
+	*t = (struct display_text){ .kind = l->kind == VGA_TEXT ? DISPLAY_TEXT : l->kind == VGA_BLANK ? DISPLAY_BLANK : DISPLAY_GRAPHICS,
+		.width = l->width, .height = l->height, .blinks = (l->attr_mode & MODE_BLINK) != 0, .cursor = UINT_MAX };
 	if (l->kind != VGA_TEXT)
-		return NULL;
+		return;
 	if (v->cells == NULL)
 		v->cells = xcalloc(VGA_MAX_COLUMNS * MAX_ROWS, sizeof(*v->cells));
-	*columns = l->chars;
-	*rows = MIN(MAX(l->height / l->rows / l->repeat, 1), (unsigned)MAX_ROWS);
-	for (unsigned y = 0; y < *rows; y++) {
-		for (unsigned x = 0; x < *columns; x++)
-			v->cells[y * *columns + x] = cell_at(v, &p, p.start + y * l->pitch + x, 0) & 0xffff;
+	t->cells = v->cells;
+	t->columns = l->chars;
+	t->rows = MIN(MAX(l->height / l->rows / l->repeat, 1), (unsigned)MAX_ROWS);
+	for (unsigned y = 0; y < t->rows; y++) {
+		for (unsigned x = 0; x < t->columns; x++)
+			v->cells[y * t->columns + x] = cell_at(v, &p, p.start + y * l->pitch + x, 0) & 0xffff;
 	}
-	*cursor = (p.cursor - p.start) & 0xffff;
-	if (l->pitch != 0)
-		*cursor = *cursor / l->pitch * *columns + MIN(*cursor % l->pitch, *columns - 1);
-	return v->cells;
+	t->cursor = cursor_cell(v, &p, t);
 }

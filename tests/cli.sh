@@ -137,6 +137,16 @@ refuse "no trace event" -display none -trace nonsense
 refuse "Is a directory" -display none -pidfile "$dir/folder"
 refuse "BACKEND,id=ID" -display none -chardev null
 refuse "-daemonize" -nographic -daemonize
+if "$calque" -display help | grep -q '^curses'; then
+	refuse "no terminal" -display curses
+	refuse "-nographic" -display curses -nographic
+	refuse "-daemonize" -display curses -daemonize
+	refuse "-full-screen" -display curses -full-screen
+	refuse "'colour'" -display curses,colour=red
+	refuse "charset=abacus: not known" -display curses,charset=abacus
+else
+	refuse "ncursesw" -display curses
+fi
 
 # Sound.
 refuse "id=ID is missing" -audiodev none
@@ -171,7 +181,7 @@ wait $pid || fail "SIGTERM: exit status $?"
 [ -e "$dir/socket" ] && fail "SIGTERM: the socket is still there"
 
 # Options of QEMU's that aren't there are known by name.
-for option in enable-kvm s gdb qmp global loadvm incoming spice curses no-acpi singlestep \
+for option in enable-kvm s gdb qmp global loadvm incoming spice no-acpi singlestep \
 	mem-prealloc numa blockdev virtfs icount smbios acpitable tpmdev readconfig sandbox runas chroot add-fd plugin \
 	overcommit echr sd mtdblock compat iscsi rotate portrait dump-vmstate xen-domid async-teardown; do
 	refuse "-$option is not supported" -$option x

@@ -36,6 +36,16 @@ tests_test_window_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_window_LDADD = $(UI_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
+if HAVE_CURSES
+check_PROGRAMS += tests/test_curses
+TESTS += tests/test_curses
+endif
+endif
+tests_test_curses_SOURCES = tests/test_curses.c tests/check_main.h
+tests_test_curses_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_curses_LDADD = $(UI_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
 check_PROGRAMS += tests/test_vnc
 TESTS += tests/test_vnc
 endif

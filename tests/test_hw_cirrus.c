@@ -528,7 +528,7 @@ END_TEST
 /* Whatever a guest writes, pictures come of it, in bounded time (and the sanitizers are content). */
 START_TEST(test_any_registers)
 {
-	unsigned columns, rows, cursor;
+	struct display_text text;
 	uint32_t seed = 31337 + _i;
 
 	for (unsigned n = 0; n < 3000; n++) {
@@ -556,7 +556,7 @@ START_TEST(test_any_registers)
 			program(&j);
 			gr(0x31, 2);
 			rig_update(&rig);
-			rig.display->text(rig.display->opaque, &columns, &rows, &cursor);
+			rig.display->text(rig.display->opaque, &text);
 		}
 		if (n % 256 == 255)
 			dev_reset_all(rig.devices), pci_bus_config_write(rig.bus, 0x10, RIG_BAR0, 4),

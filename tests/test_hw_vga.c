@@ -7,6 +7,7 @@
 #include "ui/ui.h"
 
 #include <check.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #define WINDOW 0xa0000u
@@ -226,8 +227,7 @@ END_TEST
 
 START_TEST(test_text)
 {
-	unsigned columns, rows, cursor;
-	const uint16_t *cells;
+	struct display_text text;
 
 	set_mode(&text_80x25);
 	/* A font of one glyph: 'A' is a box with its left and bottom side. */
@@ -274,13 +274,23 @@ START_TEST(test_text)
 	poke(0x18009, 0x09);
 	ck_assert_uint_eq(pixel(38, 10), entry(9));
 	ck_assert_uint_eq(pixel(38, 11), entry(0));
-	cells = display->text(display->opaque, &columns, &rows, &cursor);
-	ck_assert_ptr_nonnull(cells);
-	ck_assert_uint_eq(columns, 80);
-	ck_assert_uint_eq(rows, 25);
-	ck_assert_uint_eq(cursor, 2);
-	ck_assert_uint_eq(cells[0], 0x1e41);
-	ck_assert_uint_eq(cells[80], 0x8e41);
+	display->text(display->opaque, &text);
+	ck_assert_int_eq(text.kind, DISPLAY_TEXT);
+	ck_assert_uint_eq(text.columns, 80);
+	ck_assert_uint_eq(text.rows, 25);
+	ck_assert_uint_eq(text.cursor, UINT_MAX);
+	ck_assert(text.blinks);
+	ck_assert_uint_eq(text.cells[0], 0x1e41);
+	ck_assert_uint_eq(text.cells[80], 0x8e41);
+	out_at(0x3d4, 0x0a, 0x0d);
+	display->text(display->opaque, &text);
+	ck_assert_uint_eq(text.cursor, 2);
+	/* Switched off for a while, as by a screen saver. */
+	in(0x3da);
+	out(0x3c0, 0x00);
+	display->text(display->opaque, &text);
+	ck_assert_int_eq(text.kind, DISPLAY_BLANK);
+	out(0x3c0, 0x20);
 }
 END_TEST
 
@@ -343,6 +353,8 @@ END_TEST
 
 START_TEST(test_mode_13h)
 {
+	struct display_text text;
+
 	set_mode(&linear_320x200);
 	expect_size(640, 400);
 	poke(0, 33);
@@ -352,7 +364,10 @@ START_TEST(test_mode_13h)
 	ck_assert_uint_eq(pixel(2, 0), entry(0));
 	ck_assert_uint_eq(pixel(2, 2), entry(34));
 	ck_assert_ptr_eq(space_find(mem, WINDOW, false).region->ops, NULL);
-	ck_assert_ptr_null(display->text(display->opaque, &(unsigned){ 0 }, &(unsigned){ 0 }, &(unsigned){ 0 }));
+	display->text(display->opaque, &text);
+	ck_assert_int_eq(text.kind, DISPLAY_GRAPHICS);
+	ck_assert_uint_eq(text.width, 640);
+	ck_assert_uint_eq(text.height, 400);
 	/* The DAC's mask. */
 	out(0x3c6, 0x0f);
 	ck_assert_uint_eq(pixel(0, 0), entry(1));
@@ -557,7 +572,7 @@ END_TEST
 /* Whatever a guest writes, pictures come out of it (and the sanitizers are content). */
 START_TEST(test_any_registers)
 {
-	unsigned columns, rows, cursor;
+	struct display_text text;
 	uint32_t r = 1;
 
 	set_mode(&text_80x25);
@@ -576,7 +591,7 @@ START_TEST(test_any_registers)
 		}
 		if (i % 16 == 0) {
 			display->update(display->opaque);
-			display->text(display->opaque, &columns, &rows, &cursor);
+			display->text(display->opaque, &text);
 		}
 	}
 }

@@ -70,7 +70,7 @@ static const struct {
 	{ "-boot colour=red", "'colour'" },
 	{ "-vga qxl", "use std, cirrus or none" },
 	{ "-display gtk", "use sdl" }, { "-display sdl,gl=maybe", "gl=maybe" }, { "-display sdl,grab-mod=x", "grab-mod=x" },
-	{ "-display sdl,alt_grab=on", "grab-mod" }, { "-display vnc=:0,sasl=on", "sasl" }, { "-display curses", "-nographic" },
+	{ "-display sdl,alt_grab=on", "grab-mod" }, { "-display vnc=:0,sasl=on", "sasl" }, { "-display egl-headless", "use none" },
 	{ "-vnc :0,websocket=on", "websocket" }, { "-vnc :0,to=abc", "to" }, { "-object secret,id=a", "data" },
 	{ "-netdev user", "id=ID is missing" },
 	{ "-netdev user,,id=n", "id=ID is missing" },

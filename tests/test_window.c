@@ -7,6 +7,7 @@
 #include "ui/console.h"
 #include "ui/font.h"
 #include "ui/start.h"
+#include "ui/utf8.h"
 #include "ui/vt.h"
 #include "ui/window.h"
 

@@ -88,5 +88,9 @@ int chr_open_unix(const char *path, bool server, struct err *e);
 
 /* Standard input has one user; false: that was so already. */
 bool terminal_claim(bool claim);
+/* Its user draws on it, in modes that are set now; what to send when it is lent and taken back.  Both empty: no longer. */
+void terminal_screen(const char *enter, const char *leave);
+/* How often it was taken back: all is to be drawn again. */
+unsigned terminal_returns(void);
 
 #endif

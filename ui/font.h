@@ -13,14 +13,7 @@ extern const uint16_t font_codes[];
 extern const uint32_t font_starts[];
 extern const unsigned font_count;
 
-/* How many cells a character takes: 0 for marks that go over another one, 1 or 2. */
-unsigned font_columns(uint32_t code);
 /* Draws the columns of CODE at AT, a pixel of lines STRIDE pixels apart. */
 void font_draw(uint32_t *at, unsigned stride, uint32_t code, uint32_t fore, uint32_t back);
-
-/* Takes a character of UTF-8 from *TEXT, before END; what is none gives U+FFFD.  0 at the end. */
-uint32_t utf8_take(const char **text, const char *end);
-/* Writes CODE, at most 4 bytes; how many. */
-unsigned utf8_put(char *to, uint32_t code);
 
 #endif

@@ -33,10 +33,27 @@ else
 %C%_libui_a_SOURCES += %D%/vnc_no_des.c
 endif
 %C%_libui_a_SOURCES += %D%/layout.c %D%/layouts.def
-if HAVE_WINDOW
-%C%_libui_a_SOURCES += %D%/console.c %D%/console.h
-%C%_libui_a_SOURCES += %D%/font.c %D%/font.h
+%C%_libui_a_SOURCES += %D%/pace.c %D%/pace.h
+%C%_libui_a_SOURCES += %D%/utf8.c %D%/utf8.h
+if HAVE_CONSOLE
+%C%_libui_a_SOURCES += %D%/console.c %D%/console.h %D%/console_int.h
 %C%_libui_a_SOURCES += %D%/vt.c %D%/vt_parse.c %D%/vt.h
+else
+%C%_libui_a_SOURCES += %D%/no_console.c
+endif
+if HAVE_CURSES
+%C%_libui_a_SOURCES += %D%/curses.c %D%/curses_int.h
+%C%_libui_a_SOURCES += %D%/curses_charset.c
+%C%_libui_a_SOURCES += %D%/curses_input.c
+%C%_libui_a_SOURCES += %D%/curses_key.c
+%C%_libui_a_SOURCES += %D%/curses_screen.c
+%C%_libui_a_SOURCES += %D%/curses_term.c
+else
+%C%_libui_a_SOURCES += %D%/no_curses.c
+endif
+if HAVE_WINDOW
+%C%_libui_a_SOURCES += %D%/console_picture.c
+%C%_libui_a_SOURCES += %D%/font.c %D%/font.h
 %C%_libui_a_SOURCES += %D%/window.c %D%/window.h
 %C%_libui_a_SOURCES += %D%/window_draw.c %D%/window_draw.h
 %C%_libui_a_SOURCES += %D%/window_input.c

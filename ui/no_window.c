@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A build without SDL or a font: text consoles lead nowhere, and the window says what it lacks. */
+/* A build without SDL or a font: the window says what it lacks. */
 #include "ui/ui.h"
 
 #include "base/err.h"
@@ -41,19 +41,4 @@ void
 window_free(struct window *w)
 {
 	(void)w;
-}
-
-struct console *
-console_new(struct loop *l, const char *id, const char *size, struct err *e)
-{
-	(void)l, (void)id, (void)size;
-	err_set(e, "%s", window_missing());
-	return NULL;
-}
-
-struct chr *
-console_chr(struct console *c)
-{
-	(void)c;
-	return NULL;
 }

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/util.h"
 #include "ui/font.h"
+#include "ui/utf8.h"
 #include "ui/window_sdl.h"
 
 #include <stdio.h>
@@ -52,7 +53,7 @@ text(struct start *s, unsigned x, unsigned y, const char *t, uint32_t fore, uint
 
 	while (t < end) {
 		uint32_t code = utf8_take(&t, end);
-		unsigned columns = font_columns(code);
+		unsigned columns = utf8_columns(code);
 
 		if (columns == 0)
 			continue;

@@ -93,6 +93,16 @@ struct display_viewer {
 	struct display_viewer *next;
 };
 
+/* A screen as text. */
+struct display_text {
+	enum { DISPLAY_TEXT, DISPLAY_BLANK, DISPLAY_GRAPHICS } kind; /* the rest is of text; WIDTH and HEIGHT of graphics */
+	const uint16_t *cells;          /* ROWS x COLUMNS, each a character | attribute << 8; the card's, until it is asked again */
+	unsigned columns, rows;
+	unsigned cursor;                /* the cell it is on; UINT_MAX: there is none to be seen */
+	bool blinks;                    /* bit 7 of an attribute does that; else the background is bright */
+	unsigned width, height;         /* in dots */
+};
+
 /* A card offers this; viewers and screendump ask it. */
 struct display {
 	void *opaque;
@@ -100,8 +110,7 @@ struct display {
 	const struct surface *(*update)(void *opaque);
 	/* Draw all of it at the next update. */
 	void (*invalidate)(void *opaque);
-	/* Text mode: cells as character | attribute << 8, or NULL in graphics modes. */
-	const uint16_t *(*text)(void *opaque, unsigned *columns, unsigned *rows, unsigned *cursor);
+	void (*text)(void *opaque, struct display_text *t);
 	/* The size that a viewer would like (a window was resized), for the guest to read from the EDID.  May be NULL. */
 	void (*wish)(void *opaque, unsigned width, unsigned height);
 	struct display_viewer *viewers;
@@ -179,7 +188,7 @@ bool key_queue_push(struct key_queue *q, const uint16_t *scancodes, unsigned cou
 /* All key names, for completion: calls EACH for each. */
 void key_walk(void (*each)(void *opaque, const char *name), void *opaque);
 
-/* ---- text consoles: what `vc` stands for; only with a window ---- */
+/* ---- text consoles: what `vc` stands for; only with a window or on a terminal ---- */
 
 struct console;
 /* SIZE as after "vc:", in pixels (640x400) or cells (80Cx25C); empty or NULL: that of the window. */
@@ -249,6 +258,27 @@ const char *window_missing(void);
 /* TABS are copied.  To be freed before what they name. */
 struct window *window_new(const struct window_config *config, const struct window_tab *tabs, unsigned count, struct err *e);
 void window_free(struct window *w);
+
+/* ---- the terminal as the window: -display curses ---- */
+
+struct curses_config {
+	struct loop *loop;
+	const char *charset;            /* what the guest's characters are, by its name for iconv(3); NULL: CP437 */
+	struct input *input;
+	struct key_queue *keys;
+	const struct layout *layout;
+	void *opaque;
+	bool (*is_running)(void *opaque);
+	void (*quit)(void *opaque);     /* the terminal is gone */
+};
+
+struct curses;
+
+/* Why this build can't, or NULL. */
+const char *curses_missing(void);
+/* TABS are copied.  To be freed before what they name. */
+struct curses *curses_new(const struct curses_config *config, const struct window_tab *tabs, unsigned count, struct err *e);
+void curses_free(struct curses *c);
 
 /* ---- the VNC server ---- */
 

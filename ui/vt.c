@@ -3,7 +3,7 @@
 #include "ui/vt.h"
 
 #include "base/util.h"
-#include "ui/font.h"
+#include "ui/utf8.h"
 
 #include <stdlib.h>
 
@@ -217,7 +217,7 @@ void
 vt_put(struct vt *t, uint32_t code)
 {
 	struct vt_cursor *c = &t->cursor;
-	unsigned width = font_columns(code);
+	unsigned width = utf8_columns(code);
 	struct vt_line *l;
 
 	if (width == 0)

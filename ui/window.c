@@ -3,42 +3,17 @@
 #include "ui/window.h"
 
 #include "base/err.h"
-#include "base/loop.h"
 #include "base/util.h"
 #include "ui/console.h"
-#include "ui/font.h"
+#include "ui/utf8.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/timerfd.h>
-#include <time.h>
-#include <unistd.h>
 
-/*
- * A display is looked at 60 times a second while it changes, less often the longer it stays as it is, and never more often
- * than that it takes a quarter of one of the host's processors.
- */
-enum { FASTEST_MS = 16, SLOWEST_MS = 100, HIDDEN_MS = 500, COST_SHARE = 4, NOTE_MS = 5000 };
+enum { HIDDEN_MS = 500, NOTE_MS = 5000 };
 
 enum { PASTE_HOLD_MS = 10 };
-
-static uint64_t
-read_clock(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
-uint64_t
-window_now_ns(void)
-{
-	return read_clock(CLOCK_MONOTONIC);
-}
 
 struct rect
 rect_union(struct rect a, struct rect b)
@@ -186,7 +161,7 @@ make_title(struct window *w, char *title, size_t size)
 	bool running = ops->is_running(ops->opaque);
 	const char *about = "", *what;
 
-	if (window_now_ns() < m->note_ends_ns)
+	if (pace_now_ns() < m->note_ends_ns)
 		about = m->note;
 	else if (m->closing)
 		about = "asked to switch off; close again to end it now";
@@ -218,7 +193,7 @@ void
 window_note(struct window *w, const char *text)
 {
 	snprintf(w->machine.note, sizeof(w->machine.note), "%s", text);
-	w->machine.note_ends_ns = window_now_ns() + NOTE_MS * 1000000ull;
+	w->machine.note_ends_ns = pace_now_ns() + NOTE_MS * 1000000ull;
 	window_look(w);
 }
 
@@ -264,52 +239,31 @@ go_on_pasting(struct window *w)
 
 /* ---- when to look ---- */
 
-static void
-set_timer(struct window *w, unsigned ms)
-{
-	struct itimerspec t = { .it_value = { ms / 1000, ms % 1000 * 1000000l } };
-
-	w->machine.next_ns = window_now_ns() + ms * 1000000ull;
-	timerfd_settime(w->machine.timer_fd, 0, &t, NULL);
-}
-
 void
 window_look(struct window *w)
 {
-	w->machine.interval_ms = FASTEST_MS;
-	if (w->machine.next_ns > window_now_ns() + FASTEST_MS * 1000000ull)
-		set_timer(w, FASTEST_MS);
+	pace_soon(&w->machine.pace);
 }
 
 static void
-timer_came(void *opaque, short revents)
+look(void *opaque)
 {
 	struct window *w = opaque;
-	struct window_machine *m = &w->machine;
-	uint64_t count, spent = read_clock(CLOCK_THREAD_CPUTIME_ID);
-	unsigned cheapest;
+	uint64_t spent = pace_spent_ns();
 	bool busy;
 
-	(void)revents;
-	if (read(m->timer_fd, &count, sizeof(count)) < 0)
-		return;
 	go_on_pasting(w);
 	refresh_title(w);
-	if (!m->visible) {
-		set_timer(w, HIDDEN_MS);
+	if (!w->machine.visible) {
+		pace_rest(&w->machine.pace, HIDDEN_MS);
 		return;
 	}
 	pthread_mutex_lock(&w->shared.lock);
 	busy = w->shared.damage.w != 0; /* the last picture isn't drawn yet: this one can wait */
 	spent -= w->shared.draw_ns;
 	pthread_mutex_unlock(&w->shared.lock);
-	if (busy || look_at_display(w))
-		m->interval_ms = FASTEST_MS;
-	else
-		m->interval_ms = MIN(m->interval_ms + m->interval_ms / 4, (unsigned)SLOWEST_MS);
-	spent = read_clock(CLOCK_THREAD_CPUTIME_ID) - spent;
-	cheapest = m->interval_ms == FASTEST_MS ? (unsigned)MIN(spent * COST_SHARE / 1000000, (uint64_t)SLOWEST_MS) : 0;
-	set_timer(w, MAX(m->interval_ms, cheapest));
+	busy = busy || look_at_display(w);
+	pace_next(&w->machine.pace, busy, pace_spent_ns() - spent);
 }
 
 void
@@ -368,8 +322,7 @@ free_window(struct window *w)
 		free(w->shared.orders[i].text);
 	pthread_mutex_destroy(&w->shared.lock);
 	pthread_cond_destroy(&w->shared.started);
-	if (w->machine.timer_fd >= 0)
-		close(w->machine.timer_fd);
+	pace_free(&w->machine.pace);
 	free(w->shared.pixels);
 	free(w->shared.pointer);
 	free(w->shared.clip);
@@ -396,18 +349,13 @@ window_new(const struct window_config *config, const struct window_tab *tabs, un
 	pthread_mutex_init(&w->shared.lock, NULL);
 	pthread_cond_init(&w->shared.started, NULL);
 	m->visible = true;
-	m->interval_ms = FASTEST_MS;
-	m->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (m->timer_fd < 0)
-		err_set(e, "no timer for the window: %s", strerror(errno));
-	if (m->timer_fd < 0 || !start_thread(w, e)) {
+	if (!pace_init(&m->pace, look, w, e) || !start_thread(w, e)) {
 		free_window(w);
 		return NULL;
 	}
 	m->viewer = (struct display_viewer){ w, viewer_damage, viewer_resized, viewer_pointer, NULL };
-	m->timer_watch = loop_add_fd(config->loop, m->timer_fd, POLLIN, timer_came, w);
 	display_add_viewer(window_tab(w)->display, &m->viewer);
-	set_timer(w, 1);
+	pace_start(&m->pace, config->loop);
 	return w;
 }
 
@@ -416,7 +364,7 @@ window_free(struct window *w)
 {
 	if (w == NULL)
 		return;
-	loop_remove_fd(w->machine.timer_watch);
+	pace_free(&w->machine.pace);
 	display_remove_viewer(window_tab(w)->display, &w->machine.viewer);
 	input_release(w->config.input);
 	pthread_mutex_lock(&w->shared.lock);

@@ -10,6 +10,7 @@
 #ifndef UI_WINDOW_H
 #define UI_WINDOW_H
 
+#include "ui/pace.h"
 #include "ui/ui.h"
 
 #include <pthread.h>
@@ -93,10 +94,7 @@ struct window_machine {
 	unsigned tab;
 	struct rect damage;         /* of the update under way */
 	const struct surface *surface;
-	int timer_fd;
-	struct loop_fd *timer_watch;
-	unsigned interval_ms;       /* to the next look */
-	uint64_t next_ns;           /* when that is */
+	struct pace pace;
 	bool visible;
 	bool closing;               /* asked to switch off */
 	char note[120];             /* for the title, until NOTE_ENDS_NS */
@@ -133,7 +131,6 @@ void window_switch(struct window *w, unsigned tab);
 /* Looks at the display soon. */
 void window_look(struct window *w);
 void window_note(struct window *w, const char *text);
-uint64_t window_now_ns(void);
 const struct window_tab *window_tab(const struct window *w);
 
 struct rect rect_union(struct rect a, struct rect b);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WHEEL_LINES = 3, PAGE_LINES = 20 };
+enum { WHEEL_LINES = 3 };
 
 void
 side_order(struct side *s, struct order o)
@@ -262,32 +262,6 @@ console_modifiers(unsigned mod)
 		((mod & KMOD_CTRL) != 0 ? CONSOLE_CTRL : 0);
 }
 
-/* Lines to scroll by, 0: that's not what the key is for. */
-static int
-scroll_key(const SDL_Keysym *k)
-{
-	bool control = (k->mod & KMOD_CTRL) != 0;
-
-	if ((k->mod & (KMOD_SHIFT | KMOD_CTRL)) == 0)
-		return 0;
-	switch (k->sym) {
-	case SDLK_PAGEUP:
-		return -PAGE_LINES;
-	case SDLK_PAGEDOWN:
-		return PAGE_LINES;
-	case SDLK_UP:
-		return control ? -1 : 0;
-	case SDLK_DOWN:
-		return control ? 1 : 0;
-	case SDLK_HOME:
-		return -1000000;
-	case SDLK_END:
-		return 1000000;
-	default:
-		return 0;
-	}
-}
-
 static bool
 clipboard_key(struct side *s, const SDL_Keysym *k)
 {
@@ -361,7 +335,9 @@ typed_by(const SDL_Keysym *k, char text[3])
 static void
 key_for_console(struct side *s, const SDL_Keysym *k)
 {
-	int lines = scroll_key(k), key;
+	int key = console_key_of((k->mod & KMOD_NUM) == 0 ? keypad_key(k->sym) : k->sym);
+	unsigned modifiers = console_modifiers(k->mod);
+	int lines = key >= 0 ? console_scroll_key((enum console_key)key, modifiers) : 0;
 	char buffer[3];
 	const char *text;
 
@@ -371,9 +347,8 @@ key_for_console(struct side *s, const SDL_Keysym *k)
 		side_order(s, (struct order){ .kind = ORDER_SCROLL, .a = lines });
 		return;
 	}
-	key = console_key_of((k->mod & KMOD_NUM) == 0 ? keypad_key(k->sym) : k->sym);
 	if (key >= 0) {
-		side_order(s, (struct order){ .kind = ORDER_CONSOLE_KEY, .a = key, .b = (int)console_modifiers(k->mod) });
+		side_order(s, (struct order){ .kind = ORDER_CONSOLE_KEY, .a = key, .b = (int)modifiers });
 		return;
 	}
 	text = typed_by(k, buffer);

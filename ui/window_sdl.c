@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { FIRST_WIDTH = 720, FIRST_HEIGHT = 400 };
 
@@ -79,15 +78,6 @@ side_redraw(struct side *s)
 
 /* ---- what the machine's side handed over ---- */
 
-static uint64_t
-thread_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 /* The card's pointer in place of the host's. */
 static void
 take_pointer(struct side *s, struct window_shared *shared)
@@ -129,7 +119,7 @@ static bool
 take_shared(struct side *s)
 {
 	struct window_shared *shared = &s->w->shared;
-	uint64_t began = thread_ns();
+	uint64_t began = pace_spent_ns();
 	struct rect damage;
 	bool resized, retitled, quit, pointer;
 	char *clip;
@@ -165,7 +155,7 @@ take_shared(struct side *s)
 	pthread_mutex_lock(&shared->lock);
 	if (damage.w != 0) {
 		shared->damage = (struct rect){ 0 };
-		shared->draw_ns = thread_ns() - began;
+		shared->draw_ns = pace_spent_ns() - began;
 	}
 	pthread_mutex_unlock(&shared->lock);
 	if (retitled || pointer)

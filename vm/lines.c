@@ -257,7 +257,7 @@ machine_add_monitors(struct machine *m, struct err *e)
 	}
 	if (m->monitor_count > 0 || s->monitor_none)
 		return true;
-	if (s->display == DISPLAY_SDL && s->defaults) {
+	if (s->display != DISPLAY_NONE && s->defaults) {
 		struct chr *chr = machine_line(m, "monitor", "vc", e);
 
 		return chr != NULL && add_monitor(m, chr, e);

@@ -404,6 +404,7 @@ machine_free(struct machine *m)
 		return;
 	loop_lock(m->loop);
 	window_free(m->window);
+	curses_free(m->curses);
 	vnc_free(m->vnc);
 	machine_close_monitors(m);
 	if (m->cpu != NULL)

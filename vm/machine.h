@@ -134,9 +134,10 @@ struct machine {
 	bool stdio_used;
 	struct monitor *monitors[8];
 	unsigned monitor_count;
-	struct console *consoles[8]; /* of the window; closed as lines */
+	struct console *consoles[8]; /* of the window or the terminal; closed as lines */
 	unsigned console_count;
 	struct window *window;
+	struct curses *curses;
 	struct vnc *vnc;
 	struct machine_view view;
 

@@ -111,9 +111,10 @@ build_and_run(struct settings *s, int tell, struct err *e)
 
 	if (m != NULL && (!s->daemonize || finish_daemon(tell, e)))
 		status = machine_run(m, e);
+	/* Where a terminal was drawn on, what is said before it is put back would be lost. */
+	machine_free(m);
 	if (e->text[0] != '\0')
 		complain(e);
-	machine_free(m);
 	return status;
 }
 

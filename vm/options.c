@@ -667,7 +667,7 @@ options_parse(struct settings *c, int argc, char **argv, struct err *e)
 	image_settle(c);
 	if (c->kernel == NULL && (c->initrd != NULL || *c->append != '\0'))
 		return err_set(e, "%s is for -kernel alone; add -kernel FILE", c->initrd != NULL ? "-initrd" : "-append");
-	if (c->daemonize && c->nographic)
-		return err_set(e, "-daemonize: a terminal is needed for -nographic; use -display none");
+	if (c->daemonize && (c->nographic || c->display == DISPLAY_CURSES))
+		return err_set(e, "-daemonize: a terminal is needed for %s; use -display none", c->nographic ? "-nographic" : "-display curses");
 	return true;
 }

@@ -61,18 +61,29 @@ display_sdl(struct settings *c, struct keyval *k, struct err *e)
 }
 
 static bool
+display_curses(struct settings *c, struct keyval *k, struct err *e)
+{
+	const char *charset = keyval_str(k, "charset");
+
+	if (curses_missing() != NULL)
+		return err_set(e, "%s", curses_missing());
+	c->charset = charset != NULL ? settings_dup(c, charset) : NULL;
+	c->display = DISPLAY_CURSES;
+	return true;
+}
+
+static bool
 no_display(const char *type, struct err *e)
 {
 	static const struct { const char *type, *instead; } others[] = {
-		{ "gtk", "use sdl" }, { "cocoa", "use sdl" }, { "curses", "use sdl, or -nographic for the serial line on this terminal" },
-		{ "egl-headless", "use none" }, { "spice-app", "use sdl" }, { "dbus", "use sdl" },
+		{ "gtk", "use sdl" }, { "cocoa", "use sdl" }, { "egl-headless", "use none" }, { "spice-app", "use sdl" }, { "dbus", "use sdl" },
 	};
 	size_t length = strcspn(type, "=");
 
 	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
 		if (strlen(others[i].type) == length && strncmp(type, others[i].type, length) == 0)
 			return err_set(e, "not supported; %s", others[i].instead);
-	return err_set(e, "there is no such display; use sdl, vnc or none");
+	return err_set(e, "there is no such display; use sdl, curses, vnc or none");
 }
 
 bool
@@ -82,9 +93,10 @@ opt_display(struct settings *c, const char *arg, struct err *e)
 	bool ok;
 
 	if (strcmp(arg, "help") == 0) {
-		printf("Available display backend types:\n%svnc=WHERE   (as -vnc has it)\nnone\n", !window_built() ? "" :
+		printf("Available display backend types:\n%s%svnc=WHERE   (as -vnc has it)\nnone\n", !window_built() ? "" :
 			"sdl   (gl=on|off, grab-mod=lctrl-lalt|lshift-lctrl-lalt|rctrl, window-close=on|off, show-cursor=on|off,\n"
-			"      full-screen=on|off, smooth=on|off)\n");
+			"      full-screen=on|off, smooth=on|off)\n",
+			curses_missing() != NULL ? "" : "curses   (charset=NAME)\n");
 		c->exit = true;
 		return true;
 	}
@@ -93,7 +105,7 @@ opt_display(struct settings *c, const char *arg, struct err *e)
 		return opt_vnc(c, arg + 4, e);
 	if (strcmp(arg, "vnc") == 0)
 		return err_set(e, "say where: vnc=HOST:N or vnc=unix:PATH");
-	if (strncmp(arg, "sdl", 3) != 0 && strcmp(arg, "none") != 0)
+	if (strncmp(arg, "sdl", 3) != 0 && strncmp(arg, "curses", 6) != 0 && strcmp(arg, "none") != 0)
 		return no_display(arg, e);
 	ok = keyval_parse(&k, arg, "type", e);
 	const char *type = keyval_str(&k, "type");
@@ -101,6 +113,8 @@ opt_display(struct settings *c, const char *arg, struct err *e)
 		c->display = DISPLAY_NONE;
 	else if (ok && type != NULL && strcmp(type, "sdl") == 0)
 		ok = display_sdl(c, &k, e);
+	else if (ok && type != NULL && strcmp(type, "curses") == 0)
+		ok = display_curses(c, &k, e);
 	else if (ok)
 		ok = no_display(type != NULL ? type : "", e);
 	ok = ok && keyval_end(&k, e);
@@ -114,6 +128,13 @@ opt_sdl(struct settings *c, const char *arg, struct err *e)
 	(void)arg, (void)e;
 	c->display = DISPLAY_SDL;
 	return true;
+}
+
+bool
+opt_curses(struct settings *c, const char *arg, struct err *e)
+{
+	(void)arg;
+	return opt_display(c, "curses", e);
 }
 
 bool
@@ -233,7 +254,8 @@ image_settle(struct settings *c)
 bool
 settings_no_window(const char *why, struct err *e)
 {
-	return err_set(e, "no window: %s; use -vnc :0 for a VNC viewer, -nographic for the serial line on this terminal, or -display none", why);
+	return err_set(e, "no window: %s; use -vnc :0 for a VNC viewer, %s-nographic for the serial line on this terminal, or -display none",
+		why, curses_missing() == NULL ? "-display curses for a text screen or " : "");
 }
 
 /* A lone image in a window or a viewer has a tablet, for a pointer that comes and goes; who asks for anything of USB gets that alone. */
@@ -252,10 +274,14 @@ settings_choose_display(struct settings *c, struct err *e)
 {
 	const char *missing = window_missing();
 
+	if (c->display == DISPLAY_CURSES && c->nographic)
+		return err_set(e, "-nographic and -display curses would share the terminal; leave one of them out");
 	if (c->nographic || (c->vnc_given && c->display == DISPLAY_DEFAULT))
 		c->display = DISPLAY_NONE;
-	if (c->display == DISPLAY_NONE && c->window.full_screen)
+	if ((c->display == DISPLAY_NONE || c->display == DISPLAY_CURSES) && c->window.full_screen)
 		return err_set(e, "-full-screen: there is no window to fill it; leave out -nographic or -display none");
+	if (c->display == DISPLAY_CURSES)
+		return true;
 	if (c->display == DISPLAY_NONE)
 		return c->vnc.where == NULL || add_tablet(c, e);
 	c->display = DISPLAY_SDL;

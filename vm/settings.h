@@ -76,8 +76,8 @@ struct rom_config {
 	struct rom_config *next;
 };
 
-/* DEFAULT: a window; settings_choose_display() leaves one of the others. */
-enum display_kind { DISPLAY_DEFAULT, DISPLAY_NONE, DISPLAY_SDL };
+/* DEFAULT: a window; settings_choose_display() leaves one of the others.  SDL and CURSES have text consoles. */
+enum display_kind { DISPLAY_DEFAULT, DISPLAY_NONE, DISPLAY_SDL, DISPLAY_CURSES };
 
 /* An -object secret: DATA, or what is in FILE. */
 struct secret_config {
@@ -120,6 +120,7 @@ struct settings {
 	bool nographic;
 	enum display_kind display;
 	struct window_config window;    /* what of it the command line says */
+	const char *charset;            /* -display curses,charset= */
 	bool vnc_given;
 	struct vnc_config vnc;          /* what of it the command line says */
 	const char *vnc_secret;         /* the id of the password's */
@@ -169,7 +170,7 @@ struct drive_config *settings_add_drive(struct settings *c, const char *option, 
 /* False with E set. */
 bool options_parse(struct settings *c, int argc, char **argv, struct err *e);
 
-/* Whether there is to be a window; false with E set if there can't be one. */
+/* What shows the screen; false with E set if that can't be had. */
 bool settings_choose_display(struct settings *c, struct err *e);
 /* -object secret,... with SPEC the properties. */
 bool settings_add_secret(struct settings *c, const char *spec, struct err *e);

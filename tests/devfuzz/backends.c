@@ -507,18 +507,17 @@ backends_sound(void)
 static void
 look_at_screen(struct fuzz *f, unsigned what)
 {
-	unsigned columns, rows, cursor;
+	struct display_text text;
 	const struct surface *s;
-	const uint16_t *text;
 
 	if (f->display == NULL || f->dots_left <= 0)
 		return;
 	if (what & 1)
 		f->display->invalidate(f->display->opaque);
 	if (what & 2) {
-		text = f->display->text(f->display->opaque, &columns, &rows, &cursor);
-		if (text != NULL)
-			look_at(text, (size_t)columns * rows * sizeof(*text));
+		f->display->text(f->display->opaque, &text);
+		if (text.kind == DISPLAY_TEXT)
+			look_at(text.cells, (size_t)text.columns * text.rows * sizeof(*text.cells));
 	}
 	s = f->display->update(f->display->opaque);
 	f->dots_left -= (int)MIN((uint64_t)s->width * s->height, 1u << 24);
