@@ -25,7 +25,7 @@ static const struct {
 
 /* What there is an implementation of: the only features that a model may have. */
 static const char implemented[] =
-	" fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush acpi mmx fxsr sse sse2 ht"
+	" fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush acpi mmx fxsr sse sse2 ht"
 	" sse3 pclmulqdq monitor ssse3 cx16 pcid sse4_1 sse4_2 x2apic popcnt tsc_deadline aes xsave hypervisor"
 	" arat fsgsbase tsc_adjust smep erms invpcid smap umip pku la57 fsrm rdpid xsaveopt xsavec xgetbv1 xsaves"
 	" movbe bmi1 bmi2 adx abm clflushopt clwb avx avx2 fma f16c vaes vpclmulqdq sha_ni gfni rdrand rdseed"
@@ -229,6 +229,7 @@ cpuid_cr4_mask(const struct cpu *c)
 		{ FEAT_pge, CR4_PGE }, { FEAT_fxsr, CR4_OSFXSR }, { FEAT_sse, CR4_OSXMMEXCPT }, { FEAT_umip, CR4_UMIP },
 		{ FEAT_fsgsbase, CR4_FSGSBASE }, { FEAT_pcid, CR4_PCIDE }, { FEAT_xsave, CR4_OSXSAVE }, { FEAT_smep, CR4_SMEP },
 		{ FEAT_smap, CR4_SMAP }, { FEAT_pku, CR4_PKE }, { FEAT_la57, CR4_LA57 },
+		{ FEAT_vme, CR4_VME | CR4_PVI },
 	};
 	uint64_t mask = CR4_PCE;
 

@@ -530,6 +530,9 @@ do_int_n(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	struct cpu *c = cpu_of(f);
 
 	(void)a, (void)b;
+	/* TF doesn't trap behind it. */
+	if (in_vm86(c) && vme_interrupt(c, aux_n(aux), next_rip(c, aux)))
+		cpu_leave(c);
 	if (in_vm86(c) && cpu_iopl(c) < 3)
 		cpu_raise_error(c, EXC_GP, 0);
 	cpu_soft_int(c, aux_n(aux), aux_len(aux), false);

@@ -334,6 +334,7 @@ iret_real(struct cpu *c, unsigned width)
 {
 	uint64_t mask = EFL_ARITH | EFL_TF | EFL_DF | EFL_NT | EFL_IF | (width > 2 ? EFL_RF | EFL_AC | EFL_ID : 0);
 	struct stack s = stack_current(c);
+	bool is_virtual = in_vm86(c) && vme_is_virtual(c);
 	uint64_t rip, cs, flags;
 
 	rip = stack_pop(&s, width);
@@ -341,12 +342,17 @@ iret_real(struct cpu *c, unsigned width)
 	flags = stack_pop(&s, width);
 	if (rip > c->seg[SEG_CS].limit)
 		cpu_raise_error(c, EXC_GP, 0);
+	if (is_virtual)
+		vme_check_flags(c, flags);
 	if (!in_vm86(c))
 		mask |= EFL_IOPL;
 	stack_commit(&s);
 	segment_set_real(c, SEG_CS, cs);
 	c->f.rip = rip;
-	set_eflags_masked(c, flags, mask);
+	if (is_virtual)
+		vme_take_flags(c, flags);
+	else
+		set_eflags_masked(c, flags, mask);
 }
 
 static void
@@ -427,7 +433,7 @@ do_iret(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	struct cpu *c = cpu_of(f);
 
 	(void)a, (void)b;
-	if (in_vm86(c) && cpu_iopl(c) < 3)
+	if (in_vm86(c) && cpu_iopl(c) < 3 && !(vme_is_virtual(c) && aux_width(aux) == 2))
 		cpu_raise_error(c, EXC_GP, 0);
 	if (!in_protected(c) || in_vm86(c))
 		iret_real(c, aux_width(aux));

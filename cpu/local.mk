@@ -57,4 +57,5 @@ noinst_LIBRARIES += %D%/libcpu.a
 %C%_libcpu_a_SOURCES += %D%/debug.c
 %C%_libcpu_a_SOURCES += %D%/smm.c
 %C%_libcpu_a_SOURCES += %D%/task.c
+%C%_libcpu_a_SOURCES += %D%/vme.c
 %C%_libcpu_a_SOURCES += %D%/model.def

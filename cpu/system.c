@@ -289,7 +289,9 @@ do_pushf(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	struct cpu *c = cpu_of(f);
 
-	(void)a, (void)b, (void)aux;
+	(void)a, (void)b;
+	if (in_vm86(c) && vme_is_virtual(c) && aux_width(aux) == 2)
+		return vme_flags(c);
 	if (in_vm86(c) && cpu_iopl(c) < 3)
 		cpu_raise_error(c, EXC_GP, 0);
 	return cpu_eflags(c) & ~(uint64_t)(EFL_RF | EFL_VM);
@@ -302,6 +304,11 @@ do_popf(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	uint64_t mask = EFL_ARITH | EFL_TF | EFL_DF | EFL_NT;
 
 	(void)b;
+	if (in_vm86(c) && vme_is_virtual(c) && aux_width(aux) == 2) {
+		vme_check_flags(c, a);
+		vme_take_flags(c, a);
+		return 0;
+	}
 	if (in_vm86(c) && cpu_iopl(c) < 3)
 		cpu_raise_error(c, EXC_GP, 0);
 	if (aux_width(aux) > 2)
@@ -314,11 +321,16 @@ do_popf(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	return 0;
 }
 
-static void
-check_if_rights(struct cpu *c)
+/* CLI and STI: false when VIF took the place of IF. */
+static bool
+may_set_if(struct cpu *c, bool on)
 {
-	if (in_protected(c) && c->cpl > cpu_iopl(c))
+	if (!in_protected(c) || c->cpl <= cpu_iopl(c))
+		return true;
+	if (!vme_is_virtual(c))
 		cpu_raise_error(c, EXC_GP, 0);
+	vme_set_vif(c, on);
+	return false;
 }
 
 uint64_t
@@ -327,8 +339,8 @@ do_cli(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	struct cpu *c = cpu_of(f);
 
 	(void)a, (void)b, (void)aux;
-	check_if_rights(c);
-	c->eflags &= ~(uint32_t)EFL_IF;
+	if (may_set_if(c, false))
+		c->eflags &= ~(uint32_t)EFL_IF;
 	return 0;
 }
 
@@ -345,8 +357,7 @@ do_sti(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	struct cpu *c = cpu_of(f);
 
 	(void)a, (void)b;
-	check_if_rights(c);
-	if (c->eflags & EFL_IF)
+	if (!may_set_if(c, true) || c->eflags & EFL_IF)
 		return 0;
 	c->eflags |= EFL_IF;
 	if (runs_alone(c)) {

@@ -214,6 +214,16 @@ void cpu_deliver_nmi(struct cpu *c);
 void set_eflags_masked(struct cpu *c, uint64_t value, uint64_t mask);
 void change_eflags(struct cpu *c, uint64_t value, uint64_t mask); /* where nothing else changed: quicker */
 
+/* ---- vme.c ---- */
+/* Do CLI, STI, and in virtual-8086 mode also PUSHF, POPF and IRET, mean VIF and not IF? */
+bool vme_is_virtual(const struct cpu *c);
+void vme_set_vif(struct cpu *c, bool vif);             /* #GP when an interrupt waits for it */
+uint64_t vme_flags(const struct cpu *c);               /* as the program sees them: VIF for IF, IOPL 3 */
+void vme_check_flags(struct cpu *c, uint64_t flags);   /* #GP for flags that a POPF or IRET may not take */
+void vme_take_flags(struct cpu *c, uint64_t flags);
+/* INT N of virtual-8086 mode by its own vector table; false: not that way. */
+bool vme_interrupt(struct cpu *c, unsigned n, uint64_t next);
+
 /* ---- debug.c ---- */
 bool debug_has_data(const struct cpu *c);
 bool debug_has_code(const struct cpu *c);
