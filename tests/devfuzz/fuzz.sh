@@ -41,7 +41,7 @@ for device; do
 	grep -E "average_exec|DONE" "$device.log"
 	rm -rf "small/$device"
 	mkdir -p "small/$device"
-	tests/devfuzz/fuzzer -merge=1 -max_len=1024 "small/$device" "found/$device" >"$device.merge.log" 2>&1
+	tests/devfuzz/fuzzer -set_cover_merge=1 -max_len=1024 "small/$device" "found/$device" >"$device.merge.log" 2>&1
 	"$replay" -c "$device.inputs" "small/$device"/*
 	LLVM_PROFILE_FILE=$device.profraw ../devfuzz-cover/tests/devfuzz/replay "$device.inputs"
 	llvm-profdata merge -o "$device.profdata" "$device.profraw"
