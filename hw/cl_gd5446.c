@@ -569,6 +569,7 @@ cirrus_reset(struct dev *d)
 	struct vga_state *s = &c->vga.state;
 
 	vga_power_on(&c->vga);
+	timer_cancel(&c->slice);
 	memset(&c->state, 0, sizeof(c->state));
 	s->seq[SR_UNLOCK] = LOCKED;
 	s->seq[SR_DRAM] = 0x98;     /* 64 bits wide, two banks: 4 MiB */
@@ -586,10 +587,12 @@ cirrus_loaded(struct dev *d, struct err *e)
 	struct cirrus *c = (struct cirrus *)d;
 
 	if (!cirrus_blt_valid(c))
-		return err_set(e, "the CL-GD5446's blit that waits for data is none that registers describe");
+		return err_set(e, "the CL-GD5446's blit is none that registers describe");
 	space_remove(&c->vga.lfb); /* bars are mapped anew, and it belongs over them */
 	vga_restore(&c->vga);
 	cirrus_map(c);
+	if (c->state.drawing)
+		timer_set(&c->slice, clock_now(c->vga.clock));
 	return true;
 }
 
@@ -603,7 +606,7 @@ cirrus_info(struct dev *d, void (*print)(void *opaque, const char *text), void *
 	vga_picture(&c->vga, &p);
 	snprintf(text, sizeof(text), "mode %s%ux%u, %u bits, pitch %u, start %xh, banks %xh %xh, blitter %s\n",
 		is_svga(c) ? "packed " : "VGA ", p.look.width, p.look.height, is_svga(c) ? p.look.bpp : 4u, p.look.pitch, p.start,
-		bank(c, 0), bank(c, 1), cirrus_is_fed(c) ? "awaits data" : "idle");
+		bank(c, 0), bank(c, 1), c->state.drawing ? "busy" : cirrus_is_fed(c) ? "awaits data" : "idle");
 	print(opaque, text);
 }
 
@@ -612,6 +615,7 @@ cirrus_destroy(struct dev *d)
 {
 	struct cirrus *c = (struct cirrus *)d;
 
+	timer_cancel(&c->slice);
 	space_remove(&c->vga.lfb);
 	vga_free(&c->vga);
 }
@@ -642,6 +646,7 @@ static const struct field fields[] = {
 	FIELD_MAX(struct cirrus, state.write_mode, 7),
 	FIELD_OF(struct cirrus, state.hidden_dac),
 	FIELD_MAX(struct cirrus, state.hidden_reads, 4),
+	FIELD_MAX(struct cirrus, state.drawing, 1),
 	FIELD_SKIP(struct cirrus, state.padding),
 	FIELD_BUFFER(struct cirrus, state.cursor_dac),
 	FIELD_BUFFER(struct cirrus, state.gathered),
@@ -670,6 +675,7 @@ cirrus_new(const struct dev_env *env, struct pci_bus *bus, const struct vga_conf
 	struct vga *v = &c->vga;
 
 	vga_init(v, &ops, env, config->vram_mib, true);
+	timer_init(&c->slice, env->clock, cirrus_blt_go_on, c);
 	pci_attach(&v->pci, bus, PCI_ANY_SLOT, &v->state.pci, &id);
 	region_init_io(&c->bar, "cirrus.bar", &bar_ops, c, BAR_BYTES);
 	pci_add_bar(&v->pci, 0, PCI_BAR_MEM | PCI_BAR_PREFETCH, &c->bar);

@@ -6,6 +6,7 @@
 #ifndef HW_CL_GD5446_H
 #define HW_CL_GD5446_H
 
+#include "base/clock.h"
 #include "hw/vga.h"
 
 /* Extension registers, by the names of the Technical Reference Manual. */
@@ -36,7 +37,7 @@ struct cirrus {
 	struct vga vga;
 	/* Continues the VGA's state: all of it saved by one table. */
 	struct cirrus_state {
-		/* A blit that takes its source from the processor: registers as they were when it began. */
+		/* A blit that awaits the processor's data, or is being drawn: registers as they were when it began. */
 		struct blt {
 			uint32_t to, from, width, height, to_pitch, from_pitch;
 			uint32_t foreground, background;
@@ -44,17 +45,19 @@ struct cirrus {
 			uint8_t mode, extensions, rop, skip;
 			uint16_t padding;
 		} blt;
-		uint32_t line;         /* which one is being gathered */
+		uint32_t line;         /* which one is next */
 		uint32_t wanted, got;  /* bytes of it; WANTED 0: no such blit */
 		uint16_t cursor_x, cursor_y;
 		uint8_t background, foreground; /* GR0 and GR1 with all their bits */
 		uint8_t write_mode;    /* GR5's three bits */
 		uint8_t hidden_dac, hidden_reads;
-		uint8_t padding[7];
+		uint8_t drawing;       /* all the data is there, lines are still to come */
+		uint8_t padding[6];
 		uint8_t cursor_dac[48];
 		uint8_t gathered[CIRRUS_LINE_MOST];
 	} state;
 	struct region bar, mmio;
+	struct timer slice;            /* when the blit goes on */
 };
 
 /* ---- cl_gd5446.c ---- */
@@ -76,6 +79,8 @@ void cirrus_overlay_lines(struct vga *v, unsigned *first, unsigned *end);
 /* ---- cl_gd5446_blt.c ---- */
 
 void cirrus_blt_start(struct cirrus *c);
+/* Draws for a while; what is left then goes on by itself. */
+void cirrus_blt_go_on(void *opaque);
 void cirrus_blt_reset(struct cirrus *c);
 /* The processor's data for a blit that is fed. */
 void cirrus_blt_feed(struct cirrus *c, uint64_t value, unsigned size);

@@ -6,12 +6,15 @@
  * processor sent), the destination loaded, both combined, and the line stored.  Addresses have 22 bits and wrap, as the
  * chip's counters do; the two functions that touch video memory see to that, and so no register value leads out of it.
  *
- * Blits are done when they are started; the busy bit is seen only while the processor's data are awaited.  Left out: blits
- * whose destination is the processor.
+ * A blit is done when it is started, unless it is so large that this would take long: then slices of it follow, and the busy
+ * bit is seen meanwhile, as it is while the processor's data are awaited.  Left out: blits whose destination is the processor.
  */
 #include "hw/cl_gd5446.h"
 
 #include "base/util.h"
+
+/* A slice takes half a millisecond; dots made of bits count for more. */
+enum { SLICE_BYTES = 256 * 1024, EXPANDED_WEIGHT = 4, PAUSE_NS = 50 * 1000 };
 
 /* A line on its way; with room for what whole words and dots have beyond its end. */
 struct line {
@@ -240,12 +243,34 @@ draw_line(struct cirrus *c, const struct blt *b, struct line *l, uint32_t y)
 }
 
 static void
-draw_all(struct cirrus *c, const struct blt *b)
+draw_slice(struct cirrus *c)
 {
+	const struct blt *b = &c->state.blt;
+	uint32_t line_bytes = b->width * ((b->mode & BLT_EXPAND) != 0 ? EXPANDED_WEIGHT : 1);
 	struct line l;
 
-	for (uint32_t y = 0; y < b->height; y++)
-		draw_line(c, b, &l, y);
+	for (uint32_t n = 0; n < SLICE_BYTES && c->state.line < b->height; n += line_bytes)
+		draw_line(c, b, &l, c->state.line++);
+	if (c->state.line == b->height)
+		cirrus_blt_reset(c);
+}
+
+void
+cirrus_blt_go_on(void *opaque)
+{
+	struct cirrus *c = opaque;
+
+	draw_slice(c);
+	if (c->state.drawing)
+		timer_set(&c->slice, clock_now(c->vga.clock) + PAUSE_NS);
+}
+
+static void
+draw(struct cirrus *c)
+{
+	c->state.line = 0;
+	c->state.drawing = 1;
+	cirrus_blt_go_on(c);
 }
 
 /* ---- the registers' side ---- */
@@ -273,6 +298,8 @@ cirrus_blt_reset(struct cirrus *c)
 
 	c->vga.state.gfx[GR_BLT_STATUS] &= ~(STATUS_START | STATUS_BUSY);
 	c->state.wanted = c->state.got = c->state.line = 0;
+	c->state.drawing = 0;
+	timer_cancel(&c->slice);
 	if (fed)
 		cirrus_map(c);
 }
@@ -286,13 +313,17 @@ await_data(struct cirrus *c, const struct blt *b)
 	cirrus_map(c);
 }
 
+/* Who doesn't wait for a blit gets the rest of it at once. */
 void
 cirrus_blt_start(struct cirrus *c)
 {
+	uint8_t *status = &c->vga.state.gfx[GR_BLT_STATUS], start = *status & STATUS_START;
 	struct blt b = from_registers(c);
 	bool keyed = (b.mode & (BLT_TRANSPARENT | BLT_EXPAND)) == BLT_TRANSPARENT;
 
-	c->vga.state.gfx[GR_BLT_STATUS] |= STATUS_BUSY;
+	while (c->state.drawing)
+		draw_slice(c);
+	*status |= STATUS_BUSY | start;
 	if ((b.mode & BLT_TO_SYSTEM) != 0) {
 		guest_unimp(&c->vga.pci.dev, "BLT to the processor");
 	} else if (keyed && pixel_bytes(&b) > 2) {
@@ -301,7 +332,9 @@ cirrus_blt_start(struct cirrus *c)
 		await_data(c, &b);
 		return;
 	} else {
-		draw_all(c, &b);
+		c->state.blt = b;
+		draw(c);
+		return;
 	}
 	cirrus_blt_reset(c);
 }
@@ -315,8 +348,9 @@ take_gathered(struct cirrus *c)
 
 	c->state.got = 0;
 	if ((b->mode & BLT_PATTERN) != 0) {
-		draw_all(c, b);
-		cirrus_blt_reset(c);
+		c->state.wanted = 0;
+		cirrus_map(c);
+		draw(c);
 		return;
 	}
 	draw_line(c, b, &l, c->state.line);
@@ -341,8 +375,11 @@ cirrus_blt_valid(const struct cirrus *c)
 	const struct cirrus_state *s = &c->state;
 	const struct blt *b = &s->blt;
 
-	if (s->wanted == 0)
+	if (s->wanted == 0 && !s->drawing)
 		return true;
-	return b->width >= 1 && b->width <= CIRRUS_LINE_MOST && b->height <= 2048 && s->line < b->height &&
-		(b->mode & BLT_FROM_SYSTEM) != 0 && s->wanted == fed_line_bytes(b) && s->wanted <= sizeof(s->gathered) && s->got < s->wanted;
+	if (b->width < 1 || b->width > CIRRUS_LINE_MOST || b->height > 2048 || s->line >= b->height)
+		return false;
+	if (s->drawing)
+		return s->wanted == 0 && (b->mode & (BLT_FROM_SYSTEM | BLT_PATTERN)) != BLT_FROM_SYSTEM;
+	return (b->mode & BLT_FROM_SYSTEM) != 0 && s->wanted == fed_line_bytes(b) && s->wanted <= sizeof(s->gathered) && s->got < s->wanted;
 }

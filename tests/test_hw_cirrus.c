@@ -271,6 +271,60 @@ START_TEST(test_blits)
 }
 END_TEST
 
+static bool
+is_busy(void)
+{
+	return (rig_get(&rig, 0x3ce, 0x31) & 1) != 0;
+}
+
+/* A blit of a million bytes goes on by itself; who starts another one meanwhile, or loads a state, gets both whole. */
+START_TEST(test_large_blits)
+{
+	static const uint8_t modes[] = { 0x00, 0x01, 0x40, 0x80, 0xc0 };
+	uint32_t seed = 777 + _i;
+
+	fill_memory(&seed);
+	for (unsigned n = 0; n < 3; n++) {
+		struct job j = random_job(&seed);
+		unsigned slices = 0;
+
+		j.mode = modes[_i];
+		j.width = 4000;
+		j.height = 300;
+		program(&j);
+		gr(0x31, 0x02);
+		ck_assert(is_busy());
+		if (n == 1)
+			ck_assert(rig.card->cls->loaded(rig.card, NULL));
+		if (n == 2) {
+			expect(&j);
+			j.height = 2;
+			j.mode = 0x40;
+			j.ext = 0;
+			program(&j);
+			gr(0x31, 0);
+			gr(0x31, 0x02);
+			ck_assert(!is_busy());
+		}
+		for (; is_busy() && slices < 100; slices++)
+			clock_advance(rig.clock, 100 * 1000);
+		ck_assert(!is_busy());
+		ck_assert(n == 2 || slices >= 2);
+		expect(&j);
+		same_memory("large blits");
+	}
+	/* What is ended by a reset does not go on. */
+	gr_wide(0x22, 2047, 2);
+	gr(0x31, 0x02);
+	ck_assert(is_busy());
+	gr(0x31, 4);
+	ck_assert(!is_busy());
+	gr(0x31, 0x02);
+	dev_reset_all(rig.devices);
+	clock_advance(rig.clock, NS_PER_SEC);
+}
+END_TEST
+
 /* Data by the window, by the frame buffer and by its own aperture, in pieces of 1 to 8 bytes. */
 START_TEST(test_fed_blits)
 {
@@ -578,6 +632,7 @@ main(void)
 	tcase_add_test(t, test_fields);
 	tcase_add_loop_test(t, test_blits, 0, 4);
 	tcase_add_test(t, test_fed_blits);
+	tcase_add_loop_test(t, test_large_blits, 0, 5);
 	tcase_add_test(t, test_blt_reset);
 	tcase_add_test(t, test_mmio);
 	tcase_add_test(t, test_banks);
