@@ -9,12 +9,12 @@ flags="-O1 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind
 	-Wall -Wextra -nostdlib -static -Wl,--build-id=none"
 for name in far segment debug modes vme page events; do
 	# shellcheck disable=SC2086
-	$cc -m32 $flags -T "$here/link.ld" -o "$to/$name.elf" "$here/entry.S" "$here/prot.c" "$here/$name.c"
+	$cc -m32 $flags -T "$here/link.ld" -o "$to/$name.elf" "$here/entry.S" "$here/ring0.c" "$here/prot.c" "$here/$name.c"
 done
 # A multiboot loader takes a file of 32 bits.
 for name in far64 page64 page57 keys64 xsave64 wait64 amd64; do
 	# shellcheck disable=SC2086
-	$cc -m64 -mno-red-zone $flags -T "$here/link.ld" -o "$to/$name.elf64" "$here/entry64.S" "$here/long.c" "$here/$name.c"
+	$cc -m64 -mno-red-zone $flags -T "$here/link.ld" -o "$to/$name.elf64" "$here/entry64.S" "$here/ring0.c" "$here/long.c" "$here/$name.c"
 	objcopy -O elf32-i386 "$to/$name.elf64" "$to/$name.elf"
 done
 # A BIOS.

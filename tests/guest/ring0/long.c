@@ -3,7 +3,6 @@
 #include "long.h"
 
 struct state in;
-const uint8_t *volatile snippet_first, *volatile snippet_last;
 uint64_t gdt[32], ldt[8], idt[512];
 struct tss tss __attribute__((aligned(16)));
 uint16_t gdt_limit, idt_limit;
@@ -20,36 +19,6 @@ void enter(void);
 static uint64_t first_cr3, first_cr4;
 
 enum { EFER = 0xc0000080, STAR, LSTAR, CSTAR, FMASK, FS_BASE = 0xc0000100, GS_BASE, KERNEL_GS_BASE };
-
-/* Compilers call these by themselves. */
-void *
-memset(void *to, int value, unsigned long n)
-{
-	fill(to, value, n);
-	return to;
-}
-
-void *
-memcpy(void *to, const void *from, unsigned long n)
-{
-	copy(to, from, n);
-	return to;
-}
-
-static void
-wrmsr(uint32_t msr, uint64_t value)
-{
-	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
-}
-
-static uint64_t
-rdmsr(uint32_t msr)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
-	return low | (uint64_t)high << 32;
-}
 
 static void
 write_crs(uint64_t cr0, uint64_t cr3, uint64_t cr4)
@@ -74,15 +43,6 @@ read_pkru(void)
 
 	__asm__ volatile("rdpkru" : "=a"(pkru) : "c"(0) : "edx");
 	return pkru;
-}
-
-static void
-load_tables(void)
-{
-	struct __attribute__((packed)) { uint16_t limit; uint64_t base; } g = { gdt_limit, (uint64_t)gdt },
-		i = { idt_limit, (uint64_t)idt };
-
-	__asm__ volatile("lgdt %0\n\tlidt %1" : : "m"(g), "m"(i));
 }
 
 void
@@ -158,11 +118,10 @@ reset(void)
 	reset_tables();
 	reset_pages();
 	__asm__ volatile("mov %0, %%dr6" : : "r"(0xffff0ff0ul));
-	load_tables();
+	load_tables((uint64_t)gdt, gdt_limit, (uint64_t)idt, idt_limit);
 	__asm__ volatile("lldt %w0\n\tmov %0, %%fs\n\tmov %0, %%gs" : : "r"(0));
 	__asm__ volatile("ltr %w0" : : "r"(SEL_TSS));
-	for (unsigned i = 0; i < 0x10000; i += 2)
-		*(volatile uint16_t *)(uint64_t)(CODE + i) = 0x0b0f; /* UD2 */
+	fill_code(CODE);
 	fill((void *)DATA, 0, 0x10000);
 	fill((void *)0x30000, 0, 0x20000);
 	in = (struct state){ .rip = CODE + 0x100, .cs = SEL_CODE, .ss = SEL_DATA, .ds = SEL_DATA, .es = SEL_DATA,
@@ -195,23 +154,6 @@ compat0(void)
 }
 
 /* ---- results ---- */
-
-static bool
-has_error(unsigned vector)
-{
-	return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;
-}
-
-static void
-print_rip(uint64_t rip)
-{
-	if (rip - CODE < 0x10000) {
-		print_char('+');
-		print_hex(rip - CODE, 4);
-	} else {
-		print_hex(rip, 16);
-	}
-}
 
 static void
 print_state(const uint64_t *gpr)
@@ -250,13 +192,7 @@ print_special(unsigned vector, uint64_t cr0, uint64_t cr2, uint64_t cr4, uint64_
 		print_field("dr6", dr6);
 	for (unsigned i = 0; i < 4 && in.watch[i]; i++)
 		print_field("->", *in.watch[i]);
-	for (unsigned i = 0; i < 32; i++)
-		if (((const uint64_t *)DATA)[i]) {
-			print(" [");
-			print_hex(i * 8, 2);
-			print("]=");
-			print_hex(((const uint64_t *)DATA)[i], 16);
-		}
+	print_data(DATA);
 }
 
 /* entry64.S: the stack has the registers, the vector and what the processor pushed. */
@@ -282,7 +218,7 @@ caught(void)
 	print_char(' ');
 	print_hex(frame[1], 4);
 	print_char(':');
-	print_rip(frame[0]);
+	print_code(CODE, frame[0]);
 	print(" fl=");
 	print_hex(frame[2], 6);
 	print_char(' ');
@@ -306,7 +242,7 @@ run_snippet(const char *name, const uint8_t *code, unsigned long size)
 	print(name);
 	print_char(':');
 	copy((void *)in.rip, code, size);
-	load_tables();
+	load_tables((uint64_t)gdt, gdt_limit, (uint64_t)idt, idt_limit);
 	__asm__ volatile("mov %0, %%ds\n\tmov %1, %%es" : : "r"(in.ds), "r"(in.es));
 	wrmsr(EFER, in.efer);
 	wrmsr(STAR, in.star);
@@ -327,17 +263,8 @@ run_snippet(const char *name, const uint8_t *code, unsigned long size)
 }
 
 void
-kernel(void)
+prepare(void)
 {
 	__asm__("mov %%cr3, %0\n\tmov %%cr4, %1" : "=r"(first_cr3), "=r"(first_cr4));
-	outb(0x21, 0xff);
-	outb(0xa1, 0xff);
 	wrmsr(EFER, 0xd01);
-	reset();
-	print("BEGIN\n");
-	run_tests();
-	print("END\n");
-	outb(PORT_EXIT, 0x11);
-	for (;;)
-		__asm__ volatile("hlt");
 }

@@ -40,18 +40,12 @@ extern struct tss tss;
 extern uint16_t gdt_limit, idt_limit;
 extern uint64_t pml5[512], pml4[512], pdpt[512], page_dir[512], page_table[2][512];
 
-void reset(void);
 void ring3(void);
 void compat3(void);
 void compat0(void);
 void set_gate(unsigned vector, uint16_t selector, uint64_t offset, unsigned type, unsigned ist);
 void call_gate(unsigned selector, uint16_t target, uint64_t offset, unsigned type);
-void run_snippet(const char *name, const uint8_t *code, unsigned long size);
-void run_tests(void);
-void kernel(void);
 void caught(void);
-void *memset(void *to, int value, unsigned long n);
-void *memcpy(void *to, const void *from, unsigned long n);
 
 #define RUN(name, code) RUN_MODE(name, ".code64", code)
 #define RUN32(name, code) RUN_MODE(name, ".code32", code)

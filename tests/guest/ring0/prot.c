@@ -3,7 +3,6 @@
 #include "prot.h"
 
 struct state in;
-const uint8_t *volatile snippet_first, *volatile snippet_last;
 uint64_t gdt[32], ldt[8], idt[256];
 struct tss tss, tss_double, tss_other;
 uint32_t page_dir[1024] __attribute__((aligned(4096))), page_table[1024] __attribute__((aligned(4096)));
@@ -21,21 +20,6 @@ void enter_same(void);
 void enter_real(void);
 
 static const char *const gpr_names[] = { "di", "si", "bp", "sp", "bx", "dx", "cx", "ax" };
-
-/* Compilers call these by themselves. */
-void *
-memset(void *to, int value, unsigned long n)
-{
-	fill(to, value, n);
-	return to;
-}
-
-void *
-memcpy(void *to, const void *from, unsigned long n)
-{
-	copy(to, from, n);
-	return to;
-}
 
 void *
 hidden(uint32_t address)
@@ -57,21 +41,6 @@ paging_off(void)
 {
 	__asm__ volatile("mov %0, %%cr0" : : "r"(0x31) : "memory");
 	write_crs(0x31, 0, 0);
-}
-
-void
-wrmsr(uint32_t msr, uint64_t value)
-{
-	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
-}
-
-static void
-load_tables(void)
-{
-	struct __attribute__((packed)) { uint16_t limit; uint32_t base; } g = { gdt_limit, (uint32_t)gdt },
-		i = { idt_limit, idt_base };
-
-	__asm__ volatile("lgdt %0\n\tlidt %1" : : "m"(g), "m"(i));
 }
 
 static void
@@ -141,7 +110,7 @@ reset(void)
 	reset_tables();
 	reset_tss();
 	reset_pages();
-	load_tables();
+	load_tables((uint32_t)gdt, gdt_limit, idt_base, idt_limit);
 	/* The end of whatever interrupt there was. */
 	*(volatile uint32_t *)hidden(0xfee000b0) = 0;
 	__asm__ volatile("lldt %w0" : : "r"(0));
@@ -149,8 +118,7 @@ reset(void)
 	if (in.efer)
 		wrmsr(0xc0000080, 0);
 	wrmsr(0x174, 0);
-	for (unsigned i = 0; i < 0x10000; i += 2)
-		*(uint16_t *)(CODE + i) = 0x0b0f; /* UD2 */
+	fill_code(CODE);
 	fill((void *)DATA, 0, 0x10000);
 	fill((void *)STACK_BEGIN, 0, STACK_END - STACK_BEGIN);
 	in = (struct state){ .eip = CODE + 0x100, .cs = SEL_CODE, .ss = SEL_DATA, .ds = SEL_DATA, .es = SEL_DATA, .fs = 0, .gs = 0,
@@ -207,43 +175,12 @@ pae(void)
 
 /* ---- results ---- */
 
-static bool
-has_error(unsigned vector)
-{
-	return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;
-}
-
 static uint32_t
 base_of(uint32_t selector)
 {
 	uint64_t d = (selector & 4 ? ldt : gdt)[selector >> 3];
 
 	return (d >> 16 & 0xffffff) | (d >> 32 & 0xff000000);
-}
-
-static void
-print_code(uint32_t eip)
-{
-	if (eip - CODE < 0x10000) {
-		print_char('+');
-		print_hex(eip - CODE, 4);
-	} else {
-		print_hex(eip, 8);
-	}
-}
-
-static void
-print_memory(void)
-{
-	const uint32_t *data = (const uint32_t *)DATA;
-
-	for (unsigned i = 0; i < 64; i++)
-		if (data[i]) {
-			print(" [");
-			print_hex(i * 4, 2);
-			print("]=");
-			print_hex(data[i], 8);
-		}
 }
 
 static void
@@ -260,7 +197,7 @@ print_frame(uint32_t at, unsigned vector, uint32_t top)
 	print_char(' ');
 	print_hex(p[1], 4);
 	print_char(':');
-	print_code(p[0]);
+	print_code(CODE, p[0]);
 	print(" fl=");
 	print_hex(p[2], 6);
 	for (p += 3; top - (uint32_t)p - 1 < 0x40; p++) {
@@ -338,7 +275,7 @@ caught(void)
 	print_special(vector, &special);
 	for (unsigned i = 0; i < 4 && in.watch[i]; i++)
 		print_field("->", *in.watch[i]);
-	print_memory();
+	print_data(DATA);
 }
 
 /* entry.S: a double fault, through its task gate. */
@@ -351,7 +288,7 @@ caught_double(void)
 	print(" DOUBLE ");
 	print_hex(tss.cs, 4);
 	print_char(':');
-	print_code(tss.eip);
+	print_code(CODE, tss.eip);
 	print(" fl=");
 	print_hex(tss.eflags, 6);
 	print_field("ss", tss.ss);
@@ -380,7 +317,7 @@ caught_real(void)
 	print_field("ss", caught_ss);
 	print_field("sp", (uint16_t)(caught_esp + 48));
 	print_registers((const uint32_t *)(p + 4), seg);
-	print_memory();
+	print_data(DATA);
 }
 
 /* Where entry.S reads the registers from in real mode, and the frame of its IRET. */
@@ -419,7 +356,7 @@ run_snippet(const char *name, const uint8_t *code, unsigned long size)
 	print(name);
 	print_char(':');
 	copy((void *)linear, code, size);
-	load_tables();
+	load_tables((uint32_t)gdt, gdt_limit, idt_base, idt_limit);
 	__asm__ volatile("mov %0, %%dr0" : : "r"(in.dr[0]));
 	__asm__ volatile("mov %0, %%dr1" : : "r"(in.dr[1]));
 	__asm__ volatile("mov %0, %%dr2" : : "r"(in.dr[2]));
@@ -452,16 +389,6 @@ run_snippet(const char *name, const uint8_t *code, unsigned long size)
 }
 
 void
-kernel(void)
+prepare(void)
 {
-	/* No interrupts but those asked for. */
-	outb(0x21, 0xff);
-	outb(0xa1, 0xff);
-	reset();
-	print("BEGIN\n");
-	run_tests();
-	print("END\n");
-	outb(PORT_EXIT, 0x11);
-	for (;;)
-		__asm__ volatile("hlt");
 }

@@ -48,18 +48,11 @@ extern uint64_t pae_dir[4][512], pae_table[512], pdpt[4];
 
 /* An address that the compiler knows nothing of. */
 void *hidden(uint32_t address);
-void reset(void);
 void ring3(void);
 void vm86(unsigned iopl);
 void real(void);
 void paging(void);
 void pae(void);
-void wrmsr(uint32_t msr, uint64_t value);
-void run_snippet(const char *name, const uint8_t *code, unsigned long size);
-void run_tests(void);
-void kernel(void);
-void *memset(void *to, int value, unsigned long n);
-void *memcpy(void *to, const void *from, unsigned long n);
 void caught(void);
 void caught_double(void);
 void caught_real(void);

@@ -86,6 +86,35 @@ gate(uint16_t selector, uint32_t offset, unsigned type, unsigned count)
 		(uint64_t)(offset >> 16) << 48;
 }
 
+/* ---- ring0.c ---- */
+
+enum { CODE_BYTES = 0x10000 };
+
+void *memset(void *to, int value, unsigned long n);
+void *memcpy(void *to, const void *from, unsigned long n);
+void wrmsr(uint32_t msr, uint64_t value);
+uint64_t rdmsr(uint32_t msr);
+void load_tables(unsigned long gdt_base, uint16_t gdt_limit, unsigned long idt_base, uint16_t idt_limit);
+/* UD2 everywhere: where a snippet is, and where else it might get to. */
+void fill_code(unsigned long code);
+bool has_error(unsigned vector);
+/* An address, from CODE if it is near that. */
+void print_code(unsigned long code, unsigned long at);
+/* What isn't 0 of the first 256 bytes at DATA. */
+void print_data(unsigned long data);
+/* The entry code calls this. */
+void kernel(void);
+
+/* ---- prot.c, long.c ---- */
+
+/* Once, before anything else. */
+void prepare(void);
+void reset(void);
+void run_snippet(const char *name, const uint8_t *code, unsigned long size);
+
+/* Of each guest. */
+void run_tests(void);
+
 /* The bytes of the snippet to run: written by RUN's basic asm. */
 extern const uint8_t *volatile snippet_first, *volatile snippet_last;
 
