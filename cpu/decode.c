@@ -271,7 +271,8 @@ resolve(struct insn *i, const struct row *row, struct reader *r, bool *has_modrm
 	for (;;) {
 		unsigned n, kind;
 
-		i->flags = (i->flags & 0xffffff) | row->flags;
+		/* What the whole group needs holds for each row that says nothing else. */
+		i->flags = (row->flags >> 24 ? i->flags & 0xffffff : i->flags) | row->flags;
 		if (row->opnd[0] != O___)
 			memcpy(i->opnd, row->opnd, sizeof(i->opnd));
 		if (row->group == 0)

@@ -86,26 +86,42 @@ put_part(struct avx_op *o, const struct vec_op *part, unsigned lane)
 		o->r.lane[lane] = part->a;
 }
 
+/* All parts make a step together: none goes beyond the one in which another meets an unmasked exception. */
+static void
+merge_flags(struct avx_op *o, const struct vec_op *part, unsigned parts)
+{
+	unsigned last = ARRAY_SIZE(part->step);
+
+	for (unsigned n = 0; n < parts; n++)
+		if (vec_is_unmasked(&part[n].env))
+			last = MIN(last, (unsigned)part[n].steps);
+	for (unsigned n = 0; n < parts; n++) {
+		for (unsigned k = 0; k < MIN(last, (unsigned)part[n].steps); k++)
+			o->settled |= part[n].step[k];
+		o->env.raised |= part[n].steps > last ? part[n].step[last] : part[n].env.raised;
+	}
+}
+
 static void
 by_twin(struct avx_op *o, const struct ir_insn *i)
 {
 	const struct vec_impl *impl = vec_impl_of(o->row->twin);
 	bool ptest = o->row->twin == VEC_ptest;
+	struct vec_op part[2];
 
 	o->eflags = ptest ? FL_ZF | FL_CF : 0;
 	for (unsigned lane = 0; lane < o->bytes / 16; lane++) {
-		struct vec_op part = {
+		part[lane] = (struct vec_op){
 			.f = o->f, .row = &vec_rows[o->row->twin], .a = o->a.lane[lane], .b = source_of(o, lane), .bytes = 16, .arg = impl->arg,
 			.imm = immediate_of(o, lane), .gpr_width = i->src_width == 8 ? 8 : 4,
 			.from_memory = i->src2.kind == IR_MEM || i->src.kind == IR_MEM, .env.mxcsr = o->env.mxcsr,
 		};
 
-		impl->run(&part);
-		o->env.raised |= part.env.raised;
-		o->settled |= part.settled;
-		o->eflags = ptest ? o->eflags & part.eflags : part.eflags;
-		put_part(o, &part, lane);
+		impl->run(&part[lane]);
+		o->eflags = ptest ? o->eflags & part[lane].eflags : part[lane].eflags;
+		put_part(o, &part[lane], lane);
 	}
+	merge_flags(o, part, o->bytes / 16);
 	/* Strings' masks went to their fixed register. */
 	if (o->row->twin == VEC_pcmpestrm || o->row->twin == VEC_pcmpistrm)
 		memset(o->f->vec[0] + 16, 0, 48);

@@ -121,6 +121,7 @@ next_step(struct vec_op *o)
 	if (vec_is_unmasked(&o->env))
 		return false;
 	o->settled |= o->env.raised;
+	o->step[o->steps++] = (uint8_t)o->env.raised;
 	o->env.raised = 0;
 	return true;
 }

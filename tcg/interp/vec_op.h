@@ -39,7 +39,8 @@ struct vec_op {
 	bool mmx;            /* it switches the x87 over to MMX */
 	unsigned eflags;     /* rows with FLAGS: what they set */
 	struct fp_env env;
-	uint32_t settled;    /* flags of steps that are over, none of them unmasked */
+	uint32_t settled;    /* flags of steps that are over, none of them unmasked: all ... */
+	uint8_t step[2], steps; /* ... and each one's */
 };
 
 struct vec_impl {

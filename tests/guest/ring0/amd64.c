@@ -100,6 +100,14 @@ undefined(void)
 	start();
 	RUN("pop is not xop", "push $0x55; push $0x66; .byte 0x8f, 0xc0; .byte 0x8f, 0x44, 0x24, 0xf8");
 	start();
+	RUN("tpause, not there", "tpause %eax");
+	start();
+	RUN("umwait, not there", "umwait %eax");
+	start();
+	RUN("umonitor, not there", "umonitor %rax");
+	start();
+	RUN("mfence is there", "mfence; .byte 0x0f, 0xae, 0xf5");
+	start();
 	RUN("tbm, lock", ".byte 0xf0; blcfill %ebx, %eax");
 	start();
 	RUN("tbm, l", ".byte 0x8f, 0xe9, 0x7c, 0x01, 0xcb");

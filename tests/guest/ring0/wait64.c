@@ -135,9 +135,24 @@ interrupt(void)
 		"mov $0x83f, %ecx; mov $0x40, %eax; wrmsr; " LIMIT(0xfffffff0) EVER "stc; tpause %ebx; mov $0, %ecx");
 }
 
+/* Of AMD's older processors alone. */
+static void
+absent(void)
+{
+	static const uint64_t on = 0x40200; /* OSXSAVE, OSFXSR */
+
+	in.cr4 |= on;
+	RUN("xop, not there", "xor %ecx, %ecx; xor %edx, %edx; mov $7, %eax; xsetbv; vpperm %xmm3, %xmm2, %xmm1, %xmm0");
+	in.cr4 |= on;
+	RUN("fma4, not there", "xor %ecx, %ecx; xor %edx, %edx; mov $7, %eax; xsetbv; vfmaddps %xmm3, %xmm2, %xmm1, %xmm0");
+	RUN("tbm, not there", "blcfill %ebx, %eax");
+	RUN("bextr, not there", "bextr $4, %ebx, %eax");
+}
+
 void
 run_tests(void)
 {
+	absent();
 	refused();
 	monitor();
 	limits();
