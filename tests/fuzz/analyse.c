@@ -174,9 +174,9 @@ loose_of(const struct insn *i)
 	/* What may be misaligned otherwise may or may not be checked with EFLAGS.AC. */
 	if (i->vec != NULL)
 		loose |= LOOSE_ALIGNMENT;
-	/* Intel's processors check a gather's elements, AMD's don't. */
+	/* Intel's processors check a gather's elements, AMD's don't.  With TF set there may be a trap halfway, before a fault. */
 	if (i->avx != NULL && i->avx->form == AVX_GATHER)
-		loose |= LOOSE_NO_AC;
+		loose |= LOOSE_GATHER;
 
 	for (unsigned n = 0; n < ARRAY_SIZE(loose_results); n++)
 		if (strcmp(loose_results[n].name, insn_name(i)) == 0)
@@ -445,10 +445,12 @@ follow_flags(struct snippet *s, const struct effect *effects)
 		for (unsigned n = 0; n < s->insns; n++) {
 			const struct effect *e = &effects[n];
 			unsigned after = (s->undefined[n] & e->keeps) | e->adds, to = e->to == NOWHERE ? s->insns : insn_of(s, e->to);
+			unsigned points = insn_of(s, e->points);
 
-			if (s->undefined[n] & e->reads || to > s->insns || insn_of(s, e->points) > s->insns)
+			if (s->undefined[n] & e->reads || to > s->insns || points > s->insns)
 				return false;
-			if (e->to != NOWHERE && to < s->insns && effects[to].indirect)
+			/* Behind what loads the register of an indirect jump. */
+			if ((to < s->insns && effects[to].indirect) || (points < s->insns && effects[points].indirect))
 				return false;
 			if (!e->ends)
 				s->undefined[n + 1] |= (uint16_t)after;

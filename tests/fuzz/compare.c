@@ -193,7 +193,7 @@ outcome_equal(const struct snippet *s, const struct outcome *host, const struct 
 
 	if ((loose | loose_at(s, ours->rip)) & LOOSE_FAULT || has_wide_addresses(host) || is_sanitizers(host) || is_sanitizers(ours))
 		return true;
-	if (ours->vector == 17 && loose_at(s, ours->rip) & LOOSE_NO_AC)
+	if (loose_at(s, ours->rip) & LOOSE_GATHER && (ours->vector == 17 || (host->vector == 1 && host->rip == ours->rip)))
 		return true;
 	if (!event_equal(host, ours, loose, what, size))
 		return false;

@@ -40,9 +40,9 @@ struct registers {
 
 /*
  * What processors may differ in when an instruction faults: which address, whether it does, what is below the stack, #AC in the
- * place of another fault, #AC where the host has nothing.
+ * place of another fault; #AC where the host has nothing, or its #DB in the place of a fault.
  */
-enum { LOOSE_ADDRESS = 1, LOOSE_FAULT = 2, LOOSE_STACK = 4, LOOSE_ALIGNMENT = 8, LOOSE_NO_AC = 16 };
+enum { LOOSE_ADDRESS = 1, LOOSE_FAULT = 2, LOOSE_STACK = 4, LOOSE_ALIGNMENT = 8, LOOSE_GATHER = 16 };
 
 struct snippet {
 	uint8_t code[SNIPPET_BYTES];
