@@ -88,7 +88,12 @@ avx_find(const struct insn *i)
 bool
 avx_is_legal(const struct insn *i)
 {
-	return i->avx->form != AVX_GATHER || gather_is_legal(i);
+	const struct avx_row *r = i->avx;
+
+	/* A general register beside a mask has 8 bytes in 64-bit mode alone. */
+	if ((r->reg == VEC_KIND_K && r->rm == VEC_KIND_G) || (r->reg == VEC_KIND_G && r->rm == VEC_KIND_K))
+		return !i->vex_w || i->rex & REX_W;
+	return r->form != AVX_GATHER || gather_is_legal(i);
 }
 
 enum cpu_feature

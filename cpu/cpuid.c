@@ -29,6 +29,8 @@ static const char implemented[] =
 	" sse3 pclmulqdq monitor ssse3 cx16 pcid sse4_1 sse4_2 x2apic popcnt tsc_deadline aes xsave hypervisor"
 	" arat fsgsbase tsc_adjust smep erms invpcid smap umip pku la57 fsrm rdpid xsaveopt xsavec xgetbv1 xsaves"
 	" movbe bmi1 bmi2 adx abm clflushopt clwb avx avx2 fma f16c vaes vpclmulqdq sha_ni gfni rdrand rdseed"
+	" avx512f avx512dq avx512ifma avx512cd avx512bw avx512vl avx512vbmi avx512_vbmi2 avx512_vnni avx512_bitalg"
+	" avx512_vpopcntdq avx512_bf16"
 	" serialize movdiri movdir64b cldemote waitpkg lahf_lm cr8_legacy sse4a xop fma4 tbm 3dnowprefetch syscall nx pdpe1gb"
 	" rdtscp lm ";
 
@@ -122,9 +124,10 @@ parse_feature(struct cpuid_model *m, const char *text, size_t len, struct err *e
 }
 
 static bool
-set_model(struct cpuid_model *m, const char *name, size_t len, struct err *e)
+set_model(struct cpuid_model *m, const char *name, size_t len, bool fast_avx512, struct err *e)
 {
 	unsigned i = 0;
+	bool leave_out;
 
 	while (i < ARRAY_SIZE(models) && (strlen(models[i].name) != len || memcmp(models[i].name, name, len)))
 		i++;
@@ -135,8 +138,11 @@ set_model(struct cpuid_model *m, const char *name, size_t len, struct err *e)
 	m->signature = models[i].signature;
 	m->max_leaf = models[i].max_leaf;
 	m->max_ext_leaf = 0x80000008;
+	/* `max` is what runs at full speed. */
+	leave_out = strcmp(models[i].name, "max") == 0 && !fast_avx512;
 	for (unsigned f = 0; f < ARRAY_SIZE(features); f++)
-		m->has[f] = has_word(models[i].features, features[f].name, strlen(features[f].name)) && is_implemented(f);
+		m->has[f] = has_word(models[i].features, features[f].name, strlen(features[f].name)) && is_implemented(f) &&
+			!(leave_out && strncmp(features[f].name, "avx512", 6) == 0);
 	return true;
 }
 
@@ -144,6 +150,10 @@ set_model(struct cpuid_model *m, const char *name, size_t len, struct err *e)
 static const struct { enum cpu_feature feature, needs; } needs[] = {
 	{ FEAT_avx, FEAT_xsave }, { FEAT_avx2, FEAT_avx }, { FEAT_fma, FEAT_avx }, { FEAT_f16c, FEAT_avx }, { FEAT_vaes, FEAT_avx },
 	{ FEAT_vpclmulqdq, FEAT_avx }, { FEAT_xsaveopt, FEAT_xsave }, { FEAT_xsavec, FEAT_xsave }, { FEAT_xgetbv1, FEAT_xsave },
+	{ FEAT_avx512f, FEAT_avx2 }, { FEAT_avx512f, FEAT_fma }, { FEAT_avx512f, FEAT_f16c }, { FEAT_avx512cd, FEAT_avx512f },
+	{ FEAT_avx512bw, FEAT_avx512f }, { FEAT_avx512dq, FEAT_avx512f }, { FEAT_avx512vl, FEAT_avx512f }, { FEAT_avx512ifma, FEAT_avx512f },
+	{ FEAT_avx512vbmi, FEAT_avx512bw }, { FEAT_avx512_vbmi2, FEAT_avx512bw }, { FEAT_avx512_vnni, FEAT_avx512f },
+	{ FEAT_avx512_bitalg, FEAT_avx512bw }, { FEAT_avx512_vpopcntdq, FEAT_avx512f }, { FEAT_avx512_bf16, FEAT_avx512bw },
 	{ FEAT_xsaves, FEAT_xsave }, { FEAT_pku, FEAT_lm }, { FEAT_la57, FEAT_lm }, { FEAT_pku, FEAT_xsave }, { FEAT_xop, FEAT_avx },
 	{ FEAT_fma4, FEAT_avx },
 };
@@ -182,7 +192,7 @@ asks_enforce(const char *list)
 }
 
 struct cpuid_model *
-cpuid_parse(const char *text, struct err *e)
+cpuid_parse(const char *text, bool fast_avx512, struct err *e)
 {
 	struct cpuid_model *m = xcalloc(1, sizeof(*m));
 	size_t len;
@@ -190,7 +200,7 @@ cpuid_parse(const char *text, struct err *e)
 	if (!text || !*text)
 		text = "max";
 	len = strcspn(text, ",");
-	if (!set_model(m, text, len, e) || (asks_enforce(text + len) && !check_model(text, len, e)))
+	if (!set_model(m, text, len, fast_avx512, e) || (asks_enforce(text + len) && !check_model(text, len, e)))
 		goto fail;
 	for (text += len; *text == ','; text += len) {
 		text++;
@@ -285,6 +295,8 @@ query_7(const struct cpu *c, uint32_t subleaf, uint32_t out[4])
 {
 	if (subleaf == 0 && c->cr4 & CR4_PKE)
 		out[2] |= 1u << 4; /* OSPKE */
+	if (subleaf == 0 && cpu_has(c, FEAT_avx512_bf16))
+		out[0] = 1; /* the last subleaf */
 }
 
 static void

@@ -13,8 +13,8 @@ struct cpuid_model {
 	bool has[CPU_FEATURES];
 };
 
-/* From "model,+feature,-feature,feature=on|off"; NULL with E set. */
-struct cpuid_model *cpuid_parse(const char *text, struct err *e);
+/* From "model,+feature,-feature,feature=on|off"; `max` has AVX-512 if FAST_AVX512.  NULL with E set. */
+struct cpuid_model *cpuid_parse(const char *text, bool fast_avx512, struct err *e);
 
 static inline bool
 cpu_has(const struct cpu *c, enum cpu_feature f)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cpu/avx.h"
+#include "cpu/evex.h"
 #include "cpu/map.h"
 #include "cpu/vec.h"
 
@@ -155,6 +156,40 @@ vex(struct insn *i, struct decode_mode m, struct reader *r, uint8_t escape)
 	i->opcode = get8(r);
 }
 
+/* 62h is BOUND outside of 64-bit mode where a memory form follows. */
+static bool
+is_evex(struct decode_mode m, uint8_t b, struct reader *r)
+{
+	return b == 0x62 && is_vex(m, 0xc4, r);
+}
+
+/* SDM volume 2, "Intel AVX-512 Encoding"; R, X, B, R', V' and vvvv are inverted there. */
+static void
+evex(struct insn *i, struct decode_mode m, struct reader *r)
+{
+	uint8_t first = get8(r), second = get8(r), third = get8(r);
+	unsigned map = first & 7;
+
+	i->encoding = ENC_EVEX;
+	i->no_such = i->opsize_prefix || i->rep || i->lock || i->has_rex || map < MAP_0F || map > MAP_0F3A || first & 8 || !(second & 4);
+	i->map = map >= MAP_0F && map <= MAP_0F3A ? map : MAP_0F;
+	i->vex_w = second >> 7;
+	i->vvvv = (~second >> 3 & 15) | (third & 8 ? 0 : 16);
+	i->prefix = second & 3;
+	i->zeroing = third >> 7;
+	i->vl = third >> 5 & 3;
+	i->evex_b = third >> 4 & 1;
+	i->opmask = third & 7;
+	i->rex = 0;
+	if (m.code == 8) {
+		i->rex = (first & 0x80 ? 0 : REX_R) | (first & 0x40 ? 0 : REX_X) | (first & 0x20 ? 0 : REX_B) | (i->vex_w ? REX_W : 0);
+		i->reg_high = first & 0x10 ? 0 : 16;
+	} else {
+		i->vvvv &= 7;
+	}
+	i->opcode = get8(r);
+}
+
 static void
 opcode(struct insn *i, struct decode_mode m, struct reader *r)
 {
@@ -162,6 +197,10 @@ opcode(struct insn *i, struct decode_mode m, struct reader *r)
 
 	if (is_vex(m, b, r)) {
 		vex(i, m, r, b);
+		return;
+	}
+	if (is_evex(m, b, r)) {
+		evex(i, m, r);
 		return;
 	}
 	i->map = MAP_1;
@@ -201,7 +240,7 @@ memory16(struct insn *i, struct reader *r)
 	i->mem.base = base[i->rm];
 	i->mem.index = index[i->rm];
 	if (i->mod == 1)
-		i->mem.disp = get_signed(r, 1);
+		i->mem.disp = get_signed(r, 1) * i->disp_unit;
 	else if (i->mod == 2)
 		i->mem.disp = get_signed(r, 2);
 }
@@ -230,7 +269,7 @@ memory32(struct insn *i, struct decode_mode m, struct reader *r)
 	}
 	i->mem.base = base | rex_b;
 	if (i->mod == 1)
-		i->mem.disp = get_signed(r, 1);
+		i->mem.disp = get_signed(r, 1) * i->disp_unit;
 	else if (i->mod == 2)
 		i->mem.disp = get_signed(r, 4);
 	return false;
@@ -531,6 +570,28 @@ avx(struct insn *i, struct decode_mode m, struct reader *r)
 	return lengths(i, r, avx_is_legal(i) ? DECODE_OK : DECODE_UD);
 }
 
+/* The same with an EVEX prefix. */
+static enum decode_result
+avx512(struct insn *i, struct decode_mode m, struct reader *r)
+{
+	bool rip_relative = false;
+
+	modrm(i, r);
+	i->evex = evex_find(i);
+	if (i->evex == NULL)
+		return lengths(i, r, DECODE_UD);
+	operand_sizes(i, m);
+	i->vsib = i->evex->form == AVX_GATHER || i->evex->form == AVX_SCATTER;
+	i->disp_unit = (uint8_t)evex_unit(i);
+	if (i->mod != 3)
+		rip_relative = memory(i, m, r);
+	if (evex_flags(i->evex) & VEC_IMM8)
+		i->imm = (int64_t)get(r, 1);
+	if (rip_relative)
+		i->mem.disp += (int64_t)(i->rip + r->at);
+	return lengths(i, r, evex_is_legal(i) ? DECODE_OK : DECODE_UD);
+}
+
 /* In two parts: for all of it at once compilers take a string instruction, which takes longer to begin than this to end. */
 static void
 clear(struct insn *i)
@@ -551,10 +612,13 @@ decode_readable(struct insn *i, const uint8_t *bytes, unsigned avail, uint64_t r
 
 	clear(i);
 	i->rip = rip;
+	i->disp_unit = 1;
 	opcode(i, m, &r);
 	i->addr_width = m.code == 8 ? (i->addr_prefix ? 4 : 8) : i->addr_prefix == (m.code == 2) ? 4 : 2;
 	if (r.at > r.avail)
 		return lengths(i, &r, DECODE_UD);
+	if (i->encoding == ENC_EVEX && !i->no_such)
+		return avx512(i, m, &r);
 	if (i->encoding == ENC_VEX)
 		row = i->no_such ? NULL : vex_row(i->map, i->prefix, i->opcode);
 	else

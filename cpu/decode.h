@@ -61,8 +61,8 @@ struct row {
 	uint32_t flags;
 };
 
-/* How the opcode is given: after legacy prefixes, or by one (VEX, XOP) that holds the map, the mandatory prefix and REX's bits. */
-enum insn_encoding { ENC_LEGACY, ENC_VEX };
+/* How the opcode is given: after legacy prefixes, or by one (VEX, XOP, EVEX) that holds the map, the mandatory prefix and REX's bits. */
+enum insn_encoding { ENC_LEGACY, ENC_VEX, ENC_EVEX };
 enum map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A, MAP_XOP8 = 8, MAP_XOP9, MAP_XOPA };
 enum prefix { NP, P66, PF3, PF2 };
 enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8 };
@@ -81,11 +81,14 @@ struct insn {
 	uint8_t rex;         /* low 4 bits; valid if HAS_REX */
 	bool has_rex, lock, opsize_prefix, addr_prefix;
 	uint8_t rep;         /* 0, F2h, F3h: the last one */
-	uint8_t encoding;    /* enum insn_encoding; the next three by VEX */
-	uint8_t vvvv;
-	uint8_t vl;          /* vector length: 0 16 bytes, 1 32 */
+	uint8_t encoding;    /* enum insn_encoding; the next three by VEX or EVEX */
+	uint8_t vvvv;        /* with EVEX.V' */
+	uint8_t vl;          /* vector length: 0 16 bytes, 1 32, 2 64 */
 	bool vex_w;          /* W as it stands; REX.W only in 64-bit mode */
 	bool no_such;        /* undefined by its prefixes alone */
+	uint8_t opmask;      /* EVEX.aaa; the next three by EVEX too */
+	uint8_t reg_high;    /* 0 or 16: the fifth bit of ModRM.reg's register */
+	bool zeroing, evex_b;
 	bool vsib;           /* the index of its address is a vector */
 	uint8_t seg;         /* override in force, or IR_NO_REG */
 	uint8_t modrm, mod, reg, rm; /* REG and RM without REX */
@@ -94,6 +97,8 @@ struct insn {
 	const struct row *row; /* NULL: undefined, or a vector instruction (VEC) */
 	const struct vec_row *vec;
 	const struct avx_row *avx; /* the same with VEX */
+	const struct evex_row *evex;
+	uint8_t disp_unit;         /* what an 8-bit displacement is multiplied by */
 	uint8_t opnd[3];
 	uint32_t flags;        /* of the rows */
 	struct ir_mem mem;     /* if mod is not 3, and for Ob, Ov */

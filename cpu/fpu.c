@@ -57,6 +57,7 @@ fpu_reset(struct cpu *c)
 {
 	memset(c->f.x87, 0, sizeof(c->f.x87));
 	memset(c->f.vec, 0, sizeof(c->f.vec));
+	memset(c->f.k, 0, sizeof(c->f.k));
 	fpu_init_x87(c);
 	c->f.x87_resident = c->f.vec_resident = 0;
 	c->f.mxcsr = c->f.host_mxcsr = MXCSR_INIT;

@@ -97,5 +97,10 @@ bool trans_has(const struct trans *t, enum cpu_feature feature);
 /* Vector instructions, all alike (gen_vec.c). */
 void gen_VEC(struct trans *t);
 void gen_AVX(struct trans *t);
+void gen_EVEX(struct trans *t);
+/* True: instructions with VEX, or AVX-512's, aren't to be used now; #UD or #NM has been raised. */
+bool gen_avx_off(struct trans *t, bool avx512);
+/* Register REG of what a row calls KIND (enum vec_kind). */
+val gen_vector_reg(unsigned kind, unsigned reg);
 
 #endif

@@ -3,11 +3,10 @@
 #include "cpu/avx.h"
 #include "cpu/gen.h"
 
-/* True: they aren't to be used now; #UD or #NM has been raised. */
-static bool
-is_off(struct trans *t)
+bool
+gen_avx_off(struct trans *t, bool avx512)
 {
-	if (t->mode & MODE_NO_AVX) {
+	if (t->mode & (avx512 ? MODE_NO_AVX512 : MODE_NO_AVX)) {
 		gen_raise(t, EXC_UD);
 		return true;
 	}
@@ -17,12 +16,19 @@ is_off(struct trans *t)
 	return true;
 }
 
+val
+gen_vector_reg(unsigned kind, unsigned reg)
+{
+	/* There are eight masks, whatever more bits the prefix has. */
+	return kind == VEC_KIND_G ? ir_gpr(reg & 15) : kind == VEC_KIND_K ? ir_opmask(reg & 7) : ir_xmm(reg);
+}
+
 static val
 reg_operand(const struct trans *t, const struct avx_row *r)
 {
 	unsigned reg = t->insn.reg | (t->insn.rex & REX_R ? 8 : 0);
 
-	return r->reg == VEC_KIND_G ? ir_gpr(reg) : ir_xmm(reg);
+	return gen_vector_reg(r->reg, reg);
 }
 
 static val
@@ -32,7 +38,7 @@ rm_operand(const struct trans *t, const struct avx_row *r)
 	val m = ir_mem(t->insn.mem);
 
 	if (t->insn.mod == 3)
-		return r->rm == VEC_KIND_G ? ir_gpr(reg) : ir_xmm(reg);
+		return gen_vector_reg(r->rm, reg);
 	if (r->flags & VEC_ALIGN)
 		m.mem.align = (uint8_t)(16u << t->insn.vl);
 	if (r->form == AVX_GATHER)
@@ -43,7 +49,8 @@ rm_operand(const struct trans *t, const struct avx_row *r)
 static struct ir_insn *
 emit(struct trans *t, const struct avx_row *r, unsigned width)
 {
-	val reg = reg_operand(t, r), rm = rm_operand(t, r), v = ir_xmm(t->insn.vvvv), none = ir_none();
+	val reg = reg_operand(t, r), rm = rm_operand(t, r), none = ir_none();
+	val v = gen_vector_reg(r->reg == VEC_KIND_K ? VEC_KIND_K : VEC_KIND_X, t->insn.vvvv);
 
 	switch ((enum avx_form)r->form) {
 	case AVX_RVM:
@@ -106,7 +113,7 @@ gen_AVX(struct trans *t)
 		gen_raise(t, EXC_UD);
 		return;
 	}
-	if (is_off(t))
+	if (gen_avx_off(t, r->reg == VEC_KIND_K || r->rm == VEC_KIND_K))
 		return;
 	if (r->form == AVX_MASK) {
 		emit_masked_store(t, r);
@@ -123,13 +130,13 @@ gen_AVX(struct trans *t)
 void
 gen_VLDMXCSR(struct trans *t)
 {
-	if (!is_off(t))
+	if (!gen_avx_off(t, false))
 		gen_LDMXCSR(t);
 }
 
 void
 gen_VSTMXCSR(struct trans *t)
 {
-	if (!is_off(t))
+	if (!gen_avx_off(t, false))
 		gen_STMXCSR(t);
 }

@@ -596,7 +596,7 @@ check_slow(struct cpu *c, uint64_t linear, unsigned size, unsigned align, bool w
 static unsigned
 alignment_of(unsigned size)
 {
-	return size == 10 ? 8 : size == 32 ? 16 : (size & (size - 1)) == 0 && size < 32 ? size : 1;
+	return size == 10 ? 8 : size >= 32 && (size & (size - 1)) == 0 ? 16 : (size & (size - 1)) == 0 && size < 32 ? size : 1;
 }
 
 uint64_t

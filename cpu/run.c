@@ -93,6 +93,8 @@ fpu_mode(const struct cpu *c)
 		mode |= MODE_NO_SSE;
 	if ((c->xcr0 & 6) != 6 || !(c->cr4 & CR4_OSXSAVE) || !(c->cr0 & CR0_PE) || c->eflags & EFL_VM)
 		mode |= MODE_NO_AVX;
+	if (mode & MODE_NO_AVX || (c->xcr0 & XCR0_AVX512) != XCR0_AVX512)
+		mode |= MODE_NO_AVX512;
 	if ((c->f.mxcsr & 0x1f80) != 0x1f80)
 		mode |= MODE_SSE_SLOW;
 	if (fpu_is_slow(c))

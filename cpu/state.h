@@ -39,6 +39,7 @@ enum {
 	CR4_VME = 1, CR4_PVI = 2, CR4_TSD = 4, CR4_DE = 8, CR4_PSE = 0x10, CR4_PAE = 0x20, CR4_MCE = 0x40, CR4_PGE = 0x80, CR4_PCE = 0x100,
 	CR4_OSFXSR = 0x200, CR4_OSXMMEXCPT = 0x400, CR4_UMIP = 0x800, CR4_LA57 = 0x1000, CR4_FSGSBASE = 0x10000, CR4_PCIDE = 0x20000,
 	CR4_OSXSAVE = 0x40000, CR4_SMEP = 0x100000, CR4_SMAP = 0x200000, CR4_PKE = 0x400000,
+	XCR0_AVX512 = 0xe0,
 	EFER_SCE = 1, EFER_LME = 0x100, EFER_LMA = 0x400, EFER_NXE = 0x800,
 };
 #define CR0_PG 0x80000000u
@@ -73,6 +74,7 @@ enum {
 	MODE_ONE = 0x100000,      /* a block of one instruction, back to the run loop behind it (inhibited interrupts, breakpoints) */
 	MODE_OSXSAVE = 0x200000,
 	MODE_NO_AVX = 0x400000,   /* VEX-encoded vector instructions are #UD */
+	MODE_NO_AVX512 = 0x800000, /* and those with EVEX, and on masks */
 	MODE_LA57 = 0x4000000,    /* 64-bit code, with linear addresses of 57 bits */
 };
 

@@ -100,7 +100,7 @@ lacks_feature(const struct trans *t)
 {
 	unsigned feature = t->insn.flags >> 24;
 
-	if (t->insn.encoding == ENC_VEX && (!(t->mode & MODE_PE) || t->mode & MODE_VM))
+	if (t->insn.encoding != ENC_LEGACY && (!(t->mode & MODE_PE) || t->mode & MODE_VM))
 		return true;
 	return feature != 0 && !trans_has(t, feature - 1);
 }
@@ -126,6 +126,8 @@ gen_insn(struct trans *t, enum decode_result result)
 		gen_VEC(t);
 	else if (i->avx != NULL)
 		gen_AVX(t);
+	else if (i->evex != NULL)
+		gen_EVEX(t);
 	else
 		i->row->gen(t);
 }
@@ -150,6 +152,7 @@ trans_begin(struct trans *t, struct cpu *c, const struct tcg_key *key, struct ir
 	ir->slow_mem = (mode & MODE_SLOW_MEM) != 0;
 	ir->direct = t->dm.code == 8 && (mode & MODE_CPL) == 0;
 	ir->native_sse = !(mode & MODE_SSE_SLOW);
+	ir->zmm = !(mode & MODE_NO_AVX512);
 	ir->native_x87 = !(mode & MODE_X87_SLOW);
 }
 

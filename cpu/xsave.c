@@ -49,6 +49,95 @@ ymm_in_use(const struct cpu *c)
 }
 
 static unsigned
+opmask_bytes(const struct cpu *c)
+{
+	return sizeof(c->f.k);
+}
+
+static void
+opmask_out(const struct cpu *c, uint8_t *to)
+{
+	memcpy(to, c->f.k, sizeof(c->f.k));
+}
+
+static void
+opmask_in(struct cpu *c, const uint8_t *from)
+{
+	memcpy(c->f.k, from, sizeof(c->f.k));
+}
+
+static bool
+opmask_in_use(const struct cpu *c)
+{
+	uint64_t any = 0;
+
+	for (unsigned n = 0; n < 8; n++)
+		any |= c->f.k[n];
+	return any != 0;
+}
+
+static unsigned
+zmm_high_bytes(const struct cpu *c)
+{
+	return 32 * fpu_xmm_count(c);
+}
+
+static void
+zmm_high_out(const struct cpu *c, uint8_t *to)
+{
+	for (unsigned n = 0; n < fpu_xmm_count(c); n++)
+		memcpy(to + 32 * n, c->f.vec[n] + 32, 32);
+}
+
+static void
+zmm_high_in(struct cpu *c, const uint8_t *from)
+{
+	for (unsigned n = 0; n < fpu_xmm_count(c); n++)
+		memcpy(c->f.vec[n] + 32, from + 32 * n, 32);
+}
+
+static bool
+zmm_high_in_use(const struct cpu *c)
+{
+	static const uint8_t zero[32];
+
+	for (unsigned n = 0; n < 16; n++)
+		if (memcmp(c->f.vec[n] + 32, zero, 32) != 0)
+			return true;
+	return false;
+}
+
+/* There are none outside of 64-bit mode. */
+static unsigned
+zmm16_bytes(const struct cpu *c)
+{
+	return fpu_xmm_count(c) == 16 ? 1024 : 0;
+}
+
+static void
+zmm16_out(const struct cpu *c, uint8_t *to)
+{
+	memcpy(to, c->f.vec[16], zmm16_bytes(c));
+}
+
+static void
+zmm16_in(struct cpu *c, const uint8_t *from)
+{
+	memcpy(c->f.vec[16], from, zmm16_bytes(c));
+}
+
+static bool
+zmm16_in_use(const struct cpu *c)
+{
+	static const uint8_t zero[64];
+
+	for (unsigned n = 16; n < 32; n++)
+		if (memcmp(c->f.vec[n], zero, 64) != 0)
+			return true;
+	return false;
+}
+
+static unsigned
 pkru_bytes(const struct cpu *c)
 {
 	(void)c;
@@ -263,7 +352,7 @@ save(struct cpu *c, uint64_t ea, uint32_t aux, struct form form)
 	span_load(c, linear, image, EXTENDED, view, seg);
 	save_legacy(c, image, mask, used, form);
 	for EACH_COMPONENT(p)
-		if (is_in(p, mask) && (is_in(p, used) || !form.as_needed)) {
+		if (is_in(p, mask) && (is_in(p, used) || !form.as_needed) && p->bytes(c) != 0) {
 			uint8_t part[MOST_BYTES];
 
 			p->out(c, part);
@@ -366,7 +455,7 @@ restore(struct cpu *c, uint64_t ea, uint32_t aux, struct form form)
 		const struct component *p = &components[n];
 
 		memset(part[n], 0, p->room);
-		if (is_in(p, mask & present))
+		if (is_in(p, mask & present) && p->bytes(c) != 0)
 			span_load(c, linear + place(p, xcomp, form), part[n], p->bytes(c), view, seg);
 	}
 	loads_mxcsr = form.compact ? mask & present & SSE : mask & (SSE | YMM);

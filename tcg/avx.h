@@ -5,7 +5,7 @@
 
 #include "tcg/vec.h"
 
-enum avx_form { AVX_RVM, AVX_RM, AVX_MR, AVX_MVR, AVX_VM, AVX_RVMR, AVX_RVRM, AVX_RMV, AVX_GATHER, AVX_MASK,
+enum avx_form { AVX_RVM, AVX_RM, AVX_MR, AVX_MVR, AVX_VM, AVX_RVMR, AVX_RVRM, AVX_RMV, AVX_GATHER, AVX_SCATTER, AVX_MASK,
 	AVX_NONE };
 enum { AVX_L_0, AVX_L_1, AVX_L_V, AVX_L_IG };
 enum { AVX_W_0, AVX_W_1, AVX_W_IG, AVX_W_X };
@@ -17,7 +17,8 @@ enum {
 };
 
 enum avx_feature { AVX_FEATURE_avx, AVX_FEATURE_avx2, AVX_FEATURE_fma, AVX_FEATURE_f16c, AVX_FEATURE_aes, AVX_FEATURE_pclmulqdq,
-	AVX_FEATURE_gfni, AVX_FEATURE_fma4, AVX_FEATURE_xop };
+	AVX_FEATURE_gfni, AVX_FEATURE_avx512f, AVX_FEATURE_avx512bw, AVX_FEATURE_avx512dq, AVX_FEATURE_fma4,
+	AVX_FEATURE_xop };
 
 enum avx {
 #define AVX(name, prefix, map, opcode, ext, form, reg, rm, l, w, size, feature, twin, flags) AVX_ROW_##name,

@@ -85,7 +85,7 @@ enum x64_piece_name {
 struct x64_thunks {
 	struct x64_piece piece[PIECES];
 	const uint8_t *enter, *leave, *leave_slot, *leave_indirect, *leave_pending, *unwind;
-	const uint8_t *slow, *guess_s1, *guess_s2, *vec_load[2], *x87_load, *stack_fill[2];
+	const uint8_t *slow, *guess_s1, *guess_s2, *vec_load[3], *x87_load, *stack_fill[2];
 };
 
 /* Host pages that a thread is asked to make. */
@@ -108,7 +108,9 @@ struct warmer {
 enum { HOST_BMI1 = 1, HOST_BMI2 = 2, HOST_LZCNT = 4, HOST_ADX = 8, HOST_POPCNT = 16, HOST_SSE42 = 32,
 	HOST_AVX = 64, HOST_AVX2 = 128, HOST_FMA = 256, HOST_F16C = 512, HOST_VAES = 1024, HOST_VPCLMUL = 2048, HOST_AES = 4096,
 	HOST_PCLMUL = 1 << 13, HOST_SSE2 = 1 << 14, HOST_SSE3 = 1 << 15, HOST_SSSE3 = 1 << 16, HOST_SSE41 = 1 << 17, HOST_SHA = 1 << 18,
-	HOST_GFNI = 1 << 19, HOST_SSE4A = 1 << 20 };
+	HOST_GFNI = 1 << 19, HOST_SSE4A = 1 << 20,
+	HOST_AVX512 = 1 << 21 /* F, CD, BW, DQ, VL */, HOST_IFMA = 1 << 22, HOST_VBMI = 1 << 23, HOST_VBMI2 = 1 << 24, HOST_VNNI = 1 << 25,
+	HOST_BITALG = 1 << 26, HOST_VPOPCNTDQ = 1 << 27, HOST_BF16 = 1 << 28 };
 
 struct tcg {
 	struct tcg_options options;
@@ -160,6 +162,7 @@ struct back_end {
 	void (*unwind)(struct tcg_frame *f);
 	void (*x87_sync)(struct tcg_frame *f); /* called while x87_resident */
 	void (*disassemble)(const struct tcg *t, const struct tcg_block *b);
+	bool (*has_avx512)(void); /* natively */
 };
 
 /* The host's; NULL: it has none, and there is the interpreter. */

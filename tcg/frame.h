@@ -3,8 +3,8 @@
  * The frame: the part of a vCPU's state that generated code addresses, from the host's stack pointer.  The guest's own
  * state struct begins with it, so that an IR FIELD is an offset from here too.
  *
- * While generated code runs, pinned registers are in host registers and, by vec_resident, XMM or YMM registers and MXCSR are in
- * the host's; in every C function that it calls, all of it is exact in here, except the x87/MMX state, which stays in the
+ * While generated code runs, pinned registers are in host registers and, by vec_resident, vector registers and MXCSR are in the
+ * host's; in every C function that it calls, all of it is exact in here, except the x87/MMX state, which stays in the
  * host's x87 until tcg_x87_sync().
  */
 #ifndef TCG_FRAME_H
@@ -66,7 +66,7 @@ struct tcg_frame {
 	uint64_t direct_delta;    /* the host - guest that most accesses of a kernel will have: a guess, never that of no page */
 	struct tcg_jump *jumps;   /* jump cache of the current mode */
 	uint32_t pending;         /* atomic; not 0: leave translated code at the next check */
-	uint8_t vec_resident;     /* 1: XMM registers are in the host's; 2: YMM registers are */
+	uint8_t vec_resident;     /* 1: XMM registers are in the host's; 2: YMM registers are; 3: all 32 ZMM registers and masks are */
 	uint8_t x87_resident;
 	uint8_t wide;             /* linear addresses have 57 bits */
 	uint8_t pad;
@@ -85,6 +85,7 @@ struct tcg_frame {
 	const struct tcg_guest *guest;
 	uint64_t slow_loads, slow_stores, slow_ops, jump_misses, fills; /* counters of info jit */
 	_Alignas(64) uint8_t vec[32][64];
+	uint64_t k[8];            /* AVX-512's masks */
 	_Alignas(64) uint8_t x87[576]; /* FXSAVE image, whose XMM part is not used, and an XSAVE header */
 };
 

@@ -32,7 +32,7 @@ ir_reset(struct ir *ir, uint64_t rip, uint64_t cs_base, bool mode64)
 	ir->rip = rip;
 	ir->cs_base = cs_base;
 	ir->mode64 = mode64;
-	ir->wide = ir->slow_mem = ir->direct = ir->vectors = false;
+	ir->wide = ir->slow_mem = ir->direct = ir->zmm = ir->vectors = false;
 	ir->native_sse = ir->native_x87 = true;
 	ir->count = ir->guests = ir->temps = 0;
 }
@@ -72,7 +72,7 @@ memory_access(const struct ir_insn *i)
 		return IR_READ;
 	if (ir_ops[i->op].traits & PURE)
 		return IR_WRITE;
-	return i->op == IR_vec || i->op == IR_avx || i->op == IR_x87 ? IR_WRITE : IR_READ | IR_WRITE;
+	return i->op == IR_vec || i->op == IR_avx || i->op == IR_evex || i->op == IR_x87 ? IR_WRITE : IR_READ | IR_WRITE;
 }
 
 struct ir_insn *
@@ -185,6 +185,7 @@ shows_flags(const struct ir *ir, const struct ir_insn *i)
 		return true;
 	case IR_vec:
 	case IR_avx:
+	case IR_evex:
 		/* On registers, with all exceptions masked, it can't fault. */
 		return !ir->native_sse || !ir->native_x87 || i->attr & (IR_READ | IR_WRITE);
 	default:

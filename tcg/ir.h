@@ -36,8 +36,9 @@ enum ir_kind {
 	IR_IMM,   /* insn.imm, sign-extended; one an operation */
 	IR_MEM,   /* insn.mem; one an operation */
 	IR_FIELD, /* OFF bytes into the guest's state, which the frame begins */
-	IR_XMM,   /* reg 0-15 */
+	IR_XMM,   /* reg 0-15, with evex 0-31 */
 	IR_MM,    /* MMX reg 0-7 */
+	IR_K,     /* mask reg 0-7 */
 };
 
 struct ir_opnd {
@@ -87,7 +88,7 @@ enum {
 
 struct ir_insn {
 	uint16_t op;
-	uint16_t sub;       /* vec: row of vec.def.  x87: (opcode - D8h) << 8 | modrm; the r/m of a memory form is 0 */
+	uint16_t sub;       /* vec, avx, evex: row of their table.  x87: (opcode - D8h) << 8 | modrm; the r/m of a memory form is 0 */
 	uint8_t width;
 	uint8_t src_width;  /* movzx, movsx, crc32 */
 	uint8_t cond;
@@ -118,6 +119,7 @@ struct ir {
 	bool slow_mem;      /* every access takes the slow path (alignment checks, watchpoints) */
 	bool direct;        /* most accesses go to one mapping of all memory: a kernel's */
 	bool native_sse;    /* vec may run on the host: no exception of MXCSR is unmasked */
+	bool zmm;           /* registers of 64 bytes and masks are in use: what writes a register with avx clears those bytes too */
 	bool native_x87;    /* the same for the x87's control word */
 	bool vectors;       /* there is a vec, avx or x87 */
 	uint16_t count;
@@ -167,6 +169,12 @@ static inline val
 ir_mm(unsigned reg)
 {
 	return (val){ .o = { IR_MM, reg, 0 } };
+}
+
+static inline val
+ir_opmask(unsigned reg)
+{
+	return (val){ .o = { IR_K, reg, 0 } };
 }
 
 static inline val

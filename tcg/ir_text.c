@@ -13,7 +13,7 @@
  * An operation, its width, up to three operands (`-`: none), then words.  A general register has one name whatever the width;
  * t0-t15 are temporaries, @0x80 is a field, 0x10 or -0x10 an immediate.  A memory operand: segment, how its address is made
  * (flat, base, checked) and cut (2, 4, 8), the address, then `align N` and `size N` where they are set.  Of the block's words
- * mode64, wide, slow_mem, direct, soft_sse and soft_x87 stand where they are true.  What op.def and ir_emit make by themselves is not
+ * mode64, wide, slow_mem, direct, zmm, soft_sse and soft_x87 stand where they are true.  What op.def and ir_emit make by themselves is not
  * printed: flags read and written (unless other than the operation's: `reads CZ`, `writes -`) and the kind of access.
  */
 #include "tcg/ir.h"
@@ -25,7 +25,7 @@
 
 #include "base/util.h"
 #include "tcg/op.h"
-#include "tcg/avx.h"
+#include "tcg/evex.h"
 #include "tcg/vec.h"
 
 enum { LINE = 512, TOKEN = 64 };
@@ -146,6 +146,9 @@ say_operand(struct text *t, const struct ir_insn *i, struct ir_opnd o)
 	case IR_MM:
 		say(t, "mm%u", o.reg);
 		break;
+	case IR_K:
+		say(t, "k%u", o.reg);
+		break;
 	default:
 		say(t, "?");
 		break;
@@ -189,6 +192,8 @@ say_words(struct text *t, const struct ir_insn *i)
 		say(t, " %s", i->sub < VEC_ROWS ? vec_rows[i->sub].name : "?");
 	if (i->op == IR_avx)
 		say(t, " %s", i->sub < AVX_ROWS ? avx_rows[i->sub].name : "?");
+	if (i->op == IR_evex)
+		say(t, " %s", i->sub < EVEX_ROWS ? evex_rows[i->sub].name : "?");
 	if (i->op == IR_x87)
 		say(t, " sub 0x%x", i->sub);
 	if (op->traits & COND)
@@ -230,8 +235,9 @@ ir_print(const struct ir *ir, FILE *to)
 {
 	char line[LINE];
 
-	fprintf(to, "block 0x%" PRIx64 " cs_base 0x%" PRIx64 "%s%s%s%s%s%s\n", ir->rip, ir->cs_base, ir->mode64 ? " mode64" : "",
-		ir->wide ? " wide" : "", ir->slow_mem ? " slow_mem" : "", ir->direct ? " direct" : "", ir->native_sse ? "" : " soft_sse", ir->native_x87 ? "" : " soft_x87");
+	fprintf(to, "block 0x%" PRIx64 " cs_base 0x%" PRIx64 "%s%s%s%s%s%s%s\n", ir->rip, ir->cs_base, ir->mode64 ? " mode64" : "",
+		ir->wide ? " wide" : "", ir->slow_mem ? " slow_mem" : "", ir->direct ? " direct" : "", ir->zmm ? " zmm" : "",
+		ir->native_sse ? "" : " soft_sse", ir->native_x87 ? "" : " soft_x87");
 	for (unsigned n = 0; n < ir->count; n++) {
 		ir_print_insn(ir, &ir->insn[n], line, sizeof(line));
 		fprintf(to, "%s\n", line);
@@ -441,10 +447,12 @@ parse_register(struct parser *p, val *v)
 		*v = ir_gprh((unsigned)reg);
 	else if ((reg = numbered(p->token, "t", IR_TEMPS)) >= 0)
 		*v = (val){ .o = { IR_TEMP, (uint8_t)reg, 0 } };
-	else if ((reg = numbered(p->token, "xmm", 16)) >= 0)
+	else if ((reg = numbered(p->token, "xmm", 32)) >= 0)
 		*v = ir_xmm((unsigned)reg);
 	else if ((reg = numbered(p->token, "mm", 8)) >= 0)
 		*v = ir_mm((unsigned)reg);
+	else if ((reg = numbered(p->token, "k", 8)) >= 0)
+		*v = ir_opmask((unsigned)reg);
 	else if (p->token[0] == '@' && number_of(p->token + 1, &off) && off <= UINT16_MAX)
 		*v = ir_field(off);
 	else
@@ -578,6 +586,14 @@ parse_sub(struct parser *p, struct ir_insn *i)
 			}
 		return wrong(p, "no such vector instruction: '%s'", p->token);
 	}
+	if (i->op == IR_evex) {
+		for (unsigned n = 0; n < EVEX_ROWS; n++)
+			if (accept(p, evex_rows[n].name)) {
+				i->sub = (uint16_t)n;
+				return true;
+			}
+		return wrong(p, "no such vector instruction: '%s'", p->token);
+	}
 	if (i->op != IR_call)
 		return true;
 	for (unsigned n = 0; p->helpers != NULL && p->helpers[n] != NULL && p->helpers[n]->name != NULL; n++)
@@ -656,6 +672,7 @@ parse_header(struct parser *p)
 	ir->wide = accept(p, "wide");
 	ir->slow_mem = accept(p, "slow_mem");
 	ir->direct = accept(p, "direct");
+	ir->zmm = accept(p, "zmm");
 	ir->native_sse = !accept(p, "soft_sse");
 	ir->native_x87 = !accept(p, "soft_x87");
 	return true;

@@ -8,7 +8,7 @@
  */
 #include "tcg/ir.h"
 
-#include "tcg/avx.h"
+#include "tcg/evex.h"
 #include "tcg/op.h"
 #include "tcg/vec.h"
 
@@ -22,6 +22,7 @@ enum {
 	F = 1 << IR_FIELD,
 	X = 1 << IR_XMM,
 	Y = 1 << IR_MM,
+	K = 1 << IR_K,
 	INT = G | H | T | F | M, /* an integer that may be read and written */
 	WORD = G | T | F | M,    /* the same, never a high byte */
 };
@@ -108,7 +109,8 @@ static const struct shape shapes[IR_OPS] = {
 	[IR_xadd] = { G | H | T | M, G | H | T, N, ANY },
 	[IR_cmpxchg8b] = { M, N, N, 8 | 16 },
 	[IR_vec] = { G | X | Y | M, N | G | X | Y | M, N | X | Y, ANY | 16 },
-	[IR_avx] = { N | G | X | M, N | G | X | M, N | G | X | M, ANY | 16 | 32 },
+	[IR_avx] = { N | G | X | M | K, N | G | X | M | K, N | G | X | M | K, ANY | 16 | 32 },
+	[IR_evex] = { G | X | M | K, G | X | M | K, N | G | X | M, ANY | 16 | 32 | 64 },
 	[IR_x87] = { N | G | M, N | M, N, ANY },
 	[IR_call] = { N | G | T, N | G | T | F, N | G | T | F, ANY },
 	[IR_jcc] = { N, N, N, 8 },
@@ -120,7 +122,7 @@ static const struct shape shapes[IR_OPS] = {
 
 /* How many registers of a kind there are. */
 static const uint8_t registers[] = {
-	[IR_GPR] = 16, [IR_GPRH] = 4, [IR_TEMP] = IR_TEMPS, [IR_XMM] = 16, [IR_MM] = 8, [IR_NONE] = 1, [IR_IMM] = 1, [IR_MEM] = 1,
+	[IR_GPR] = 16, [IR_GPRH] = 4, [IR_TEMP] = IR_TEMPS, [IR_XMM] = 32, [IR_MM] = 8, [IR_K] = 8, [IR_NONE] = 1, [IR_IMM] = 1, [IR_MEM] = 1,
 	[IR_FIELD] = 1,
 };
 
@@ -256,6 +258,23 @@ check_avx(const struct ir_insn *i)
 }
 
 static const char *
+check_evex(const struct ir_insn *i)
+{
+	const struct evex_row *r = &evex_rows[i->sub < EVEX_ROWS ? i->sub : 0];
+	bool memory = ir_has_mem(i), b = EVEX_AUX_B(i->aux);
+
+	if (i->sub >= EVEX_ROWS)
+		return "no such vector instruction";
+	if (i->src_width != 4 && i->src_width != 8)
+		return "a vector instruction's general register has 4 or 8 bytes";
+	if (EVEX_AUX_LL(i->aux) == 3 && !(b && !memory))
+		return "no such length of a vector";
+	if (memory && i->width != evex_memory_size(r, evex_length(r, EVEX_AUX_LL(i->aux), b, true), b, i->src_width))
+		return "a width that the vector instruction has not";
+	return NULL;
+}
+
+static const char *
 check_x87(const struct ir_insn *i)
 {
 	bool memory = (i->sub & 0xff) < 0xc0;
@@ -291,7 +310,7 @@ check_control(const struct ir *ir, unsigned n)
 static bool
 in_shape(struct ir_opnd o, unsigned kinds)
 {
-	return o.kind <= IR_MM && kinds >> o.kind & 1 && (o.kind == IR_FIELD || o.reg < registers[o.kind]);
+	return o.kind <= IR_K && kinds >> o.kind & 1 && (o.kind == IR_FIELD || o.reg < registers[o.kind]);
 }
 
 static const char *
@@ -357,7 +376,18 @@ check_op(const struct ir_insn *i)
 		return "a factor of more than 32 bits";
 	if (i->op == IR_call && i->imm == 0)
 		return "a call of nothing";
-	return i->op == IR_vec ? check_vec(i) : i->op == IR_avx ? check_avx(i) : i->op == IR_x87 ? check_x87(i) : NULL;
+	switch (i->op) {
+	case IR_vec:
+		return check_vec(i);
+	case IR_avx:
+		return check_avx(i);
+	case IR_evex:
+		return check_evex(i);
+	case IR_x87:
+		return check_x87(i);
+	default:
+		return NULL;
+	}
 }
 
 static const char *

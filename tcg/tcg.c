@@ -667,6 +667,12 @@ tcg_has_back_end(void)
 	return host_back_end != NULL;
 }
 
+bool
+tcg_has_avx512(const struct tcg_options *o)
+{
+	return host_back_end != NULL && o->accel == ACCEL_NATIVE && !o->portable && host_back_end->has_avx512();
+}
+
 static bool
 check_accel(const struct tcg_options *o, struct err *e)
 {

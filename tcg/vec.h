@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 enum vec_form { VEC_RM, VEC_MR, VEC_EXT, VEC_MASK };
-enum vec_kind { VEC_KIND__, VEC_KIND_X, VEC_KIND_M, VEC_KIND_G, VEC_KIND_N };
+enum vec_kind { VEC_KIND__, VEC_KIND_X, VEC_KIND_M, VEC_KIND_G, VEC_KIND_N, VEC_KIND_K };
 enum { VEC_ALIGN = 1, VEC_IMM8 = 2, VEC_REGS = 4, VEC_FLAGS = 8, VEC_WIDE = 16, VEC_XMM0 = 32, VEC_STRING = 64,
 	VEC_IMM16 = 128 };
 

@@ -80,6 +80,17 @@ tests_test_cpu_decode_SOURCES = tests/test_cpu_decode.c
 tests_test_cpu_decode_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(CAPSTONE_CFLAGS)
 tests_test_cpu_decode_LDADD = cpu/libcpu.a tcg/libtcg.a base/libbase.a $(CHECK_LIBS) $(CAPSTONE_LIBS)
 
+# Every EVEX encoding against a second decoder.
+if HAVE_ZYDIS
+if HAVE_CHECK
+check_PROGRAMS += tests/test_cpu_evex
+TESTS += tests/test_cpu_evex
+endif
+endif
+tests_test_cpu_evex_SOURCES = tests/test_cpu_evex.c tests/check_main.h
+tests_test_cpu_evex_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_cpu_evex_LDADD = cpu/libcpu.a tcg/libtcg.a base/libbase.a $(CHECK_LIBS) $(CAPSTONE_LIBS) -lZydis -lZycore
+
 if HAVE_CHECK
 check_PROGRAMS += tests/test_disk tests/test_disk_io tests/test_hw_pci tests/test_hw_ide
 TESTS += tests/test_disk tests/test_disk_io tests/test_hw_pci tests/test_hw_ide

@@ -21,7 +21,7 @@
 #include <ucontext.h>
 
 #include "base/util.h"
-#include "tcg/interp/avx_op.h"
+#include "tcg/interp/evex_op.h"
 #include "tcg/interp/x87.h"
 #include "tcg/vec.h"
 
@@ -67,6 +67,18 @@ START_TEST(avx_rows_complete)
 		for (unsigned n = 0; n < AVX_IMPLS; n++)
 			found += avx_impls[n][row].run != NULL;
 		ck_assert_msg(found == (r->twin < 0 && !stands_alone(r)), "%s has %u functions", r->name, found);
+	}
+}
+END_TEST
+
+START_TEST(evex_rows_complete)
+{
+	for (unsigned row = 0; row < EVEX_ROWS; row++) {
+		const struct evex_row *r = &evex_rows[row];
+		unsigned found = (evex_move_ops[row].run != NULL) + (evex_int_ops[row].run != NULL) + (evex_convert_ops[row].run != NULL) +
+			(evex_float_ops[row].run != NULL);
+
+		ck_assert_msg(found == (r->twin < 0 && r->form != AVX_GATHER && r->form != AVX_SCATTER), "%s has %u functions", r->name, found);
 	}
 }
 END_TEST
@@ -924,6 +936,7 @@ main(void)
 	tcase_add_test(host, vec_rows_complete);
 	tcase_add_test(host, avx_rows_sorted);
 	tcase_add_test(host, avx_rows_complete);
+	tcase_add_test(host, evex_rows_complete);
 	add_host_tests(host);
 	tcase_set_timeout(host, 120);
 	suite_add_tcase(suite, host);

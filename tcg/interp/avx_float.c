@@ -23,20 +23,26 @@ static const struct { uint8_t holds, quiet; } predicates[16] = {
 	{ 10, 1 }, { 9, 0 }, { 11, 0 }, { 0, 1 }, { 5, 1 }, { 6, 0 }, { 4, 0 }, { 15, 1 },
 };
 
+bool
+avx_compare_holds(struct fp_env *e, unsigned imm, unsigned size, uint64_t a, uint64_t b)
+{
+	static const uint8_t bit[] = { [FP_LESS] = 1, [FP_EQUAL] = 2, [FP_GREATER] = 4, [FP_UNORDERED] = 8 };
+	unsigned predicate = imm & 15;
+	bool quiet = predicates[predicate].quiet != (imm >> 4 & 1);
+
+	return predicates[predicate].holds & bit[fp_compare(e, size, a, b, quiet)];
+}
+
 /* ARG: size of an element. */
 static void
 compare(struct avx_op *o)
 {
-	static const uint8_t bit[] = { [FP_LESS] = 1, [FP_EQUAL] = 2, [FP_GREATER] = 4, [FP_UNORDERED] = 8 };
-	unsigned predicate = o->imm & 15;
-	bool quiet = predicates[predicate].quiet != (o->imm >> 4 & 1);
-
 	if (is_scalar(o))
 		o->r.lane[0] = o->a.lane[0];
 	for (unsigned n = 0; n < count_of(o, o->arg); n++) {
-		enum fp_order order = fp_compare(&o->env, o->arg, avx_lane(&o->a, o->arg, n), avx_lane(&o->b, o->arg, n), quiet);
+		bool yes = avx_compare_holds(&o->env, o->imm, o->arg, avx_lane(&o->a, o->arg, n), avx_lane(&o->b, o->arg, n));
 
-		avx_set_lane(&o->r, o->arg, n, predicates[predicate].holds & bit[order] ? ~0ull : 0);
+		avx_set_lane(&o->r, o->arg, n, yes ? ~0ull : 0);
 	}
 }
 

@@ -10,7 +10,7 @@
 /* ---- operands ---- */
 
 static void
-read_operand(struct avx_op *o, const struct ir_insn *i, struct ir_opnd from, union vec256 *v)
+read_operand(struct avx_op *o, const struct ir_insn *i, struct ir_opnd from, union vec512 *v)
 {
 	unsigned gpr_width = i->src_width == 8 ? 8 : 4;
 
@@ -21,6 +21,9 @@ read_operand(struct avx_op *o, const struct ir_insn *i, struct ir_opnd from, uni
 		break;
 	case IR_MEM:
 		o->f->guest->load(o->f, interp_address(o->f, i, i->width), v, i->width, i->mem.seg);
+		break;
+	case IR_K:
+		v->q[0] = o->f->k[from.reg];
 		break;
 	case IR_NONE:
 		break;
@@ -34,12 +37,15 @@ read_operand(struct avx_op *o, const struct ir_insn *i, struct ir_opnd from, uni
 static void
 write_register(struct avx_op *o, const struct ir_insn *i)
 {
+	if (i->dst.kind == IR_K) {
+		o->f->k[i->dst.reg] = o->r.q[0];
+		return;
+	}
 	if (i->dst.kind != IR_XMM) {
 		interp_write(o->f, i->dst, o->row->flags & VEC_WIDE ? i->src_width : 4, o->r.q[0]);
 		return;
 	}
-	memset(o->f->vec[i->dst.reg], 0, sizeof(o->f->vec[0]));
-	memcpy(o->f->vec[i->dst.reg], &o->r, 32);
+	memcpy(o->f->vec[i->dst.reg], &o->r, 64);
 }
 
 /* ---- by the SSE twin ---- */
@@ -105,9 +111,9 @@ merge_flags(struct avx_op *o, const struct vec_op *part, unsigned parts)
 static void
 by_twin(struct avx_op *o, const struct ir_insn *i)
 {
-	const struct vec_impl *impl = vec_impl_of(o->row->twin);
 	bool ptest = o->row->twin == VEC_ptest;
-	struct vec_op part[2];
+	const struct vec_impl *impl = vec_impl_of(o->row->twin);
+	struct vec_op part[4];
 
 	o->eflags = ptest ? FL_ZF | FL_CF : 0;
 	for (unsigned lane = 0; lane < o->bytes / 16; lane++) {
@@ -129,19 +135,19 @@ by_twin(struct avx_op *o, const struct ir_insn *i)
 
 /* ---- exceptions ---- */
 
-/* An unmasked one ends here. */
-static void
-check_float(struct avx_op *o, const struct ir_insn *i)
+bool
+avx_is_unmasked(struct avx_op *o)
 {
 	uint32_t unmasked = ~(o->env.mxcsr >> MX_MASKS);
 
 	if (o->env.raised & MX_BEFORE & unmasked)
 		o->env.raised &= MX_BEFORE;
-	if (!(o->env.raised & unmasked & MX_FLAGS))
-		return;
-	/* A store that can't be comes first. */
-	if (i->dst.kind == IR_MEM)
-		o->f->guest->modify(o->f, interp_address(o->f, i, i->width), i->width, i->mem.seg);
+	return o->env.raised & unmasked & MX_FLAGS;
+}
+
+void
+avx_raise(struct avx_op *o)
+{
 	o->f->mxcsr |= o->env.raised | o->settled;
 	o->f->guest->simd_exception(o->f);
 }
@@ -163,15 +169,15 @@ is_masked_move(const struct avx_row *r, unsigned *size)
 	}
 }
 
-static uint64_t
-element_linear(const struct ir_insn *i, uint64_t linear, unsigned at)
+uint64_t
+avx_element_linear(const struct ir_insn *i, uint64_t linear, unsigned at)
 {
 	return (linear + at) & (i->mem.how == ADDR_CHECKED ? 0xffffffff : ~0ull);
 }
 
 /* The elements from *AT on that the mask selects side by side: their bytes, or 0, and where they begin. */
 static unsigned
-next_run(const union vec256 *mask, unsigned bytes, unsigned size, unsigned *at)
+next_run(const union vec512 *mask, unsigned bytes, unsigned size, unsigned *at)
 {
 	unsigned end;
 
@@ -185,17 +191,17 @@ next_run(const union vec256 *mask, unsigned bytes, unsigned size, unsigned *at)
 
 /* All or nothing: every run can be written before the first one is. */
 static void
-masked_store(struct avx_op *o, const struct ir_insn *i, unsigned size, const union vec256 *mask, uint64_t linear)
+masked_store(struct avx_op *o, const struct ir_insn *i, unsigned size, const union vec512 *mask, uint64_t linear)
 {
 	const struct tcg_guest *g = o->f->guest;
-	union vec256 data;
+	union vec512 data;
 	unsigned len;
 
 	read_operand(o, i, i->src2, &data);
 	for (unsigned at = 0; (len = next_run(mask, o->bytes, size, &at)) != 0; at += len)
-		g->modify(o->f, element_linear(i, linear, at), len, i->mem.seg);
+		g->modify(o->f, avx_element_linear(i, linear, at), len, i->mem.seg);
 	for (unsigned at = 0; (len = next_run(mask, o->bytes, size, &at)) != 0; at += len)
-		g->store(o->f, element_linear(i, linear, at), data.b + at, len, i->mem.seg);
+		g->store(o->f, avx_element_linear(i, linear, at), data.b + at, len, i->mem.seg);
 }
 
 /* Elements whose mask's top bit is clear are neither read nor written, and can't fault. */
@@ -203,7 +209,7 @@ static void
 masked_move(struct avx_op *o, const struct ir_insn *i, unsigned size)
 {
 	bool whole = true;
-	union vec256 mask;
+	union vec512 mask;
 	uint64_t linear;
 
 	read_operand(o, i, i->src, &mask);
@@ -216,7 +222,7 @@ masked_move(struct avx_op *o, const struct ir_insn *i, unsigned size)
 	}
 	for (unsigned at = 0; at < o->bytes; at += size)
 		if (mask.b[at + size - 1] & 0x80)
-			o->f->guest->load(o->f, element_linear(i, linear, at), o->r.b + at, size, i->mem.seg);
+			o->f->guest->load(o->f, avx_element_linear(i, linear, at), o->r.b + at, size, i->mem.seg);
 	write_register(o, i);
 }
 
@@ -231,7 +237,7 @@ static const struct gather gathers[AVX_ROWS] = {
 
 /* The operation with the index of element N added to its displacement. */
 static struct ir_insn
-element_insn(const struct ir_insn *i, const union vec256 *index, unsigned bytes, unsigned n)
+element_insn(const struct ir_insn *i, const union vec512 *index, unsigned bytes, unsigned n)
 {
 	struct ir_insn one = *i;
 	int64_t v = bytes == 4 ? (int32_t)avx_lane(index, 4, n) : (int64_t)avx_lane(index, 8, n);
@@ -251,7 +257,7 @@ gather(struct avx_op *o, const struct ir_insn *i)
 	const struct gather *g = &gathers[o->row - avx_rows];
 	unsigned count = o->bytes / MAX(g->index, g->data), size = g->data;
 	uint8_t *dst = o->f->vec[i->dst.reg], *mask = o->f->vec[i->src.reg];
-	union vec256 index;
+	union vec512 index;
 
 	memcpy(&index, o->f->vec[AVX_AUX_INDEX(i->aux)], 32);
 	for (unsigned n = 0; n < count; n++) {
@@ -281,9 +287,9 @@ zero(struct tcg_frame *f, const struct ir_insn *i)
 }
 
 static void
-exchange(union vec256 *a, union vec256 *b)
+exchange(union vec512 *a, union vec512 *b)
 {
-	union vec256 v = *a;
+	union vec512 v = *a;
 
 	*a = *b;
 	*b = v;
@@ -312,7 +318,7 @@ read_all(struct avx_op *o, const struct ir_insn *i)
 	}
 	if (o->row->form == AVX_RVMR || o->row->form == AVX_RVRM)
 		memcpy(&o->c, o->f->vec[o->imm >> 4 & 15], 32);
-	else if (i->dst.kind == IR_XMM)
+	else if (i->dst.kind == IR_XMM || i->dst.kind == IR_K)
 		read_operand(o, i, i->dst, &o->c);
 	if (o->row->form == AVX_RVRM)
 		exchange(&o->b, &o->c);
@@ -323,7 +329,7 @@ read_all(struct avx_op *o, const struct ir_insn *i)
 		o->a = o->c;
 }
 
-const struct avx_impl *const avx_impls[AVX_IMPLS] = { avx_move_ops, avx_float_ops, avx_xop_ops };
+const struct avx_impl *const avx_impls[AVX_IMPLS] = { avx_move_ops, avx_float_ops, avx_mask_ops, avx_xop_ops };
 
 static const struct avx_impl *
 impl_of(const struct avx_row *r)
@@ -335,10 +341,9 @@ impl_of(const struct avx_row *r)
 	return &avx_impls[n][r - avx_rows];
 }
 
-static void
-compute(struct avx_op *o, const struct ir_insn *i)
+void
+avx_run(struct avx_op *o, const struct ir_insn *i)
 {
-	read_all(o, i);
 	if (o->row->twin >= 0) {
 		by_twin(o, i);
 	} else {
@@ -347,7 +352,6 @@ compute(struct avx_op *o, const struct ir_insn *i)
 		o->arg = impl->arg;
 		impl->run(o);
 	}
-	check_float(o, i);
 }
 
 void
@@ -366,7 +370,14 @@ interp_avx(struct tcg_frame *f, const struct ir_insn *i)
 	} else if (is_masked_move(row, &size)) {
 		masked_move(&o, i, size);
 	} else {
-		compute(&o, i);
+		read_all(&o, i);
+		avx_run(&o, i);
+		if (avx_is_unmasked(&o)) {
+			/* A store that can't be comes first. */
+			if (i->dst.kind == IR_MEM)
+				f->guest->modify(f, interp_address(f, i, i->width), i->width, i->mem.seg);
+			avx_raise(&o);
+		}
 		if (row->flags & VEC_FLAGS)
 			f->flags = flags_from_eflags(o.eflags);
 		else if (i->dst.kind == IR_MEM)

@@ -6,23 +6,23 @@
 #include "tcg/avx.h"
 #include "tcg/interp/vec_op.h"
 
-union vec256 {
-	union vec128 lane[2];
-	uint8_t b[32];
-	uint16_t w[16];
-	uint32_t d[8];
-	uint64_t q[4];
-	int32_t sd[8];
+union vec512 {
+	union vec128 lane[4];
+	uint8_t b[64];
+	uint16_t w[32];
+	uint32_t d[16];
+	uint64_t q[8];
+	int32_t sd[16];
 };
 
 struct avx_op {
 	struct tcg_frame *f;
 	const struct avx_row *row;
-	union vec256 a;      /* src: VEX.vvvv where there is one */
-	union vec256 b;      /* the last source: ModRM.rm */
-	union vec256 c;      /* dst as it was, or the fourth register */
-	union vec256 r;      /* the result; what is not written is 0 */
-	unsigned bytes;      /* 16 or 32 */
+	union vec512 a;      /* src: VEX.vvvv where there is one */
+	union vec512 b;      /* the last source: ModRM.rm */
+	union vec512 c;      /* dst as it was, or the fourth register */
+	union vec512 r;      /* the result; what is not written is 0 */
+	unsigned bytes;      /* 16, 32 or 64 */
 	unsigned arg;
 	unsigned imm;
 	unsigned eflags;
@@ -37,14 +37,25 @@ struct avx_impl {
 
 extern const struct avx_impl avx_move_ops[AVX_ROWS];
 extern const struct avx_impl avx_float_ops[AVX_ROWS];
+extern const struct avx_impl avx_mask_ops[AVX_ROWS];
 extern const struct avx_impl avx_xop_ops[AVX_ROWS];
 /* All of these tables, and the one entry for ROW in them. */
-enum { AVX_IMPLS = 3 };
+enum { AVX_IMPLS = 4 };
 extern const struct avx_impl *const avx_impls[AVX_IMPLS];
+
+/* From operands to result, by the row's SSE twin or its own function. */
+void avx_run(struct avx_op *o, const struct ir_insn *i);
+/* Has the operation raised what is not masked?  Then it ends by raising that, which does not return. */
+bool avx_is_unmasked(struct avx_op *o);
+void avx_raise(struct avx_op *o);
+/* The predicate of VCMPxx, IMM's low five bits, of one pair. */
+bool avx_compare_holds(struct fp_env *e, unsigned imm, unsigned size, uint64_t a, uint64_t b);
+/* The linear address AT bytes behind LINEAR. */
+uint64_t avx_element_linear(const struct ir_insn *i, uint64_t linear, unsigned at);
 
 /* Lane N of SIZE bytes. */
 static inline uint64_t
-avx_lane(const union vec256 *v, unsigned size, unsigned n)
+avx_lane(const union vec512 *v, unsigned size, unsigned n)
 {
 	uint64_t r = 0;
 
@@ -53,7 +64,7 @@ avx_lane(const union vec256 *v, unsigned size, unsigned n)
 }
 
 static inline void
-avx_set_lane(union vec256 *v, unsigned size, unsigned n, uint64_t value)
+avx_set_lane(union vec512 *v, unsigned size, unsigned n, uint64_t value)
 {
 	memcpy(v->b + size * n, &value, size);
 }

@@ -521,7 +521,8 @@ static insn_fn *const functions[IR_OPS] = {
 	[IR_andn] = interp_bmi, [IR_bextr] = interp_bmi, [IR_bzhi] = interp_bmi, [IR_blsi] = interp_bmi, [IR_blsmsk] = interp_bmi,
 	[IR_blsr] = interp_bmi, [IR_pdep] = interp_bmi, [IR_pext] = interp_bmi, [IR_sarx] = interp_bmi, [IR_shlx] = interp_bmi,
 	[IR_shrx] = interp_bmi, [IR_rorx] = interp_bmi, [IR_mulx] = interp_mulx, [IR_adcx] = interp_adx, [IR_adox] = interp_adx,
-	[IR_vec] = interp_vec, [IR_avx] = interp_avx, [IR_x87] = interp_x87, [IR_call] = call_helper, [IR_insn] = start, [IR_jind] = bad_jump,
+	[IR_vec] = interp_vec, [IR_avx] = interp_avx, [IR_evex] = interp_evex, [IR_x87] = interp_x87,
+	[IR_call] = call_helper, [IR_insn] = start, [IR_jind] = bad_jump,
 };
 
 void

@@ -28,6 +28,7 @@ void interp_adx(struct tcg_frame *f, const struct ir_insn *i);
 
 /* Operations vec (tcg/vec.def) and x87, with their memory operand. */
 void interp_vec(struct tcg_frame *f, const struct ir_insn *i);
+void interp_evex(struct tcg_frame *f, const struct ir_insn *i);
 void interp_avx(struct tcg_frame *f, const struct ir_insn *i);
 void interp_x87(struct tcg_frame *f, const struct ir_insn *i);
 

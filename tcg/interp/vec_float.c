@@ -76,7 +76,7 @@ round_lanes(struct vec_op *o)
 	unsigned size = o->arg & 15, count = o->arg & ROUND_SCALAR ? 1 : 16 / size;
 
 	for (unsigned n = 0; n < count; n++)
-		vec_set_lane(&o->a, size, n, fp_round(&o->env, size, vec_lane(&o->b, size, n), o->imm));
+		vec_set_lane(&o->a, size, n, fp_round(&o->env, size, vec_lane(&o->b, size, n), o->imm & 15));
 }
 
 /* ---- across lanes: F2 is PS here ---- */

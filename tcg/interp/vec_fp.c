@@ -297,6 +297,41 @@ fp_from_int(struct fp_env *e, unsigned size, uint64_t v, unsigned width)
 	return from_double(r);
 }
 
+uint64_t
+fp_to_unsigned(struct fp_env *e, unsigned size, uint64_t a, unsigned width, bool truncate)
+{
+	unsigned bits = size == 4 ? 23 : 52;
+	int special = size == 4 ? 0xff : 0x7ff, exponent;
+	struct fp_env one = { .mxcsr = e->mxcsr };
+	uint64_t v = fp_round(&one, size, a, truncate ? 3 : 4), mantissa = (v & ((1ull << bits) - 1)) | 1ull << bits;
+	bool negative = v >> (8 * size - 1);
+
+	if (v << (64 - 8 * size + 1) == 0) {
+		e->raised |= one.raised;
+		return 0;
+	}
+	exponent = ((int)(v >> bits) & special) - (special >> 1);
+	if (negative || exponent >= (int)(8 * width)) {
+		e->raised |= MX_IE;
+		return width == 8 ? ~0ull : 0xffffffff;
+	}
+	e->raised |= one.raised;
+	return exponent >= (int)bits ? mantissa << (exponent - (int)bits) : mantissa >> ((int)bits - exponent);
+}
+
+uint64_t
+fp_from_unsigned(struct fp_env *e, unsigned size, uint64_t v, unsigned width)
+{
+	unsigned bits = size == 4 ? 23 : 52;
+
+	if (width == 4)
+		v = (uint32_t)v;
+	if (!(v >> 63))
+		return fp_from_int(e, size, v, 8);
+	/* Half of it, whose lowest bit remembers the one that is lost; twice that has an exponent of one more. */
+	return fp_from_int(e, size, v >> 1 | (v & 1), 8) + (1ull << bits);
+}
+
 /* ---- rounding to an integral value ---- */
 
 enum { NEAREST, DOWN, UP, TRUNCATE };
@@ -321,7 +356,7 @@ uint64_t
 fp_round(struct fp_env *e, unsigned size, uint64_t a, unsigned imm)
 {
 	unsigned bits = size == 4 ? 23 : 52, mode = imm & 4 ? (e->mxcsr & MX_RC) >> MX_RC_SHIFT : imm & 3;
-	int special = size == 4 ? 0xff : 0x7ff, bias = special >> 1, exponent = (int)(a >> bits) & special;
+	int special = size == 4 ? 0xff : 0x7ff, bias = (special >> 1) - (int)(imm >> 4 & 15), exponent = (int)(a >> bits) & special;
 	uint64_t one = 1ull << bits, fraction = a & (one - 1), sign = a & 1ull << (8 * size - 1), low, half, rest;
 	bool odd = false;
 
@@ -335,7 +370,7 @@ fp_round(struct fp_env *e, unsigned size, uint64_t a, unsigned imm)
 	if (exponent >= bias + (int)bits)
 		return a;
 	if (exponent < bias) {
-		/* Below one: compared with one half by the bits themselves. */
+		/* Below one, or the last bit that stays: compared with one half of it by the bits themselves. */
 		low = a ^ sign;
 		half = (uint64_t)(bias - 1) << bits;
 		rest = sign;
@@ -355,4 +390,58 @@ fp_round(struct fp_env *e, unsigned size, uint64_t a, unsigned imm)
 	if (!rounds_up(mode, sign != 0, low, half, odd))
 		return rest;
 	return exponent < bias ? sign | (uint64_t)bias << bits : rest + one;
+}
+
+/* ---- approximations ---- */
+
+/* Zero stays zero, what is too small for a normal number too where denormals are. */
+static uint64_t
+approximation(const struct fp_env *e, unsigned size, double v)
+{
+	uint64_t r = size == 4 ? from_float((float)v) : from_double(v);
+
+	return is_denormal(size, r) && e->mxcsr & MX_FTZ ? r & 1ull << (8 * size - 1) : r;
+}
+
+#define HOST_APPROXIMATION(insn, v) \
+	__asm__ volatile("stmxcsr 4+%[mx]\n\tldmxcsr %[mx]\n\t" insn " %[s], %[s], %[r]\n\tldmxcsr 4+%[mx]" \
+			 : [mx] "+o"(mx), [r] "=x"(v) : [s] "x"(v))
+
+__attribute__((target("avx512f"))) static uint64_t
+host_reciprocal14(const struct fp_env *e, unsigned size, uint64_t a, bool root)
+{
+	uint32_t mx[2] = { control(e) };
+	float single = to_float(a);
+	double wide = to_double(a);
+
+	if (size == 4 && root)
+		HOST_APPROXIMATION("vrsqrt14ss", single);
+	else if (size == 4)
+		HOST_APPROXIMATION("vrcp14ss", single);
+	else if (root)
+		HOST_APPROXIMATION("vrsqrt14sd", wide);
+	else
+		HOST_APPROXIMATION("vrcp14sd", wide);
+	return size == 4 ? from_float(single) : from_double(wide);
+}
+
+uint64_t
+fp_reciprocal14(const struct fp_env *e, unsigned size, uint64_t a, bool root)
+{
+	uint64_t sign = a & 1ull << (8 * size - 1), quiet = 1ull << (size == 4 ? 22 : 51);
+	uint64_t infinite = (size == 4 ? 0xffull : 0x7ffull) << (size == 4 ? 23 : 52);
+	double v;
+
+	if (__builtin_cpu_supports("avx512f"))
+		return host_reciprocal14(e, size, a, root);
+	if ((a & ~sign) > infinite)
+		return a | quiet;
+	if ((a & ~sign) == 0 || (is_denormal(size, a) && e->mxcsr & MX_DAZ))
+		return sign | infinite;
+	if (root && sign)
+		return sign | infinite | quiet;
+	v = size == 4 ? (double)to_float(a) : to_double(a);
+	if (root)
+		__asm__("sqrtsd %1, %0" : "=x"(v) : "x"(v));
+	return approximation(e, size, 1 / v);
 }

@@ -35,7 +35,15 @@ uint64_t fp_resize(struct fp_env *e, unsigned size, uint64_t a);
 /* To and from a signed integer of WIDTH bytes, 4 or 8. */
 uint64_t fp_to_int(struct fp_env *e, unsigned size, uint64_t a, unsigned width, bool truncate);
 uint64_t fp_from_int(struct fp_env *e, unsigned size, uint64_t v, unsigned width);
-/* To an integral value; IMM as in ROUNDSS: mode in bits 1:0, bit 2 that of MXCSR, bit 3 no inexact flag. */
+/* To and from an unsigned one. */
+uint64_t fp_to_unsigned(struct fp_env *e, unsigned size, uint64_t a, unsigned width, bool truncate);
+uint64_t fp_from_unsigned(struct fp_env *e, unsigned size, uint64_t v, unsigned width);
+/*
+ * To an integral value; IMM as in ROUNDSS: mode in bits 1:0, bit 2 that of MXCSR, bit 3 no inexact flag; and how many bits of the
+ * fraction stay in bits 7:4.
+ */
 uint64_t fp_round(struct fp_env *e, unsigned size, uint64_t a, unsigned imm);
+/* 1 / A and 1 / square root of A, to 14 bits: the host's own where it has AVX-512. */
+uint64_t fp_reciprocal14(const struct fp_env *e, unsigned size, uint64_t a, bool root);
 
 #endif

@@ -9,7 +9,7 @@
 enum { SATURATES = 0x100, ODD = 0x200, PAIRS = 0x400, UNSIGNED = 0x800, SUBTRACTS = 0x1000, ARITHMETIC = 0x2000 };
 
 static int64_t
-lane_signed(const union vec256 *v, unsigned size, unsigned n)
+lane_signed(const union vec512 *v, unsigned size, unsigned n)
 {
 	unsigned shift = 64 - 8 * size;
 

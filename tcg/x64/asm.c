@@ -117,6 +117,42 @@ op_vex(struct assembler *a, unsigned prefix, unsigned map, bool w, unsigned l, u
 	put_modrm(a, reg, rm);
 }
 
+/* ModRM of memory with a base and a displacement of 32 bits. */
+static void
+put_modrm32(struct assembler *a, unsigned reg, struct rm rm)
+{
+	unsigned base = rm.base & 7;
+	bool sib = rm.index != H_NONE || base == 4;
+
+	put8(a, 0x80 | (reg & 7) << 3 | (sib ? 4 : base));
+	if (sib)
+		put8(a, rm.scale << 6 | (rm.index == H_NONE ? 4 : rm.index & 7) << 3 | base);
+	put32(a, (uint32_t)rm.disp);
+}
+
+void
+op_evex(struct assembler *a, unsigned prefix, unsigned map, unsigned opcode, unsigned reg, unsigned vvvv, struct rm rm,
+	const struct evex_bits *e)
+{
+	unsigned pp = prefix == 0x66 ? 1 : prefix == 0xf3 ? 2 : prefix == 0xf2 ? 3 : 0;
+	bool based = rm.mem && rm.base < H_NONE, b = rm.mem ? based && rm.base & 8 : rm.reg & 8;
+	bool x = rm.mem ? rm.index != H_NONE && rm.index & 8 : rm.reg & 16;
+	int units = rm.disp / e->unit;
+
+	put8(a, 0x62);
+	put8(a, (reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | (reg & 16 ? 0 : 0x10) | map);
+	put8(a, (e->w ? 0x80 : 0) | (~vvvv & 15) << 3 | 4 | pp);
+	put8(a, (e->z ? 0x80 : 0) | e->ll << 5 | (e->b ? 0x10 : 0) | (vvvv & 16 ? 0 : 8) | e->k);
+	put8(a, opcode);
+	if (based && (rm.disp % e->unit != 0 || units != (int8_t)units)) {
+		put_modrm32(a, reg, rm);
+		return;
+	}
+	if (based)
+		rm.disp = units;
+	put_modrm(a, reg, rm);
+}
+
 void
 op_vzero(struct assembler *a, bool all)
 {

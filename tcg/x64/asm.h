@@ -85,6 +85,14 @@ op_rm(struct assembler *a, unsigned prefix, unsigned width, unsigned opcode, uns
 void op_vex(struct assembler *a, unsigned prefix, unsigned map, bool w, unsigned l, unsigned opcode, unsigned reg, unsigned vvvv,
 	struct rm rm);
 
+/* One with an EVEX prefix: K the mask; UNIT what an 8-bit displacement is multiplied by. */
+struct evex_bits {
+	bool w, z, b;
+	uint8_t ll, k, unit;
+};
+void op_evex(struct assembler *a, unsigned prefix, unsigned map, unsigned opcode, unsigned reg, unsigned vvvv, struct rm rm,
+	const struct evex_bits *e);
+
 /* VZEROUPPER, or VZEROALL. */
 void op_vzero(struct assembler *a, bool all);
 

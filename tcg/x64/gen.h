@@ -118,7 +118,7 @@ bool emit_bmi(struct gen *g, const struct ir_insn *i);
 bool emit_control(struct gen *g, const struct ir_insn *i);
 bool emit_vector(struct gen *g, const struct ir_insn *i);
 bool vector_is_native(const struct tcg *t, const struct ir *ir, const struct ir_insn *i);
-/* Which of the vector registers' halves have to be in the host's: 0 none, 1 the lower ones, 2 both. */
+/* What of the vector registers has to be in the host's: 0 nothing, 1 XMM, 2 YMM, 3 ZMM registers and masks. */
 unsigned vector_level(const struct tcg *t, const struct ir *ir, const struct ir_insn *i);
 bool vector_needs_x87(const struct ir_insn *i);
 void emit_entry(struct gen *g);

@@ -6,44 +6,57 @@
 #include "tcg/x64/gen.h"
 
 enum { A, B, C, D };
+enum { KEEPS_YMM = 1, KEEPS_ZMM = 2 };
 
 static const struct {
 	uint32_t leaf;
-	uint8_t reg, bit;
-	bool ymm; /* the host's system has to keep the upper halves */
+	uint8_t subleaf, reg;
+	uint32_t bits; /* all of them */
+	uint8_t keeps; /* registers that the host's system has to keep */
 	uint32_t has;
 } features[] = {
-	{ 1, C, 0, false, HOST_SSE3 }, { 1, C, 1, false, HOST_PCLMUL }, { 1, C, 9, false, HOST_SSSE3 }, { 1, C, 12, true, HOST_FMA },
-	{ 1, C, 19, false, HOST_SSE41 }, { 1, C, 20, false, HOST_SSE42 }, { 1, C, 23, false, HOST_POPCNT }, { 1, C, 25, false, HOST_AES },
-	{ 1, C, 28, true, HOST_AVX }, { 1, C, 29, true, HOST_F16C }, { 7, B, 3, false, HOST_BMI1 }, { 7, B, 5, true, HOST_AVX2 },
-	{ 7, B, 8, false, HOST_BMI2 }, { 7, B, 19, false, HOST_ADX }, { 7, B, 29, false, HOST_SHA }, { 7, C, 8, false, HOST_GFNI },
-	{ 7, C, 9, true, HOST_VAES }, { 7, C, 10, true, HOST_VPCLMUL }, { 0x80000001, C, 5, false, HOST_LZCNT },
-	{ 0x80000001, C, 6, false, HOST_SSE4A },
+#define BIT(n) (1u << (n))
+	{ 1, 0, C, BIT(0), 0, HOST_SSE3 }, { 1, 0, C, BIT(1), 0, HOST_PCLMUL },
+	{ 1, 0, C, BIT(9), 0, HOST_SSSE3 }, { 1, 0, C, BIT(12), KEEPS_YMM, HOST_FMA },
+	{ 1, 0, C, BIT(19), 0, HOST_SSE41 }, { 1, 0, C, BIT(20), 0, HOST_SSE42 },
+	{ 1, 0, C, BIT(23), 0, HOST_POPCNT }, { 1, 0, C, BIT(25), 0, HOST_AES },
+	{ 1, 0, C, BIT(28), KEEPS_YMM, HOST_AVX }, { 1, 0, C, BIT(29), KEEPS_YMM, HOST_F16C },
+	{ 7, 0, B, BIT(3), 0, HOST_BMI1 }, { 7, 0, B, BIT(5), KEEPS_YMM, HOST_AVX2 },
+	{ 7, 0, B, BIT(8), 0, HOST_BMI2 }, { 7, 0, B, BIT(19), 0, HOST_ADX },
+	{ 7, 0, B, BIT(29), 0, HOST_SHA }, { 7, 0, C, BIT(8), 0, HOST_GFNI },
+	{ 7, 0, C, BIT(9), KEEPS_YMM, HOST_VAES }, { 7, 0, C, BIT(10), KEEPS_YMM, HOST_VPCLMUL },
+	{ 0x80000001, 0, C, BIT(5), 0, HOST_LZCNT }, { 7, 0, B, BIT(21), KEEPS_ZMM, HOST_IFMA },
+	{ 7, 0, C, BIT(1), KEEPS_ZMM, HOST_VBMI }, { 7, 0, C, BIT(6), KEEPS_ZMM, HOST_VBMI2 },
+	{ 7, 0, C, BIT(11), KEEPS_ZMM, HOST_VNNI }, { 7, 0, C, BIT(12), KEEPS_ZMM, HOST_BITALG },
+	{ 7, 0, C, BIT(14), KEEPS_ZMM, HOST_VPOPCNTDQ }, { 0x80000001, 0, C, BIT(6), 0, HOST_SSE4A },
+	{ 7, 0, B, BIT(16) | BIT(17) | BIT(28) | BIT(30) | BIT(31), KEEPS_ZMM, HOST_AVX512 }, { 7, 1, A, BIT(5), KEEPS_ZMM, HOST_BF16 },
+#undef BIT
 };
 
-static bool
-keeps_ymm(void)
+/* KEEPS_ bits of the host's system, by XCR0. */
+static unsigned
+kept(void)
 {
 	unsigned a, b, c, d;
 
 	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c >> 27 & 1))
-		return false;
+		return 0;
 	__asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
-	return (a & 6) == 6;
+	return ((a & 6) == 6 ? KEEPS_YMM : 0) | ((a & 0xe6) == 0xe6 ? KEEPS_ZMM : 0);
 }
 
 unsigned
 host_features(void)
 {
-	unsigned has = HOST_SSE2;
-	bool ymm = keeps_ymm();
+	unsigned has = HOST_SSE2, keeps = kept();
 
 	for (unsigned n = 0; n < ARRAY_SIZE(features); n++) {
 		unsigned r[4] = { 0 };
 
-		if (__get_cpuid_count(features[n].leaf, 0, &r[A], &r[B], &r[C], &r[D]) && r[features[n].reg] >> features[n].bit & 1 &&
-			(ymm || !features[n].ymm))
+		if (__get_cpuid_count(features[n].leaf, features[n].subleaf, &r[A], &r[B], &r[C], &r[D]) &&
+			(r[features[n].reg] & features[n].bits) == features[n].bits && !(features[n].keeps & ~keeps))
 			has |= features[n].has;
 	}
-	return has;
+	/* What is beside it needs it. */
+	return has & HOST_AVX512 ? has : has & ~(HOST_IFMA | HOST_VBMI | HOST_VBMI2 | HOST_VNNI | HOST_BITALG | HOST_VPOPCNTDQ | HOST_BF16);
 }

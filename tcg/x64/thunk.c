@@ -44,10 +44,29 @@ move_pinned(struct assembler *a, bool to_frame)
 	}
 }
 
+/* vmovaps of 64 bytes of all 32, and kmovq. */
+static void
+move_zmm(struct assembler *a, bool to_frame, unsigned skew)
+{
+	static const struct evex_bits bits = { .ll = 2, .unit = 64 };
+
+	for (unsigned n = 0; n < 32; n++) {
+		struct rm at = rm_at(H_RSP, skew + offsetof(struct tcg_frame, vec) + 64 * n);
+
+		op_evex(a, 0, 1, to_frame ? 0x29 : 0x28, n, 0, at, &bits);
+	}
+	for (unsigned n = 0; n < 8; n++)
+		op_vex(a, 0, 1, true, 0, to_frame ? 0x91 : 0x90, n, 0, rm_at(H_RSP, skew + offsetof(struct tcg_frame, k) + 8 * n));
+}
+
 /* movaps, or vmovaps of 32 bytes, of all sixteen; SKEW: how far rsp stands below the frame. */
 static void
 move_vectors(struct assembler *a, bool to_frame, unsigned level, unsigned skew)
 {
+	if (level == 3) {
+		move_zmm(a, to_frame, skew);
+		return;
+	}
 	for (unsigned n = 0; n < 16; n++) {
 		struct rm at = rm_at(H_RSP, skew + offsetof(struct tcg_frame, vec) + 64 * n);
 
@@ -69,7 +88,7 @@ save_vectors(struct assembler *a, unsigned level)
 {
 	move_vectors(a, true, level, 0);
 	/* The host's own code is spared mixed halves. */
-	if (level == 2)
+	if (level >= 2)
 		op_vzero(a, false);
 	mxcsr(a, true, offsetof(struct tcg_frame, mxcsr));
 	mxcsr(a, false, offsetof(struct tcg_frame, host_mxcsr));
@@ -97,6 +116,16 @@ call_c(struct assembler *a, const void *function)
 {
 	mov_imm(a, H_RAX, (uintptr_t)function);
 	op_rm(a, 0, 4, 0xff, 2 | ASM_EXT, rm_reg(H_RAX));
+}
+
+/* A jump, to be filled in, that is taken where not LEVEL is resident but a lower one; NULL: there is none. */
+static uint8_t *
+unless_level(struct assembler *a, unsigned level)
+{
+	if (level == 1)
+		return NULL;
+	alu_imm(a, 1, 7, FRAME(vec_resident), (int32_t)level);
+	return jump(a, 5);
 }
 
 /* ---- the slow path ---- */
@@ -144,10 +173,10 @@ run_slow(struct tcg_frame *f, struct tcg_site *s)
  * S1.
  */
 static const uint8_t *
-make_slow(struct assembler *a, bool has_wide)
+make_slow(struct assembler *a, unsigned levels)
 {
 	const uint8_t *start = begin(a);
-	uint8_t *vectors, *wide, *restore;
+	uint8_t *vectors, *restore;
 
 	push_pop(a, 0x58, S1);
 	mov_store(a, 8, FRAME(flags), H_RAX);
@@ -155,9 +184,8 @@ make_slow(struct assembler *a, bool has_wide)
 	op_rm(a, 0, 8, 0x63, H_RSI, rm_at(S1, 0)); /* movsxd */
 	op_rm(a, 0, 8, 0x03, H_RSI, rm_reg(S1));
 	mov_rr(a, 8, H_RDI, H_RSP);
-	alu_imm(a, 1, 7, FRAME(vec_resident), 1);
-	vectors = jump(a, 4);
-	wide = jump(a, 7); /* ja */
+	alu_imm(a, 1, 7, FRAME(vec_resident), 0);
+	vectors = jump(a, 5); /* jne */
 	call_c(a, run_slow);
 	mov_rr(a, 8, S2, H_RAX);
 	restore = a->p;
@@ -169,15 +197,17 @@ make_slow(struct assembler *a, bool has_wide)
 	put8(a, 0x81);
 	put8(a, 0x9e);
 	op_rm(a, 0, 4, 0xff, 4 | ASM_EXT, rm_reg(S2));
-	for (unsigned level = 1; level <= 2; level++) {
-		here(a, level == 1 ? vectors : wide);
-		if (level == 2 && !has_wide)
-			break;
+	here(a, vectors);
+	for (unsigned level = levels; level > 0; level--) {
+		uint8_t *other = unless_level(a, level);
+
 		save_vectors(a, level);
 		call_c(a, run_slow);
 		mov_rr(a, 8, S2, H_RAX);
 		load_vectors(a, level, 0);
 		jump_to(a, CC_JMP, restore + a->to_rx);
+		if (other != NULL)
+			here(a, other);
 	}
 	return start;
 }
@@ -238,23 +268,26 @@ make_enter(struct assembler *a)
 
 /* leave: pinned registers and flags to the frame, vectors if they are resident; rax = r13. */
 static const uint8_t *
-make_leave(struct assembler *a, bool has_wide, const uint8_t **tail)
+make_leave(struct assembler *a, unsigned levels, const uint8_t **tail)
 {
 	const uint8_t *start = begin(a);
-	uint8_t *over, *narrow, *end;
+	uint8_t *over, *end[3];
 
 	move_pinned(a, true);
 	mov_store(a, 8, FRAME(flags), H_RAX);
-	alu_imm(a, 1, 7, FRAME(vec_resident), 1);
-	over = jump(a, 2); /* jb */
-	narrow = jump(a, 4);
-	if (has_wide)
-		save_vectors(a, 2);
-	end = jump(a, CC_JMP);
-	here(a, narrow);
-	save_vectors(a, 1);
+	alu_imm(a, 1, 7, FRAME(vec_resident), 0);
+	over = jump(a, 4); /* je */
+	for (unsigned level = levels; level > 0; level--) {
+		uint8_t *other = unless_level(a, level);
+
+		save_vectors(a, level);
+		end[level - 1] = jump(a, CC_JMP);
+		if (other != NULL)
+			here(a, other);
+	}
 	here(a, over);
-	here(a, end);
+	for (unsigned level = 0; level < levels; level++)
+		here(a, end[level]);
 	*tail = a->p + a->to_rx;
 	mov_rr(a, 8, H_RAX, S1);
 	mov_load(a, 8, H_RSP, FRAME(host_sp));
@@ -291,19 +324,20 @@ make_leave_slot(struct assembler *a, const uint8_t *leave)
 	return start;
 }
 
-/* LEVEL 2 where level 1 may be there already: the lower halves are in the host's then, the upper ones never. */
+/* Where a lower level may be there already: its parts of the registers are in the host's then, the others in the frame. */
 static const uint8_t *
 make_vec_load(struct assembler *a, unsigned level)
 {
 	const uint8_t *start = begin(a);
-	uint8_t *none;
 
-	if (level == 2) {
-		alu_imm(a, 1, 7, rm_at(H_RSP, 8 + offsetof(struct tcg_frame, vec_resident)), 1);
-		none = jump(a, 5);
-		move_vectors(a, true, 1, 8);
+	for (unsigned lower = 1; lower < level; lower++) {
+		uint8_t *other;
+
+		alu_imm(a, 1, 7, rm_at(H_RSP, 8 + offsetof(struct tcg_frame, vec_resident)), (int32_t)lower);
+		other = jump(a, 5);
+		move_vectors(a, true, lower, 8);
 		mxcsr(a, true, 8 + offsetof(struct tcg_frame, mxcsr));
-		here(a, none);
+		here(a, other);
 	}
 	load_vectors(a, level, 8);
 	put8(a, 0xc3);
@@ -443,22 +477,21 @@ init(struct tcg *t, struct err *e)
 	struct assembler a = { t->code_rw, t->to_rx };
 	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
 	struct x64_thunks *k = &t->thunk;
-	bool wide;
+	unsigned levels;
 
 	t->host_has = t->options.portable ? 0 : host_features();
-	wide = t->host_has & HOST_AVX;
+	levels = t->host_has & HOST_AVX512 ? 3 : t->host_has & HOST_AVX ? 2 : 1;
 	make_pieces(t);
 	k->enter = make_enter(&a);
-	k->leave = make_leave(&a, wide, &k->unwind);
+	k->leave = make_leave(&a, levels, &k->unwind);
 	k->leave_indirect = make_leave_with(&a, LEFT_INDIRECT, k->leave);
 	k->leave_pending = make_leave_with(&a, LEFT_PENDING, k->leave);
 	k->leave_slot = make_leave_slot(&a, k->leave);
-	k->slow = make_slow(&a, wide);
+	k->slow = make_slow(&a, levels);
 	k->guess_s1 = make_guess(&a, S1);
 	k->guess_s2 = make_guess(&a, S2);
-	k->vec_load[0] = make_vec_load(&a, 1);
-	if (wide)
-		k->vec_load[1] = make_vec_load(&a, 2);
+	for (unsigned level = 1; level <= levels; level++)
+		k->vec_load[level - 1] = make_vec_load(&a, level);
 	k->x87_load = make_x87_load(&a);
 	k->stack_fill[0] = make_stack_fill(&a, false);
 	k->stack_fill[1] = make_stack_fill(&a, true);
@@ -524,6 +557,12 @@ patch(struct tcg *t, struct tcg_slot *s, const uint8_t *target)
 	set_rel32(s->patch, t->to_rx, target);
 }
 
+static bool
+has_avx512(void)
+{
+	return host_features() & HOST_AVX512;
+}
+
 static const struct back_end x64 = {
 	.init = init,
 	.compile = x64_compile,
@@ -532,6 +571,7 @@ static const struct back_end x64 = {
 	.unwind = unwind,
 	.x87_sync = sync_x87,
 	.disassemble = x64_disassemble,
+	.has_avx512 = has_avx512,
 };
 
 const struct back_end *const host_back_end = &x64;

@@ -2,7 +2,7 @@
 /* SSE, AVX, MMX and x87: the guest's instruction itself, on the host's registers of the same name. */
 #include "tcg/x64/gen.h"
 
-#include "tcg/avx.h"
+#include "tcg/evex.h"
 
 static bool
 is_mmx(const struct vec_row *v)
@@ -34,7 +34,8 @@ host_feature_of(const struct avx_row *r)
 {
 	static const uint32_t bit[] = { [AVX_FEATURE_avx] = HOST_AVX, [AVX_FEATURE_avx2] = HOST_AVX2, [AVX_FEATURE_fma] = HOST_FMA,
 		[AVX_FEATURE_f16c] = HOST_F16C, [AVX_FEATURE_aes] = HOST_AES, [AVX_FEATURE_pclmulqdq] = HOST_PCLMUL,
-		[AVX_FEATURE_gfni] = HOST_GFNI, [AVX_FEATURE_fma4] = NO_HOST, [AVX_FEATURE_xop] = NO_HOST };
+		[AVX_FEATURE_gfni] = HOST_GFNI, [AVX_FEATURE_avx512f] = HOST_AVX512, [AVX_FEATURE_avx512bw] = HOST_AVX512,
+		[AVX_FEATURE_avx512dq] = HOST_AVX512, [AVX_FEATURE_fma4] = NO_HOST, [AVX_FEATURE_xop] = NO_HOST };
 
 	return bit[r->feature];
 }
@@ -64,14 +65,38 @@ avx_is_native(const struct tcg *t, const struct ir *ir, const struct ir_insn *i)
 		return false;
 	if (!ir->native_sse || r->form == AVX_GATHER || r->flags & VEC_STRING)
 		return false;
+	/* What the guest's instruction clears, the host's has to clear too. */
+	if (ir->zmm && !(t->host_has & HOST_AVX512))
+		return false;
 	return !(host_needs(r, AVX_AUX_L(i->aux), ir_has_mem(i)) & ~t->host_has);
+}
+
+static unsigned
+host_feature_of_evex(const struct evex_row *r)
+{
+	static const uint32_t bit[EVEX_FEATURES] = { [EVEX_FEATURE_avx512ifma] = HOST_IFMA, [EVEX_FEATURE_avx512vbmi] = HOST_VBMI,
+		[EVEX_FEATURE_avx512_vbmi2] = HOST_VBMI2, [EVEX_FEATURE_avx512_vnni] = HOST_VNNI, [EVEX_FEATURE_avx512_bitalg] = HOST_BITALG,
+		[EVEX_FEATURE_avx512_vpopcntdq] = HOST_VPOPCNTDQ, [EVEX_FEATURE_avx512_bf16] = HOST_BF16, [EVEX_FEATURE_gfni] = HOST_GFNI,
+		[EVEX_FEATURE_vaes] = HOST_VAES, [EVEX_FEATURE_vpclmulqdq] = HOST_VPCLMUL };
+
+	return HOST_AVX512 | bit[r->feature];
+}
+
+static bool
+evex_is_native(const struct tcg *t, const struct ir *ir, const struct ir_insn *i)
+{
+	const struct evex_row *r = &evex_rows[i->sub];
+
+	return ir->native_sse && r->form != AVX_GATHER && r->form != AVX_SCATTER && !(host_feature_of_evex(r) & ~t->host_has);
 }
 
 unsigned
 vector_level(const struct tcg *t, const struct ir *ir, const struct ir_insn *i)
 {
 	if (i->op == IR_avx)
-		return avx_is_native(t, ir, i) ? 2 : 0;
+		return avx_is_native(t, ir, i) ? ir->zmm ? 3 : 2 : 0;
+	if (i->op == IR_evex)
+		return evex_is_native(t, ir, i) ? 3 : 0;
 	return i->op == IR_vec && vector_is_native(t, ir, i) ? 1 : 0;
 }
 
@@ -193,6 +218,48 @@ avx(struct gen *g, const struct ir_insn *i)
 	return true;
 }
 
+/* The same with an EVEX prefix. */
+static bool
+evex(struct gen *g, const struct ir_insn *i)
+{
+	const struct evex_row *r = &evex_rows[i->sub];
+	uint32_t flags = evex_flags(r);
+	bool memory = ir_has_mem(i), b = EVEX_AUX_B(i->aux), to_rm = r->form == AVX_MR || r->form == AVX_MVR;
+	unsigned length = evex_length(r, EVEX_AUX_LL(i->aux), b, memory), reg_number, v_number;
+	struct evex_bits bits = { .w = r->w == AVX_W_1 || (r->w == AVX_W_X && i->src_width == 8), .z = EVEX_AUX_Z(i->aux), .b = b,
+		.ll = (uint8_t)EVEX_AUX_LL(i->aux), .k = (uint8_t)EVEX_AUX_K(i->aux),
+		.unit = (uint8_t)evex_displacement_unit(r, length, b && memory, i->src_width) };
+	struct ir_opnd reg = i->dst, v = { IR_NONE, 0, 0 }, other = r->form == AVX_RM || r->form == AVX_VM ? i->src : i->src2;
+	struct rm rm;
+
+	if (r->form == AVX_MR)
+		reg = i->src, other = i->dst;
+	else if (r->form == AVX_MVR)
+		reg = i->src2, v = i->src, other = i->dst;
+	else if (r->form == AVX_RVM)
+		v = i->src;
+	else if (r->form == AVX_VM)
+		v = i->dst;
+	if (flags & VEC_FLAGS)
+		flags_clobber(g);
+	if (memory)
+		rm = memory_operand(g, i, i->width);
+	else
+		rm = rm_reg(avx_register(g, i, other, !to_rm, S1));
+	v_number = avx_register(g, i, v, false, 0);
+	reg_number = r->form == AVX_VM ? (unsigned)r->ext : avx_register(g, i, reg, false, S2);
+	op_evex(&g->a, r->prefix, r->map, r->opcode, reg_number, v_number, rm, &bits);
+	if (flags & VEC_IMM8)
+		put8(&g->a, i->aux & 0xff);
+	if (flags & VEC_FLAGS)
+		flags_defined(g, i);
+	if (i->dst.kind == IR_GPR && !is_pinned(i->dst))
+		mov_store(&g->a, 8, operand_rm(i->dst), to_rm ? S1 : S2);
+	if (memory)
+		memory_done(g);
+	return true;
+}
+
 /* x87 opcodes that touch the host's flags or general registers, or wait for exceptions where the guest would not. */
 enum { X87_FNSTSW_AX = 7 << 8 | 0xe0 };
 
@@ -249,6 +316,8 @@ emit_vector(struct gen *g, const struct ir_insn *i)
 {
 	if (i->op == IR_avx)
 		return avx_is_native(g->t, g->ir, i) && avx(g, i);
+	if (i->op == IR_evex)
+		return evex_is_native(g->t, g->ir, i) && evex(g, i);
 	if ((i->op != IR_vec && i->op != IR_x87) || !vector_is_native(g->t, g->ir, i))
 		return false;
 	return i->op == IR_vec ? vector(g, i) : x87(g, i);

@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "cpu/avx.h"
 #include "cpu/decode.h"
+#include "cpu/evex.h"
 #include "cpu/map.h"
 #include "cpu/vec.h"
 
@@ -18,7 +19,7 @@ enum { CF = 1, PF = 4, AF = 0x10, ZF = 0x40, SF = 0x80, OF = 0x800, ALL = 0x8d5 
 const char *
 insn_name(const struct insn *i)
 {
-	return i->avx != NULL ? i->avx->name : i->vec != NULL ? i->vec->name : i->row != NULL ? i->row->name : "undefined";
+	return i->evex != NULL ? i->evex->name : i->avx != NULL ? i->avx->name : i->vec != NULL ? i->vec->name : i->row != NULL ? i->row->name : "undefined";
 }
 
 static bool
@@ -175,8 +176,16 @@ loose_of(const struct insn *i)
 	if (i->vec != NULL)
 		loose |= LOOSE_ALIGNMENT;
 	/* Intel's processors check a gather's elements, AMD's don't.  With TF set there may be a trap halfway, before a fault. */
-	if (i->avx != NULL && i->avx->form == AVX_GATHER)
+	if (i->vsib)
 		loose |= LOOSE_GATHER;
+	/* Nor do they always check what a mask selects; in a segment with a limit all of the operand may count. */
+	if (i->opmask != 0)
+		loose |= LOOSE_NO_AC | LOOSE_ADDRESS;
+	if (i->evex != NULL)
+		loose |= LOOSE_ALIGNMENT | (i->evex->flags & EVEX_PACKED ? LOOSE_NO_AC : 0);
+	/* What is above the vector may be cleared before a fault or at the end. */
+	if (i->evex != NULL && i->evex->form == AVX_GATHER)
+		loose |= LOOSE_FAULT;
 
 	for (unsigned n = 0; n < ARRAY_SIZE(loose_results); n++)
 		if (strcmp(loose_results[n].name, insn_name(i)) == 0)
@@ -227,7 +236,7 @@ in_list(uint8_t b, const char *list, unsigned n)
 static bool
 is_beyond_us(const struct insn *i)
 {
-	if (i->map == MAP_0F38 || i->map == MAP_0F3A || i->encoding == ENC_VEX)
+	if (i->map == MAP_0F38 || i->map == MAP_0F3A || i->encoding != ENC_LEGACY)
 		return true;
 	/* FXSAVE, FXRSTOR, LDMXCSR, STMXCSR with 66h. */
 	if (i->map == MAP_0F && i->opcode == 0xae && i->mod != 3 && i->reg < 4 && i->prefix == P66)
@@ -268,6 +277,27 @@ is_vendors_own(const struct insn *i)
 	return i->map == MAP_0F && i->opcode == 0x0d && i->mod == 3;
 }
 
+/* What the host would have to have; CPU_FEATURES: nothing. */
+static unsigned
+feature_of(const struct insn *i)
+{
+	if (i->evex != NULL)
+		return evex_row_feature(i->evex);
+	if (i->avx != NULL)
+		return avx_row_feature(i->avx);
+	if (i->vec != NULL)
+		return vec_feature(i->vec);
+	return i->flags >> 24 != 0 ? (i->flags >> 24) - 1 : CPU_FEATURES;
+}
+
+static bool
+is_on_host(const struct insn *i)
+{
+	unsigned feature = feature_of(i);
+
+	return feature == CPU_FEATURES || native_has(feature);
+}
+
 static bool
 is_allowed(const struct insn *i, enum decode_result result)
 {
@@ -275,7 +305,7 @@ is_allowed(const struct insn *i, enum decode_result result)
 		return !is_beyond_us(i);
 	if (result != DECODE_OK)
 		return result == DECODE_LONG;
-	if (excluded_reason(insn_name(i)) != NULL || is_vendors_own(i))
+	if (excluded_reason(insn_name(i)) != NULL || is_vendors_own(i) || !is_on_host(i))
 		return false;
 	if (strcmp(insn_name(i), "MOV_TO_SEG") == 0 && i->reg >= SEG_FS)
 		return false;
@@ -359,6 +389,8 @@ flags_undefined(const struct insn *i, unsigned undefined)
 	const struct flag_rule *rule = rule_of(i);
 	unsigned added;
 
+	if (i->evex != NULL)
+		return evex_flags(i->evex) & VEC_FLAGS ? 0 : undefined;
 	if (i->avx != NULL)
 		return i->avx->flags & VEC_FLAGS ? 0 : undefined;
 	if (i->vec != NULL)
@@ -484,7 +516,8 @@ snippet_analyse(struct snippet *s)
 		effects[s->insns].points = result == DECODE_OK ? constant_target(s, &i) : NOWHERE;
 		if (result == DECODE_OK && saver_of(&i) >= 0 && at + i.len != s->len)
 			return false;
-		s->loose[s->insns] = result == DECODE_OK ? loose_of(&i) : 0;
+		/* LOCK where there may be none is found before or after the operand is read. */
+		s->loose[s->insns] = result == DECODE_OK ? loose_of(&i) : i.lock ? LOOSE_FAULT : 0;
 		s->insn_at[s->insns++] = at;
 		at += i.len;
 	}

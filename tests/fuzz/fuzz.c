@@ -134,6 +134,18 @@ simplify_registers(struct fuzz *f, struct snippet *s)
 		if (still_differs(f, &simple))
 			*s = simple;
 	}
+	for (unsigned n = 0; n < ZMM; n++) {
+		simple = *s;
+		memset(simple.start.zmm[n], 0, 64);
+		if (still_differs(f, &simple))
+			*s = simple;
+	}
+	for (unsigned n = 0; n < 8; n++) {
+		simple = *s;
+		simple.start.k[n] = 0;
+		if (s->start.k[n] != 0 && still_differs(f, &simple))
+			*s = simple;
+	}
 	simple = *s;
 	simple.at = 0;
 	if (still_differs(f, &simple))

@@ -32,17 +32,21 @@ enum {
 	FX_END = 416, FX_BYTES = 512, FX_HEADER = 512, FX_YMM = 576, FX_AREA = 832,
 };
 
+enum { ZMM = 32 };
+
 struct registers {
 	uint64_t gpr[16];
 	uint64_t flags;
 	_Alignas(64) uint8_t fx[FX_AREA];
+	uint8_t zmm[ZMM][64]; /* of the first 16 the lower halves are not used: they are in FX */
+	uint64_t k[8];
 };
 
 /*
  * What processors may differ in when an instruction faults: which address, whether it does, what is below the stack, #AC in the
  * place of another fault; #AC where the host has nothing, or its #DB in the place of a fault.
  */
-enum { LOOSE_ADDRESS = 1, LOOSE_FAULT = 2, LOOSE_STACK = 4, LOOSE_ALIGNMENT = 8, LOOSE_GATHER = 16 };
+enum { LOOSE_ADDRESS = 1, LOOSE_FAULT = 2, LOOSE_STACK = 4, LOOSE_ALIGNMENT = 8, LOOSE_GATHER = 16, LOOSE_NO_AC = 32 };
 
 struct snippet {
 	uint8_t code[SNIPPET_BYTES];
@@ -100,6 +104,8 @@ bool native_init(void);
 bool native_has(unsigned feature);
 /* Are there YMM registers, and all that is in avx.def? */
 bool native_has_avx(void);
+/* Are there ZMM registers and masks, and AVX512F, CD, BW, DQ and VL? */
+bool native_has_avx512(void);
 struct batch *native_batch(unsigned n);
 /* One batch runs at a time; false: the process is gone. */
 bool native_start(unsigned n);

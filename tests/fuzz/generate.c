@@ -13,11 +13,12 @@
 
 #include "base/util.h"
 #include "cpu/avx.h"
+#include "cpu/evex.h"
 #include "cpu/decode.h"
 #include "cpu/map.h"
 #include "cpu/vec.h"
 
-enum { MAX_TEMPLATES = 2048, MAX_INSN = 40, TRIES = 60, MAX_FIXUPS = 64 };
+enum { MAX_TEMPLATES = 4096, MAX_INSN = 40, TRIES = 60, MAX_FIXUPS = 64 };
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
 enum class { CLASS_INTEGER, CLASS_VECTOR, CLASS_X87, CLASS_FAULT, CLASS_CONTROL, CLASS_SAVE, CLASSES };
 enum { FORM_MEM = 1, FORM_REG = 2 };
@@ -28,13 +29,14 @@ struct template {
 	const struct row *row;
 	const struct vec_row *vec;
 	const struct avx_row *avx;
+	const struct evex_row *evex;
 	uint32_t flags;     /* of the rows */
 	unsigned feature;   /* that the host needs, plus 1 */
 	uint8_t map, opcode, prefix;
 	int8_t digit, rm;   /* fixed parts of ModRM, or -1 */
 	uint8_t forms;      /* FORM_ bits; 0: no ModRM */
 	bool prefix_fixed;
-	bool vex;           /* by a VEX prefix of three bytes */
+	bool vex;           /* by a VEX prefix of three bytes, or an EVEX prefix */
 	bool not64, only64;
 	enum class class;
 	uint64_t covered;
@@ -179,6 +181,20 @@ add_avx(struct generator *g)
 	}
 }
 
+static void
+add_evex(struct generator *g)
+{
+	for (unsigned n = 0; n < EVEX_ROWS; n++) {
+		const struct evex_row *v = &evex_rows[n];
+		struct template t = { .name = v->name, .evex = v, .feature = (unsigned)evex_row_feature(v) + 1,
+			.map = (uint8_t)(MAP_0F + v->map - 1), .opcode = v->opcode, .digit = v->ext, .rm = -1, .prefix_fixed = true, .vex = true,
+			.class = CLASS_VECTOR, .prefix = v->prefix == 0x66 ? P66 : v->prefix == 0xf2 ? PF2 : v->prefix == 0xf3 ? PF3 : NP };
+
+		t.forms = v->flags & VEC_REGS ? FORM_REG : v->rm == VEC_KIND_N ? FORM_MEM : FORM_MEM | FORM_REG;
+		add_template(g, &t);
+	}
+}
+
 struct generator *
 generator_new(uint64_t seed)
 {
@@ -202,6 +218,8 @@ generator_new(uint64_t seed)
 	add_vectors(g);
 	if (native_has_avx())
 		add_avx(g);
+	if (native_has_avx512())
+		add_evex(g);
 	return g;
 }
 
@@ -273,6 +291,8 @@ is_string(const struct template *t)
 static bool
 needs_alignment(const struct template *t)
 {
+	if (t->evex != NULL)
+		return evex_flags(t->evex) & VEC_ALIGN;
 	if (t->avx != NULL)
 		return t->avx->flags & VEC_ALIGN;
 	if (t->vec != NULL)
@@ -370,7 +390,8 @@ put_absolute(struct build *b, const struct template *t, bool gs, uint8_t *to, un
 static bool
 is_gather(const struct template *t)
 {
-	return t->avx != NULL && t->avx->form == AVX_GATHER;
+	return (t->avx != NULL && t->avx->form == AVX_GATHER) ||
+		(t->evex != NULL && (t->evex->form == AVX_GATHER || t->evex->form == AVX_SCATTER));
 }
 
 /* ModRM, SIB, displacement of a gather's addresses: the index is a vector. */
@@ -477,6 +498,33 @@ put_vex(struct build *b, const struct template *t, uint8_t rex, uint8_t *to)
 	to[2] = (uint8_t)((w ? 0x80 : 0) | (~vvvv & 15) << 3 | l << 2 | t->prefix);
 }
 
+/* The same as EVEX, with a length, a mask and EVEX.b as the row allows them. */
+static void
+put_evex(struct build *b, const struct template *t, uint8_t rex, bool memory, uint8_t *to)
+{
+	const struct evex_row *v = t->evex;
+	bool wide = !b->s->code32, indexed = v->form == AVX_GATHER || v->form == AVX_SCATTER, w = rex & REX_W, high = false;
+	bool uses = v->form == AVX_RVM || v->form == AVX_MVR || v->form == AVX_VM;
+	unsigned vvvv = uses ? random_below(b->r, wide ? 32 : 8) : 0, ll, k = 0;
+	bool repeat = (memory ? v->broadcast != 0 : (v->flags & (EVEX_ER | EVEX_SAE)) != 0) && random_percent(b->r, 30), z;
+
+	if (v->reg == VEC_KIND_X && wide)
+		high = random_percent(b->r, 50);
+	if (v->reg == VEC_KIND_K)
+		rex &= ~REX_R;
+	if (v->mask != 0 && random_percent(b->r, indexed ? 100 : 60))
+		k = 1 + random_below(b->r, 7);
+	z = k != 0 && v->reg != VEC_KIND_K && !indexed && !(memory && (v->form == AVX_MR || v->form == AVX_MVR)) && random_percent(b->r, 40);
+	ll = v->l == AVX_L_0 ? 0 : v->l == EVEX_L_2 ? 2 : v->l == EVEX_L_Y ? 1 + random_below(b->r, 2) : random_below(b->r, 3);
+	if (repeat && !memory)
+		ll = random_below(b->r, 4);
+	w = v->w == AVX_W_0 ? false : v->w == AVX_W_1 ? true : w;
+	to[0] = 0x62;
+	to[1] = (uint8_t)((~rex & (REX_R | REX_X | REX_B)) << 5 | (high ? 0 : 0x10) | (t->map - MAP_0F + 1));
+	to[2] = (uint8_t)((w ? 0x80 : 0) | (~vvvv & 15) << 3 | 4 | t->prefix);
+	to[3] = (uint8_t)((z ? 0x80 : 0) | ll << 5 | (repeat ? 0x10 : 0) | (vvvv & 16 ? 0 : 8) | k);
+}
+
 /* One try at an instruction of T at BYTES; its length, or 0. */
 static unsigned
 encode(struct build *b, const struct template *t, uint8_t *bytes)
@@ -490,14 +538,14 @@ encode(struct build *b, const struct template *t, uint8_t *bytes)
 	struct insn i;
 
 	if (t->vex)
-		n = rex_at + 3;
+		n = rex_at + (t->evex != NULL ? 4 : 3);
 	else
 		n += has_rex;
 	if (t->vex)
 		bytes[n++] = t->opcode;
 	else
 		n += put_opcode(t, bytes + n);
-	if (t->forms == 0 && t->vec == NULL && t->avx == NULL) {
+	if (t->forms == 0 && t->row != NULL) {
 		/* A register in the opcode. */
 		unsigned low = bytes[n - 1] & 7;
 
@@ -521,11 +569,14 @@ encode(struct build *b, const struct template *t, uint8_t *bytes)
 		else
 			bytes[n++] = (uint8_t)(0xc0 | reg << 3 | rm);
 	}
-	if (t->vex)
+	if (t->evex != NULL)
+		put_evex(b, t, vex, memory, bytes + rex_at);
+	else if (t->vex)
 		put_vex(b, t, vex, bytes + rex_at);
 	for (unsigned k = 0; k < 9; k++)
 		bytes[n + k] = (uint8_t)(random_value(b->r) >> (k & 1 ? 0 : 8));
-	if (snippet_decode(b->s, &i, bytes, 15, b->s->len) != DECODE_OK || i.row != t->row || i.vec != t->vec || i.avx != t->avx)
+	if (snippet_decode(b->s, &i, bytes, 15, b->s->len) != DECODE_OK || i.row != t->row || i.vec != t->vec || i.avx != t->avx ||
+		i.evex != t->evex)
 		return 0;
 	patch_immediate(b, t, &i, bytes);
 	if (relative) {
@@ -835,18 +886,33 @@ start_registers(struct build *b)
 		(random_percent(b->r, 3) ? 0x40000 : 0) | (random_percent(b->r, 2) ? 0x100 : 0);
 }
 
-/* Four of 64 bits, which are eight small ones of 32 bits too; few of them negative. */
+/* Eight of 64 bits, which are sixteen small ones of 32 bits too; few of them negative. */
 static void
 start_indices(struct build *b)
 {
 	uint8_t *fx = b->s->start.fx;
 	unsigned reach = random_percent(b->r, 50) ? 64 : 600;
 
-	for (unsigned n = 0; n < 4; n++) {
+	for (unsigned n = 0; n < 8; n++) {
 		int64_t index = (int64_t)random_below(b->r, reach) - (random_percent(b->r, 20) ? reach / 2 : 0);
 
-		memcpy(fx + (n < 2 ? FX_XMM : FX_YMM) + 16 * b->vector_index + 8 * (n & 1), &index, 8);
+		memcpy(n < 4 ? fx + (n < 2 ? FX_XMM : FX_YMM) + 16 * b->vector_index + 8 * (n & 1) : b->s->start.zmm[b->vector_index] + 8 * n,
+			&index, 8);
 	}
+}
+
+static void
+start_wide(struct build *b)
+{
+	struct registers *r = &b->s->start;
+	bool used = random_percent(b->r, 85);
+
+	memset(r->zmm, 0, sizeof(r->zmm));
+	for (unsigned n = 0; used && n < 4 * ZMM; n++)
+		if (n / 4 >= 16 || n % 4 >= 2)
+			random_float(b->r, r->zmm[n / 4] + 16 * (n % 4));
+	for (unsigned n = 0; n < 8; n++)
+		r->k[n] = random_percent(b->r, 15) ? ~0ull : random_percent(b->r, 20) ? random_value(b->r) : random_next(b->r);
 }
 
 static void
@@ -884,6 +950,8 @@ start_vectors(struct build *b)
 		random_float(b->r, fx + FX_XMM + 16 * n);
 	for (unsigned n = 0; native_has_avx() && random_percent(b->r, 80) && n < 16; n++)
 		random_float(b->r, fx + FX_YMM + 16 * n);
+	if (native_has_avx512())
+		start_wide(b);
 	if (random_percent(b->r, 90))
 		start_indices(b);
 }

@@ -187,7 +187,7 @@ start_kernel(struct guest *g)
 
 	cpu_reset(c);
 	cpu_set(c, CPU_CR4, CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE);
-	c->xcr0 = native_has_avx() ? 7 : 3;
+	c->xcr0 = native_has_avx512() ? 7 | XCR0_AVX512 : native_has_avx() ? 7 : 3;
 	cpu_set(c, CPU_CR3, PML4 * FUZZ_PAGE);
 	cpu_set(c, CPU_EFER, EFER_SCE | EFER_LME | EFER_NXE);
 	cpu_set(c, CPU_CR0, CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG);
@@ -223,7 +223,10 @@ guest_new(enum guest_kind kind)
 {
 	struct guest *g = calloc(1, sizeof(*g));
 	struct err e = { 0 };
-	struct cpu_config config = { .model = "max", .lock_opaque = g, .lock = no_lock, .unlock = no_lock, .now_ns = no_time,
+	/* What `max` has only where it runs natively. */
+	static const char avx512[] = "max,+avx512f,+avx512cd,+avx512bw,+avx512dq,+avx512vl,+avx512ifma,+avx512vbmi,+avx512_vbmi2,"
+		"+avx512_vnni,+avx512_bitalg,+avx512_vpopcntdq,+avx512_bf16";
+	struct cpu_config config = { .model = native_has_avx512() ? avx512 : "max", .lock_opaque = g, .lock = no_lock, .unlock = no_lock, .now_ns = no_time,
 		.tcg = { .accel = kind == GUEST_INTERP ? ACCEL_INTERP : ACCEL_NATIVE, .verify = true, .one_insn = kind == GUEST_NATIVE_ONE,
 			.cache_bytes = 8 << 20 } };
 
@@ -305,7 +308,10 @@ load_state(struct guest *g, const struct snippet *s)
 	for (unsigned n = 0; n < 16; n++) {
 		memcpy(c->f.vec[n], s->start.fx + FX_XMM + 16 * n, 16);
 		memcpy(c->f.vec[n] + 16, s->start.fx + FX_YMM + 16 * n, 16);
+		memcpy(c->f.vec[n] + 32, s->start.zmm[n] + 32, 32);
 	}
+	memcpy(c->f.vec[16], s->start.zmm[16], sizeof(s->start.zmm) / 2);
+	memcpy(c->f.k, s->start.k, sizeof(c->f.k));
 	memcpy(&mxcsr, s->start.fx + FX_MXCSR, 4);
 	c->f.mxcsr = mxcsr;
 	c->cr2 = 0;
@@ -337,7 +343,11 @@ take_state(struct guest *g, struct outcome *o)
 	for (unsigned n = 0; n < 16; n++) {
 		memcpy(o->regs.fx + FX_XMM + 16 * n, c->f.vec[n], 16);
 		memcpy(o->regs.fx + FX_YMM + 16 * n, c->f.vec[n] + 16, 16);
+		memset(o->regs.zmm[n], 0, 32);
+		memcpy(o->regs.zmm[n] + 32, c->f.vec[n] + 32, 32);
 	}
+	memcpy(o->regs.zmm[16], c->f.vec[16], sizeof(o->regs.zmm) / 2);
+	memcpy(o->regs.k, c->f.k, sizeof(c->f.k));
 }
 
 void

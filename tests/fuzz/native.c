@@ -28,14 +28,14 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { TICK_US = 1000, ALT_STACK = 65536, UNABLE = 77 };
+enum { AREA = 4096, TICK_US = 1000, ALT_STACK = 65536, UNABLE = 77 };
 
 /* What the assembly below knows the layout of. */
 struct native {
 	uint64_t gpr[16];
 	uint64_t flags, rip, host_sp;
 	uint32_t cs, ds, components;
-	_Alignas(64) uint8_t fx[FX_AREA];
+	_Alignas(64) uint8_t area[AREA];
 };
 
 /* Where a snippet is, for the signal handlers and the assembly. */
@@ -84,8 +84,8 @@ __asm__(".text\n"
 
 enum { COMPONENT_AVX = 4, SIGNAL_WORDS = 464 };
 
-bool
-native_has(unsigned feature)
+static bool
+ask_processor(unsigned feature)
 {
 	enum { A, B, C, D };
 	static const struct { uint32_t leaf, subleaf; uint8_t reg, bit; } features[] = {
@@ -100,14 +100,78 @@ native_has(unsigned feature)
 }
 
 bool
-native_has_avx(void)
+native_has(unsigned feature)
 {
 	/* CPUID is slow on a host that is a virtual machine itself: asked once. */
+	static enum { UNKNOWN, NO, YES } known[CPU_FEATURES];
+
+	if (known[feature] == UNKNOWN)
+		known[feature] = ask_processor(feature) ? YES : NO;
+	return known[feature] == YES;
+}
+
+bool
+native_has_avx(void)
+{
 	static enum { UNKNOWN, NO, YES } has;
 
 	if (has == UNKNOWN)
 		has = native_has(FEAT_osxsave) && native_has(FEAT_avx2) && native_has(FEAT_fma) && native_has(FEAT_f16c) ? YES : NO;
 	return has == YES;
+}
+
+bool
+native_has_avx512(void)
+{
+	static enum { UNKNOWN, NO, YES } has;
+
+	if (has == UNKNOWN) {
+		uint32_t low = 0, high;
+
+		if (native_has_avx())
+			__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+		has = (low & 0xe0) == 0xe0 && native_has(FEAT_avx512f) && native_has(FEAT_avx512cd) && native_has(FEAT_avx512bw) &&
+			native_has(FEAT_avx512dq) && native_has(FEAT_avx512vl) ? YES : NO;
+	}
+	return has == YES;
+}
+
+/* Where XSAVE has a component: the masks, the upper halves of 16 ZMM registers, the other 16. */
+enum { MASKS = 5, ZMM_HIGH = 6, ZMM16 = 7 };
+
+static unsigned
+component_at(unsigned component)
+{
+	static unsigned at[8];
+	uint32_t a, b, c, d;
+
+	if (at[component] == 0) {
+		__cpuid_count(0xd, component, a, b, c, d);
+		at[component] = b;
+	}
+	return at[component];
+}
+
+static void
+put_zmm(const struct registers *r, uint8_t *area)
+{
+	memcpy(area + component_at(MASKS), r->k, sizeof(r->k));
+	for (unsigned n = 0; n < 16; n++)
+		memcpy(area + component_at(ZMM_HIGH) + 32 * n, r->zmm[n] + 32, 32);
+	memcpy(area + component_at(ZMM16), r->zmm[16], sizeof(r->zmm) / 2);
+}
+
+static void
+take_zmm(struct registers *r, const uint8_t *area, unsigned present)
+{
+	memset(r->k, 0, sizeof(r->k));
+	memset(r->zmm, 0, sizeof(r->zmm));
+	if (present >> MASKS & 1)
+		memcpy(r->k, area + component_at(MASKS), sizeof(r->k));
+	for (unsigned n = 0; present >> ZMM_HIGH & 1 && n < 16; n++)
+		memcpy(r->zmm[n] + 32, area + component_at(ZMM_HIGH) + 32 * n, 32);
+	if (present >> ZMM16 & 1)
+		memcpy(r->zmm[16], area + component_at(ZMM16), sizeof(r->zmm) / 2);
 }
 
 /* What XSAVE wrote; the upper halves are 0 where it has left them out. */
@@ -118,6 +182,7 @@ take_vectors(struct outcome *o, const uint8_t *area, bool extended)
 	memset(o->regs.fx + FX_HEADER, 0, FX_AREA - FX_HEADER);
 	if (extended && area[FX_HEADER] & COMPONENT_AVX)
 		memcpy(o->regs.fx + FX_YMM, area + FX_YMM, FX_AREA - FX_YMM);
+	take_zmm(&o->regs, area, extended && native_has_avx512() ? area[FX_HEADER] : 0);
 }
 
 static void
@@ -256,10 +321,12 @@ run(const struct snippet *s, const uint8_t *data, struct outcome *o)
 	memcpy(code_writable + s->at, code, s->len + JUMP_BYTES < room ? s->len + JUMP_BYTES : room);
 	memcpy(data_pages, data, DATA_BYTES);
 	memcpy(native_state.gpr, s->start.gpr, sizeof(native_state.gpr));
-	memcpy(native_state.fx, s->start.fx, FX_AREA);
-	native_state.components = native_has_avx() ? 7 : 3;
-	memset(native_state.fx + FX_HEADER, 0, FX_YMM - FX_HEADER);
-	native_state.fx[FX_HEADER] = (uint8_t)native_state.components;
+	memcpy(native_state.area, s->start.fx, FX_AREA);
+	native_state.components = native_has_avx512() ? 0xe7 : native_has_avx() ? 7 : 3;
+	if (native_has_avx512())
+		put_zmm(&s->start, native_state.area);
+	memset(native_state.area + FX_HEADER, 0, FX_YMM - FX_HEADER);
+	native_state.area[FX_HEADER] = (uint8_t)native_state.components;
 	native_state.flags = s->start.flags;
 	native_state.cs = s->code32 ? USER_CS32 : USER_CS;
 	native_state.ds = s->code32 ? USER_SS : 0;
@@ -271,7 +338,7 @@ run(const struct snippet *s, const uint8_t *data, struct outcome *o)
 	if (running) {
 		running = 0;
 		memcpy(o->regs.gpr, native_state.gpr, sizeof(native_state.gpr));
-		take_vectors(o, native_state.fx, true);
+		take_vectors(o, native_state.area, true);
 		o->regs.flags = native_state.flags;
 		o->vector = VECTOR_EXIT;
 		o->rip = FUZZ_EXIT;

@@ -12,6 +12,8 @@
  *     st0 MANTISSA EXPONENT ... st7, as FXSAVE has them
  *     xmm0 LOW HIGH ... xmm15
  *     ymm0 LOW HIGH ... ymm15, the upper halves
+ *     zmm0.2 LOW HIGH ... zmm31.3, 16 bytes of a register at 16 times the number behind the point
+ *     k0 MASK ... k7
  *     end
  */
 #include "tests/fuzz/fuzz.h"
@@ -61,6 +63,15 @@ snippet_print(const struct snippet *s, FILE *to)
 	for (unsigned n = 0; n < 16; n++)
 		if (get(fx + FX_YMM + 16 * n, 8) | get(fx + FX_YMM + 16 * n + 8, 8))
 			fprintf(to, "ymm%u %" PRIx64 " %" PRIx64 "\n", n, get(fx + FX_YMM + 16 * n, 8), get(fx + FX_YMM + 16 * n + 8, 8));
+	for (unsigned n = 0; n < 4 * ZMM; n++) {
+		const uint8_t *at = s->start.zmm[n / 4] + 16 * (n % 4);
+
+		if (get(at, 8) | get(at + 8, 8))
+			fprintf(to, "zmm%u.%u %" PRIx64 " %" PRIx64 "\n", n / 4, n % 4, get(at, 8), get(at + 8, 8));
+	}
+	for (unsigned n = 0; n < 8; n++)
+		if (s->start.k[n] != 0)
+			fprintf(to, "k%u %" PRIx64 "\n", n, s->start.k[n]);
 	fprintf(to, "end\n");
 }
 
@@ -84,7 +95,7 @@ static bool
 parse_register(struct snippet *s, const char *word, uint64_t a, uint64_t b)
 {
 	uint8_t *fx = s->start.fx;
-	unsigned n;
+	unsigned n, part;
 
 	for (n = 0; n < 16; n++) {
 		if (strcmp(word, gpr_names[n]) == 0) {
@@ -100,6 +111,15 @@ parse_register(struct snippet *s, const char *word, uint64_t a, uint64_t b)
 	if (sscanf(word, "ymm%u", &n) == 1 && n < 16) {
 		memcpy(fx + FX_YMM + 16 * n, &a, 8);
 		memcpy(fx + FX_YMM + 16 * n + 8, &b, 8);
+		return true;
+	}
+	if (sscanf(word, "zmm%u.%u", &n, &part) == 2 && n < ZMM && part < 4) {
+		memcpy(s->start.zmm[n] + 16 * part, &a, 8);
+		memcpy(s->start.zmm[n] + 16 * part + 8, &b, 8);
+		return true;
+	}
+	if (sscanf(word, "k%u", &n) == 1 && n < 8) {
+		s->start.k[n] = a;
 		return true;
 	}
 	if (sscanf(word, "st%u", &n) == 1 && n < 8) {
@@ -164,14 +184,14 @@ snippet_parse(struct snippet *s, FILE *from)
 
 #ifdef HAVE_CAPSTONE
 static void
-text_of(const struct snippet *s, unsigned n, uint64_t rip, char *text, size_t size)
+capstone_text(const struct snippet *s, const uint8_t *code, unsigned len, uint64_t rip, char *text, size_t size)
 {
 	csh cs;
 	cs_insn *insn;
 
 	if (cs_open(CS_ARCH_X86, s->code32 ? CS_MODE_32 : CS_MODE_64, &cs) != CS_ERR_OK)
 		return;
-	if (cs_disasm(cs, s->code + s->insn_at[n], (size_t)(s->insn_at[n + 1] - s->insn_at[n]), rip, 1, &insn) == 1) {
+	if (cs_disasm(cs, code, len, rip, 1, &insn) == 1) {
 		snprintf(text, size, "%.24s %.120s", insn->mnemonic, insn->op_str);
 		cs_free(insn, 1);
 	}
@@ -179,15 +199,23 @@ text_of(const struct snippet *s, unsigned n, uint64_t rip, char *text, size_t si
 }
 #else
 static void
-text_of(const struct snippet *s, unsigned n, uint64_t rip, char *text, size_t size)
+capstone_text(const struct snippet *s, const uint8_t *code, unsigned len, uint64_t rip, char *text, size_t size)
 {
-	struct insn i;
-
-	(void)rip;
-	if (snippet_decode(s, &i, s->code + s->insn_at[n], s->len - s->insn_at[n], s->insn_at[n]) == DECODE_OK)
-		snprintf(text, size, "%s", insn_name(&i));
+	(void)s, (void)code, (void)len, (void)rip, (void)text, (void)size;
 }
 #endif
+
+/* Our own name of it, and Capstone's text where there is one. */
+static void
+text_of(const struct snippet *s, unsigned n, uint64_t rip, char *text, size_t size)
+{
+	unsigned at = s->insn_at[n], len = s->insn_at[n + 1] - at;
+	struct insn i;
+
+	if (snippet_decode(s, &i, s->code + at, s->len - at, at) == DECODE_OK)
+		snprintf(text, size, "%s", insn_name(&i));
+	capstone_text(s, s->code + at, len, rip, text, size);
+}
 
 void
 snippet_disassemble(const struct snippet *s, FILE *to)
