@@ -677,10 +677,11 @@ dma_read(struct space *s, gpa addr, void *to, uint64_t len)
 	return ok;
 }
 
+/* FROM may be RAM too: a card that loops back sends from where it receives to. */
 static void
 dma_to_ram(struct space *s, const struct mem_range *r, gpa addr, const uint8_t *from, uint64_t len)
 {
-	memcpy(r->region->host + r->offset + (addr - r->first), from, len);
+	memmove(r->region->host + r->offset + (addr - r->first), from, len);
 	mark_dirty(r, addr, len);
 	for (struct space_listener *l = s->listeners; l != NULL; l = l->next) {
 		if (l->written != NULL)
