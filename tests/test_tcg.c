@@ -516,6 +516,36 @@ START_TEST(masked_store_is_whole)
 }
 END_TEST
 
+/* Where the host has it, vectors are not the interpreter's. */
+static const struct {
+	const char *text;
+	bool avx512;
+} native[] = {
+	{ BEGIN "  vec.16 xmm0, xmm1 addps from 4 reads - writes -\n" END, false },
+	{ BEGIN "  vec.16 xmm0, [ds flat.8 rsi] paddd from 4 reads - writes -\n" END, false },
+	{ BEGIN "  evex.64 xmm17, xmm2, [ds flat.8 rsi] vpaddd from 4 aux 0x4000 reads - writes -\n" END, true },
+	{ BEGIN "  evex.16 k3, xmm2, xmm31 vpcmpeqd from 4 aux 0x4000 reads - writes -\n" END, true },
+	{ BEGIN "  avx.16 k1, k2 knotw from 4 reads - writes -\n" END, true },
+};
+
+START_TEST(vectors_are_native)
+{
+	static const struct tcg_options options = { .accel = ACCEL_NATIVE };
+	struct guest *g = guest_new(ACCEL_NATIVE);
+	struct ir *ir = parse(native[_i].text);
+
+	g->f.gpr[6] = GUEST_MEMORY;
+	/* The first time the page is not there yet. */
+	guest_run_block(g, ir);
+	g->f.slow_ops = 0;
+	guest_run_block(g, ir);
+	if (!native[_i].avx512 || tcg_has_avx512(&options))
+		ck_assert_uint_eq(g->f.slow_ops, 0);
+	free(ir);
+	guest_free(g);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -538,6 +568,7 @@ suite(void)
 	tcase_add_test(blocks, recycled_page);
 	tcase_add_test(blocks, odd_targets);
 	tcase_add_loop_test(blocks, masked_store_is_whole, 0, 2 * ARRAY_SIZE(masked_stores));
+	tcase_add_loop_test(blocks, vectors_are_native, 0, ARRAY_SIZE(native));
 	suite_add_tcase(s, blocks);
 	return s;
 }
