@@ -50,7 +50,7 @@ modrm_odd(const struct assembler *a, uint8_t *p, unsigned r, struct rm rm)
 	}
 	/* index alone, or an absolute address */
 	*p++ = (uint8_t)(r | 4);
-	*p++ = (uint8_t)(rm.scale << 6 | (rm.index == H_NONE ? 4 : rm.index & 7) << 3 | 5);
+	*p++ = (uint8_t)(rm.scale << 6 | (rm.index & 7) << 3 | 5);
 	return write32(p, (uint32_t)rm.disp, 4);
 }
 
@@ -69,7 +69,7 @@ modrm(const struct assembler *a, uint8_t *p, unsigned reg, struct rm rm)
 	sib = (rm.index != H_NONE) | (base == 4);
 	mod = ((rm.disp != 0) | (base == 5)) + (rm.disp != (int8_t)rm.disp);
 	p[0] = (uint8_t)(mod << 6 | r | (sib ? 4 : base));
-	p[1] = (uint8_t)(rm.scale << 6 | (rm.index == H_NONE ? 4 : rm.index & 7) << 3 | base);
+	p[1] = (uint8_t)(rm.scale << 6 | (rm.index & 7) << 3 | base);
 	return write32(p + 1 + sib, (uint32_t)rm.disp, mod * mod);
 }
 
@@ -79,21 +79,32 @@ put_modrm(struct assembler *a, unsigned reg, struct rm rm)
 	a->p = modrm(a, a->p, reg, rm);
 }
 
+/* LOCK, and REX for what is seldom: byte registers that have no number without it. */
+static bool
+seldom(uint8_t **p, unsigned reg_and_flags, struct rm rm)
+{
+	if (reg_and_flags & ASM_LOCK)
+		*(*p)++ = 0xf0;
+	return (reg_and_flags & ASM_REG_BYTE && (reg_and_flags & 15) >= 4) || (reg_and_flags & ASM_RM_BYTE && !rm.mem && rm.reg >= 4);
+}
+
 void
 put_op(struct assembler *a, uint64_t op, unsigned reg_and_flags, struct rm rm)
 {
-	unsigned reg = reg_and_flags & 15, rex, byte_reg;
-	uint8_t *p = a->p;
+	unsigned reg = reg_and_flags & 15, rex;
+	bool wants_rex = false;
+	uint8_t *p = a->p, *at = p;
 
-	if (reg_and_flags & ASM_LOCK)
-		*p++ = 0xf0;
+	if (reg_and_flags & (ASM_LOCK | ASM_REG_BYTE | ASM_RM_BYTE)) {
+		wants_rex = seldom(&at, reg_and_flags, rm);
+		p = at;
+	}
 	*p = (uint8_t)(op >> 24);
 	p += op >> 36 & 1;
 	/* No bit 3 in H_NONE and H_RIP. */
-	rex = (op >> 40 & 1) << 3 | reg >> 3 << 2 | (rm.index >> 3 & 1) << 1 | (rm.base >> 3 & 1);
-	byte_reg = (reg_and_flags & ASM_REG_BYTE && reg >= 4) | (reg_and_flags & ASM_RM_BYTE && !rm.mem && rm.reg >= 4);
+	rex = (unsigned)(op >> 40) | reg >> 3 << 2 | (rm.index >> 3 & 1) << 1 | (rm.base >> 3 & 1);
 	*p = (uint8_t)(0x40 | rex);
-	p += (rex | byte_reg) != 0;
+	p += (rex != 0) | wants_rex;
 	p = write32(p, (uint32_t)op, op >> 32 & 3);
 	a->p = modrm(a, p, reg, rm);
 }

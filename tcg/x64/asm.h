@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum host_reg { H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI, H_R8, H_R9, H_R10, H_R11, H_R12, H_R13, H_R14, H_R15, H_NONE, H_RIP };
+/* The low four bits of H_NONE are those of an index that is absent. */
+enum host_reg { H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI, H_R8, H_R9, H_R10, H_R11, H_R12, H_R13, H_R14, H_R15,
+	H_NONE = 20, H_RIP };
 
 /*
  * An r/m operand: a register, or base + index (scale 1, 2, 4, 8 as log2) + disp, or (base H_RIP) what is at TARGET.
@@ -75,7 +77,7 @@ op_rm(struct assembler *a, unsigned prefix, unsigned width, unsigned opcode, uns
 	unsigned bytes = 1 + (opcode > 0xff) + (opcode > 0xffff), first = prefix != 0 ? prefix : width == 2 ? 0x66 : 0;
 
 	put_op(a, __builtin_bswap32(opcode) >> (32 - 8 * bytes) | (uint64_t)first << 24 | (uint64_t)bytes << 32 |
-			(uint64_t)(first != 0) << 36 | (uint64_t)(width == 8) << 40,
+			(uint64_t)(first != 0) << 36 | (uint64_t)(width == 8) << 43,
 		reg_and_flags, rm);
 }
 

@@ -58,6 +58,15 @@ follow(const struct ir_insn *i, int64_t *at)
 	return *at > -PAGE_BYTES && *at < PAGE_BYTES;
 }
 
+static bool
+uses_stack(const struct ir *ir)
+{
+	for (unsigned n = 0; n < ir->count; n++)
+		if (ir->insn[n].mem.base == RSP && ir->insn[n].attr & (IR_READ | IR_WRITE))
+			return true;
+	return false;
+}
+
 /* Which accesses are predicted, and the range they take: from rSP at the entry plus LOW, LENGTH bytes. */
 static void
 plan(struct gen *g, int64_t *low, int64_t *length)
@@ -65,6 +74,9 @@ plan(struct gen *g, int64_t *low, int64_t *length)
 	int64_t at = 0, lo = 0, hi = 0;
 	bool any = false;
 
+	*low = *length = 0;
+	if (!uses_stack(g->ir))
+		return;
 	for (unsigned n = 0; n < g->ir->count; n++) {
 		const struct ir_insn *i = &g->ir->insn[n];
 

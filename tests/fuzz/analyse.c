@@ -48,6 +48,7 @@ static const struct { const char *name, *why; } excluded[] = {
 	{ "RDRAND", "random" },
 	{ "RDSEED", "random" },
 	{ "SERIALIZE", "not all hosts have it" },
+	{ "MOVDIRI", "not all hosts have it" },
 	{ "MOVDIR64B", "not all hosts have it" },
 	{ "XGETBV", "the host has more state" },
 	{ "XSETBV", "privileged, and depends on the host's features" },
