@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the tests of the IDE controller and its drives share: a machine without a processor, images in temporary files, a driver. */
+/* What the tests of the IDE controller and its drives share: a machine without a processor, images in files, a driver. */
 #ifndef TESTS_IDE_MACHINE_H
 #define TESTS_IDE_MACHINE_H
 

@@ -191,8 +191,8 @@ static void
 set_register(struct fuzz *f, struct bytes *b)
 {
 	static const uint16_t registers[] = {
-		0x0000, RCTL, TCTL, RXCSUM, VET, RDTR, RADV, TIDV, TADV, WUFC, RAL0, RAL0 + 4, MTA, VFTA, FCAL, FCAL + 4, RSRPD, TXDCTL, IMS, ITR,
-		RDLEN, RDH, RDT, TDLEN, TDH, TDT, EERD, MDIC,
+		0x0000, RCTL, TCTL, RXCSUM, VET, RDTR, RADV, TIDV, TADV, WUFC, RAL0, RAL0 + 4, MTA, VFTA, FCAL, FCAL + 4, RSRPD, TXDCTL,
+		IMS, ITR, RDLEN, RDH, RDT, TDLEN, TDH, TDT, EERD, MDIC,
 	};
 	unsigned which = take(b, 1);
 

@@ -30,7 +30,10 @@ plug(struct fuzz *f, unsigned n, struct usb_dev *d, const char *port)
 	usb_plug(d, usb_find_port(f->usb, port), &e);
 }
 
-/* 0: keyboard or tablet; 1: hub or another thing; 2: a disk or CD drive, but on UHCI with a hub a mouse behind it; 3: behind it too. */
+/*
+ * 0: keyboard or tablet; 1: a disk or CD drive, or a hub; 2: behind that, a mouse.  The same for xHCI but for 2, a disk or CD
+ * drive of its own, and 3, one behind the hub.
+ */
 void
 devfuzz_uhci(struct fuzz *f, unsigned variant)
 {
