@@ -25,7 +25,7 @@ for guest in "$dir"/*.elf "$dir"/*.bin; do
 	name=$(basename "${guest%.*}")
 	# Where what the processor has is part of the result, it is a processor that stays what it is.
 	case $name in
-	keys64 | xsave64) cpu=EPYC-Milan ;;
+	keys64 | xsave64 | control64) cpu=EPYC-Milan ;;
 	page57) cpu=max,+la57 ;;
 	amd64) cpu=Opteron_G5 ;;
 	*) cpu=max ;;
