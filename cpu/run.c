@@ -477,6 +477,18 @@ is_guarded(const struct tcg_key *key)
 	return SHADOW_IS_NEAR(key->rip) && SHADOW_IS_NEAR(key->rip + 0xfff);
 }
 
+/* Is the second page of code that runs over into one still where it was? */
+static bool
+has_its_second_page(struct cpu *c, const struct tcg_key *key, const struct tcg_block *block)
+{
+	uint64_t phys2 = tcg_second_page(block), linear;
+
+	if (phys2 == ~0ull)
+		return true;
+	linear = key->cs_base + key->rip + 0x1000 - (key->phys & 0xfff);
+	return (fetch_phys(c, key->mode & MODE_CS64 ? linear : (uint32_t)linear) & ~0xfffull) == phys2;
+}
+
 /* The block at RIP, found or made. */
 static struct tcg_block *
 look_up(struct cpu *c, const struct tcg_key *key)
@@ -491,6 +503,8 @@ look_up(struct cpu *c, const struct tcg_key *key)
 		return block;
 	}
 	block = tcg_find(c->tcg, key);
+	while (block && !has_its_second_page(c, key, block))
+		block = tcg_find_next(block);
 	if (!block)
 		block = tcg_translate(c->tcg, &c->f, key, key->mode & (MODE_TF | MODE_ONE) ? 1 : 0, true);
 	if (key->mode & (MODE_TF | MODE_ONE) || (key->mode & ~TCG_PLAIN) != c->from_mode || !is_guarded(key))

@@ -62,6 +62,22 @@ tcg_find(struct tcg *t, const struct tcg_key *key)
 	return b;
 }
 
+struct tcg_block *
+tcg_find_next(const struct tcg_block *b)
+{
+	struct tcg_block *next = atomic_load_explicit(&b->hash_next, memory_order_acquire);
+
+	while (next != NULL && !same_key(&next->key, &b->key))
+		next = atomic_load_explicit(&next->hash_next, memory_order_acquire);
+	return next;
+}
+
+uint64_t
+tcg_second_page(const struct tcg_block *b)
+{
+	return b->phys2;
+}
+
 static struct tcg_page *
 find_page(const struct tcg *t, uint64_t page)
 {

@@ -82,6 +82,10 @@ const struct tcg_guest *tcg_guest_of(const struct tcg *t);
 
 /* Lock-free for readers.  NULL: not translated yet. */
 struct tcg_block *tcg_find(struct tcg *t, const struct tcg_key *key);
+/* The next one with the key of B: code that runs over into a second page may have been translated with several of these. */
+struct tcg_block *tcg_find_next(const struct tcg_block *b);
+/* The guest-physical address of the second page of B's code; ~0 if there is none. */
+uint64_t tcg_second_page(const struct tcg_block *b);
 /*
  * Translates, up to MAX guest instructions (0: as many as fit).  KEEP false: a block for one run, which nothing finds
  * again and whose own stores into its code don't end it.

@@ -30,7 +30,12 @@ for guest in "$dir"/*.elf "$dir"/*.bin; do
 	amd64) cpu=Opteron_G5 ;;
 	*) cpu=max ;;
 	esac
-	for accel in $accels; do
+	# Code that changes, in blocks of other sizes too.
+	case $name,$accels in
+	code64,*tcg*) with="$accels tcg,one-insn-per-tb=on tcg,native=off" ;;
+	*) with=$accels ;;
+	esac
+	for accel in $with; do
 		out=$dir/$name.$accel
 		timeout -k 5 120 "$CALQUE" -accel $accel -cpu $cpu -m 64 -display none -nic none -monitor none -serial none -no-reboot \
 			$how "$guest" -debugcon "file:$out" -device isa-debug-exit,iobase=0x501,iosize=1 2>"$dir/err"
