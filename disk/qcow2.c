@@ -27,15 +27,23 @@ file_read(struct qcow2 *q, uint64_t offset, void *buf, size_t len)
 int
 file_write(struct qcow2 *q, uint64_t offset, const void *buf, size_t len)
 {
-	uint64_t end = q->file_end;
 	int error;
 
 	if (q->final_error != 0)
 		return q->final_error;
 	error = q->image.below->ops->write(q->image.below, offset, buf, len);
-	while (error == 0 && end < offset + len && !atomic_compare_exchange_weak(&q->file_end, &end, offset + len))
-		;
+	if (error == 0)
+		file_has(q, offset + len);
 	return error;
+}
+
+void
+file_has(struct qcow2 *q, uint64_t bytes)
+{
+	uint64_t end = q->file_end;
+
+	while (end < bytes && !atomic_compare_exchange_weak(&q->file_end, &end, bytes))
+		;
 }
 
 /* What a failed flush has lost stays lost, whatever the next one says. */

@@ -245,6 +245,8 @@ l1_entries_for(const struct qcow2 *q, uint64_t disk_bytes)
 
 int file_read(struct qcow2 *q, uint64_t offset, void *buf, size_t len);
 int file_write(struct qcow2 *q, uint64_t offset, const void *buf, size_t len);
+/* Something was written up to there. */
+void file_has(struct qcow2 *q, uint64_t bytes);
 int file_flush(struct qcow2 *q);
 /* The image contradicts itself: it is marked, and takes no more writes.  Always EIO. */
 int qcow2_corrupt(struct qcow2 *q, const char *what, uint64_t where);
