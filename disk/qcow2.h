@@ -323,7 +323,9 @@ int map_set(struct qcow2 *q, uint64_t cluster, uint64_t entry);
 
 /* Takes LOCK; not with ranges held that writers in it could wait for. */
 int qcow2_commit(struct qcow2 *q);
-/* The same if much is waiting. */
+/* Under LOCK: is much waiting? */
+bool commit_is_due(const struct qcow2 *q);
+/* The same if that is so. */
 int qcow2_commit_if_full(struct qcow2 *q);
 /* Under LOCK, which it lets go meanwhile: until tables may be changed. */
 int wait_for_commit(struct qcow2 *q);

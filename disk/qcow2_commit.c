@@ -94,13 +94,19 @@ qcow2_commit(struct qcow2 *q)
 	return error;
 }
 
+bool
+commit_is_due(const struct qcow2 *q)
+{
+	return q->l2.dirty > q->l2.limit / 2 || q->blocks.dirty > q->blocks.limit / 2 || q->pending_count > PENDING_MOST;
+}
+
 int
 qcow2_commit_if_full(struct qcow2 *q)
 {
 	bool full;
 
 	pthread_mutex_lock(&q->lock);
-	full = q->l2.dirty > q->l2.limit / 2 || q->blocks.dirty > q->blocks.limit / 2 || q->pending_count > PENDING_MOST;
+	full = commit_is_due(q);
 	pthread_mutex_unlock(&q->lock);
 	return full ? qcow2_commit(q) : 0;
 }
