@@ -12,6 +12,8 @@
 
 enum { REQUESTS = 64, VOICES = 8, WAITING = 256, REQUESTS_MOST = 20000, FRAME = 16 * 1024 };
 
+typedef uint64_t unaligned __attribute__((aligned(1), may_alias));
+
 struct request {
 	struct disk *disk;
 	uint64_t offset;
@@ -56,7 +58,7 @@ static struct {
 	struct net_end end;
 	uint8_t frame[FRAME];
 	struct voice voices[VOICES];
-	unsigned sum; /* of all bytes that were handed over: each is looked at */
+	uint64_t sum; /* of all bytes that were handed over: each is looked at */
 } host;
 
 static void
@@ -81,11 +83,11 @@ static void
 look_at(const void *bytes, size_t len)
 {
 	const uint8_t *b = bytes;
-	unsigned sum = 0;
+	uint64_t sum = 0;
 
-	for (size_t i = 0; i < len; i++)
-		sum += b[i];
-	host.sum += sum;
+	for (; len >= 8; len -= 8, b += 8)
+		sum += *(const unaligned *)b;
+	host.sum += sum + load_le(b, len);
 }
 
 /* ---- disks ---- */
@@ -367,6 +369,11 @@ net_sum(const void *bytes, size_t len, uint32_t sum)
 	const uint8_t *b = bytes;
 	uint64_t total = sum;
 
+	for (; len >= 8; len -= 8, b += 8) {
+		uint64_t v = *(const unaligned *)b;
+
+		total += (v & 0xffffffff) + (v >> 32);
+	}
 	for (size_t i = 0; i < len; i++)
 		total += (uint64_t)b[i] << 8 * (i & 1);
 	while (total > 0xffff)

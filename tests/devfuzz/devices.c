@@ -527,7 +527,7 @@ board_event(struct fuzz *f, struct bytes *b)
 /* ---- the table ---- */
 
 const struct row devfuzz_rows[] = {
-	{ "e1000", devfuzz_e1000, NULL, devfuzz_e1000_steps, 2000, devfuzz_e1000_event, NULL },
+	{ "e1000", devfuzz_e1000, NULL, devfuzz_e1000_steps, 2, devfuzz_e1000_event, NULL },
 	{ "hda", make_hda, NULL, hda_steps, 200, NULL, NULL },
 	{ "ac97", make_ac97, NULL, NULL, 200, NULL, NULL },
 	{ "uhci", devfuzz_uhci, NULL, devfuzz_uhci_steps, 60, devfuzz_usb_event, devfuzz_usb_start },

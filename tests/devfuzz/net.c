@@ -132,7 +132,7 @@ send_descriptors(struct fuzz *f, struct bytes *b, unsigned what)
 static void
 send_packet(struct fuzz *f, struct bytes *b)
 {
-	unsigned how = take(b, 1), extra = take(b, 1), mss = take(b, 2) % 1500 + 1, len = take(b, 2) % 12000;
+	unsigned how = take(b, 1), extra = take(b, 1), mss = take(b, 2) % 1500 + 1, len = take(b, 2) % 6000;
 	unsigned tail = devfuzz_get(f, 0, TDT, 4) % RING, header_len, ip, tu;
 	bool segment = how & 0x20, split = how & 0x40;
 	uint8_t *d = next_descriptor(&tail);
