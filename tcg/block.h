@@ -60,7 +60,7 @@ struct tcg_page {
 enum { RECYCLED_HITS = 8 }; /* so many, and the page is taken to hold something else from now on: the rest is dropped too */
 enum { GUESS_HASH = 1 << 16 }; /* of the addresses of instructions whose accesses go to ever other pages */
 /* Programs that start look for blocks in vain: twice as many heads as blocks, so that few cold ones are met on the way. It
-   saves 14 % of the time of a shell that starts 2,000 programs. */
+   saves 14 % of the time of a boot and 2,000 short programs. */
 enum { BLOCK_HASH = 1 << 19, PAGE_HASH = 1 << 13, SEGMENTS = 16, JUMP_CACHES = 64 };
 
 /* One part of the code memory with the blocks in it: filled from below, dropped as a whole. */
