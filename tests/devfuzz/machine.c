@@ -272,6 +272,7 @@ tell(struct fuzz *f)
 		if (d->cls->info != NULL)
 			d->cls->info(d, ignore_text, &len);
 	}
+	pci_info(f->bus, ignore_text, &len);
 }
 
 /* As a snapshot that is loaded at once: the state is the device's own. */
