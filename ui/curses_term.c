@@ -143,10 +143,13 @@ draw(struct side *s)
 				put_cell(s, x, y, cell);
 		}
 	}
-	curs_set(p->cursor ? 1 : 0);
-	if (p->cursor)
+	if (!p->cursor)
+		curs_set(0);
+	else
 		move((int)(p->cursor_y - s->top + y0), (int)(p->cursor_x - s->left + x0));
 	refresh();
+	if (p->cursor)
+		curs_set(1);
 }
 
 static void
