@@ -313,7 +313,7 @@ await_data(struct cirrus *c, const struct blt *b)
 	cirrus_map(c);
 }
 
-/* Who doesn't wait for a blit gets the rest of it at once. */
+/* Who doesn't wait for a blit gets the rest of it at once; what awaits data is given up. */
 void
 cirrus_blt_start(struct cirrus *c)
 {
@@ -323,6 +323,7 @@ cirrus_blt_start(struct cirrus *c)
 
 	while (c->state.drawing)
 		draw_slice(c);
+	cirrus_blt_reset(c);
 	*status |= STATUS_BUSY | start;
 	if ((b.mode & BLT_TO_SYSTEM) != 0) {
 		guest_unimp(&c->vga.pci.dev, "BLT to the processor");

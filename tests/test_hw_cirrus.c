@@ -380,6 +380,30 @@ START_TEST(test_blt_reset)
 }
 END_TEST
 
+/* A large blit takes the place of one that awaits data: what comes then is none. */
+START_TEST(test_blt_instead)
+{
+	struct job fed = { .width = 64, .height = 4, .to_pitch = 64, .mode = 4, .rop = 0x0d };
+	struct job j = { .width = 4000, .height = 300, .from = 0x200000, .to_pitch = 4000, .from_pitch = 4000, .rop = 0x0d };
+	uint32_t seed = 5;
+
+	fill_memory(&seed);
+	program(&fed);
+	gr(0x31, 2);
+	gr(0x31, 0);
+	program(&j);
+	gr(0x31, 2);
+	ck_assert(is_busy());
+	ck_assert(rig.card->cls->loaded(rig.card, NULL));
+	ck_assert_ptr_eq(space_find(rig.mem, RIG_BAR0, false).region->ops, NULL);
+	for (unsigned n = 0; n < 100 && is_busy(); n++)
+		clock_advance(rig.clock, 100 * 1000);
+	ck_assert(!is_busy());
+	expect(&j);
+	same_memory("instead");
+}
+END_TEST
+
 /* Registers in memory: BAR 1, B8000h, the end of the frame buffer; and a start by the address alone. */
 START_TEST(test_mmio)
 {
@@ -634,6 +658,7 @@ main(void)
 	tcase_add_test(t, test_fed_blits);
 	tcase_add_loop_test(t, test_large_blits, 0, 5);
 	tcase_add_test(t, test_blt_reset);
+	tcase_add_test(t, test_blt_instead);
 	tcase_add_test(t, test_mmio);
 	tcase_add_test(t, test_banks);
 	tcase_add_test(t, test_depths);
