@@ -93,6 +93,11 @@ smm_enter(struct cpu *c)
 	save_state(c);
 	cpu_unlock(c);
 	c->halted = false;
+	c->smm_held.pending_dbg = c->pending_dbg;
+	c->smm_held.inhibit = c->inhibit;
+	c->smm_held.inhibit_db = c->inhibit_db;
+	c->pending_dbg = 0;
+	c->inhibit = c->inhibit_db = false;
 	c->mwait = MWAIT_NONE;
 	c->cr0 &= ~(uint64_t)(CR0_PE | CR0_EM | CR0_TS | CR0_PG);
 	c->cr4 = 0;
@@ -190,6 +195,9 @@ do_rsm(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	tell_board(c);
 	cpu_unlock(c);
 	make_consistent(c);
+	c->pending_dbg = c->smm_held.pending_dbg;
+	c->inhibit = c->smm_held.inhibit;
+	c->inhibit_db = c->smm_held.inhibit_db;
 	c->has_code_breakpoints = debug_has_code(c);
 	shadow_select(c->shadow, c->cr4 & CR4_PCIDE ? c->cr3 & 0xfff : 0);
 	tlb_flush_all(c);

@@ -105,6 +105,7 @@ struct cpu {
 	uint64_t monitor_addr;
 	bool monitor_armed, umonitor_armed; /* by MONITOR, by UMONITOR */
 	uint64_t pending_dbg; /* DR6 bits of traps that follow the current instruction */
+	struct { uint64_t pending_dbg; bool inhibit, inhibit_db; } smm_held; /* what waits for the end of SMM */
 
 	/* The exception being raised, between cpu_raise and its delivery in cpu_run. */
 	struct { int vector; uint32_t error; bool has_error, raised, software; uint8_t software_len; } exc;

@@ -35,9 +35,11 @@ for guest in "$dir"/*.elf "$dir"/*.bin; do
 	code64,*tcg*) with="$accels tcg,one-insn-per-tb=on tcg,native=off" ;;
 	*) with=$accels ;;
 	esac
+	restart=-no-reboot
+	[ $name != triple ] || restart=
 	for accel in $with; do
 		out=$dir/$name.$accel
-		timeout -k 5 120 "$CALQUE" -accel $accel -cpu $cpu -m 64 -display none -nic none -monitor none -serial none -no-reboot \
+		timeout -k 5 120 "$CALQUE" -accel $accel -cpu $cpu -m 64 -display none -nic none -monitor none -serial none $restart \
 			$how "$guest" -debugcon "file:$out" -device isa-debug-exit,iobase=0x501,iosize=1 2>"$dir/err"
 		status=$?
 		[ -z "${KEEP:-}" ] || cp "$out" "$KEEP/"

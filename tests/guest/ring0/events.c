@@ -67,10 +67,35 @@ nmis(void)
 	RUN("nmi: unblocked by iret", "push $2; push $8; push $0x10180; iret; .org 7701b + 0x80; nop");
 }
 
+/* Without CR0.NE an x87 exception is the interrupt controllers' line 13, at the next instruction that waits. */
+static void
+ferr(const char *name, unsigned k)
+{
+	static const uint8_t words[][4] = { { 0x11, 0x20, 4, 1 }, { 0x11, 0x70, 2, 1 } };
+
+	for (unsigned i = 0; i < 2; i++)
+		for (unsigned n = 0; n < 4; n++)
+			outb((i ? 0xa0 : 0x20) + (n != 0), words[i][n]);
+	outb(0x21, 0xfb), outb(0xa1, 0xdf);
+	in.cr0 = 0x11;
+	in.eflags |= IF;
+	print(name);
+#define BAD "fninit; movw $0x37e, 0x20100; fldcw 0x20100; fld1; fchs; fsqrt; "
+	if (k == 0)
+		RUN("", BAD "nop; nop; 1: fwait; cli");
+	else
+		RUN("", BAD "nop; fnstsw %ax; fnclex; fwait; cli");
+#undef BAD
+	outb(0x21, 0xff), outb(0xa1, 0xff);
+	outb(0xa0, 0x20), outb(0x20, 0x20);
+}
+
 void
 run_tests(void)
 {
 	*(volatile uint32_t *)hidden(0xfee000f0) = 0x1ff;
 	interrupts();
 	nmis();
+	ferr("ferr: fwait", 0);
+	ferr("ferr: cleared before", 1);
 }
