@@ -625,6 +625,41 @@ START_TEST(past_the_cache)
 }
 END_TEST
 
+/* What a vCPU's own thread does: in new clusters too, where nothing has to be read, flushed or taken from a backing file. */
+START_TEST(at_once)
+{
+	static uint8_t buf[128 * KiB];
+	struct image *i;
+
+	memset(buf, 7, sizeof(buf));
+	create("at_once.img", 64 * MiB, NULL, NULL);
+	i = open_image("at_once.img", IMAGE_WRITE);
+	/* The first one needs a table. */
+	ck_assert_int_eq(layer_write_now(i, 0, buf, 4096), EAGAIN);
+	ck_assert_int_eq(image_write(i, 0, buf, 4096), 0);
+	for (uint64_t at = 4096; at < 4 * MiB; at += 4096)
+		ck_assert_int_eq(layer_write_now(i, at, buf, 4096), 0);
+	ck_assert_int_eq(layer_write_now(i, 5 * MiB + 512, buf, sizeof(buf)), 0);
+	/* Some of it there, some not. */
+	ck_assert_int_eq(layer_write_now(i, 5 * MiB, buf, sizeof(buf)), 0);
+	ck_assert_int_eq(layer_write_now(i, 5 * MiB + 128 * KiB, buf, sizeof(buf)), EAGAIN);
+	image_close(i);
+	i = open_image("at_once.img", 0);
+	expect_at(i, 0, 7, 4 * MiB);
+	expect_at(i, 4 * MiB, 0, MiB);
+	expect_at(i, 5 * MiB, 7, 128 * KiB + 512);
+	expect_at(i, 5 * MiB + 128 * KiB + 512, 0, MiB);
+	image_close(i);
+	judge("qemu-img check %s", "at_once.img");
+	create("upon.img", 64 * MiB, "at_once.img", "qcow2");
+	i = open_image("upon.img", IMAGE_WRITE);
+	write_at(i, 0, 8, 4096);
+	ck_assert_int_eq(layer_write_now(i, MiB, buf, 4096), EAGAIN);
+	expect_at(i, 4096, 7, MiB);
+	image_close(i);
+}
+END_TEST
+
 /* A full disk: nothing is lost, and what was there can be read. */
 START_TEST(full)
 {
@@ -756,6 +791,7 @@ main(void)
 	tcase_add_test(t, kinds);
 	tcase_add_test(t, foreign);
 	tcase_add_test(t, chains);
+	tcase_add_test(t, at_once);
 	tcase_add_test(t, bad_chains);
 	tcase_add_test(t, deep_chain);
 	tcase_add_test(t, locks);
