@@ -67,6 +67,18 @@ nmis(void)
 	RUN("nmi: unblocked by iret", "push $2; push $8; push $0x10180; iret; .org 7701b + 0x80; nop");
 }
 
+/* Loops of one instruction: the timer's interrupt ends them.  Behind STI it can't come before the first turn. */
+static void
+loops(void)
+{
+#define TIMER "movl $0x31, 0xfee00320; movl $11, 0xfee003e0; movl $1000, 0xfee00380; "
+	RUN("loop: jmp", TIMER "sti; 1: jmp 1b");
+	RUN("loop: jmp, indirect", TIMER "mov $0x10124, %ecx; sti; jmp *%ecx");
+	RUN("loop: jcc", TIMER "cmp %eax, %eax; sti; 1: je 1b");
+	RUN("loop: far jmp", TIMER "sti; ljmp $8, $0x1011f");
+#undef TIMER
+}
+
 /* Without CR0.NE an x87 exception is the interrupt controllers' line 13, at the next instruction that waits. */
 static void
 ferr(const char *name, unsigned k)
@@ -96,6 +108,7 @@ run_tests(void)
 	*(volatile uint32_t *)hidden(0xfee000f0) = 0x1ff;
 	interrupts();
 	nmis();
+	loops();
 	ferr("ferr: fwait", 0);
 	ferr("ferr: cleared before", 1);
 }
