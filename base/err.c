@@ -5,6 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+/* One line, whatever a file's name or an image has brought into it: a terminal would obey control characters. */
+static void
+make_plain(char *text)
+{
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+	}
+}
+
 bool
 err_set(struct err *e, const char *format, ...)
 {
@@ -15,6 +25,7 @@ err_set(struct err *e, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(e->text, sizeof(e->text), format, args);
 	va_end(args);
+	make_plain(e->text);
 	return false;
 }
 
@@ -31,6 +42,7 @@ err_prefix(struct err *e, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(e->text, sizeof(e->text), format, args);
 	va_end(args);
+	make_plain(e->text);
 	used = strlen(e->text);
 	snprintf(e->text + used, sizeof(e->text) - used, "%s", rest);
 	return false;

@@ -326,11 +326,19 @@ refused 'skip' dd if=flat.raw of=out.raw bs=1M skip=100
 status=2 refused 'No such' compare flat.raw nothing
 [ ! -e ours/out.raw ] || fail "a refused convert left out.raw"
 
+# Names that a terminal would obey.
+refused 'no?such' info "$(printf 'no\nsuch')"
+(cd ours && "$calque" create -q -f qcow2 named.qcow2 1M && "$calque" snapshot -c "$(printf 'a\033[31mb')" named.qcow2 &&
+	"$calque" snapshot -l named.qcow2) | grep -qF 'a?[31mb' || fail "a snapshot's name with an escape in it"
+rm -f ours/named.qcow2
+
 # Another process has it.
-(cd ours && exec qemu-io -f qcow2 -c 'sleep 8000' base.qcow2 >/dev/null 2>&1) &
+(cd ours && exec qemu-io -f qcow2 -c 'sleep 120000' base.qcow2 >/dev/null 2>&1) &
 holder=$!
-for i in 1 2 3 4 5 6 7 8 9 10; do
+tries=300
+while [ $tries -gt 0 ]; do
 	(cd ours && qemu-img info base.qcow2 >/dev/null 2>&1) || break
+	tries=$((tries - 1))
 	sleep 0.2
 done
 refused 'another process' info base.qcow2

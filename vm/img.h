@@ -89,6 +89,8 @@ enum { IMG_CHUNK = 2 << 20 };
 bool img_is_zero(const uint8_t *p, size_t len);
 /* "10 MiB" */
 const char *img_human(uint64_t bytes, char text[16]);
+/* Prints a line; control characters, which images may have in their names, become ?. */
+void img_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A failure of reading or writing at OFFSET. */
 bool img_io_error(struct err *e, const char *file, const char *verb, uint64_t offset, int error);
 

@@ -29,7 +29,7 @@ print_snapshot(const struct image_snapshot *s)
 		(unsigned)(s->vm_clock_ns / 1000000 % 1000));
 	if (s->icount != UINT64_MAX)
 		snprintf(icount, sizeof(icount), "%" PRIu64, s->icount);
-	printf("%-9s %-16s %8s%20s%13s%11s\n", s->id, s->name, img_human(s->vm_state_bytes, size), date, clock, icount);
+	img_print("%-9s %-16s %8s%20s%13s%11s", s->id, s->name, img_human(s->vm_state_bytes, size), date, clock, icount);
 }
 
 static void
@@ -132,14 +132,14 @@ print_backing(const struct image_info *f)
 {
 	if (f->backing_file == NULL)
 		return;
-	printf("backing file: %s", f->backing_file);
 	if (f->backing_path == NULL)
-		printf(" (cannot determine actual path)");
+		img_print("backing file: %s (cannot determine actual path)", f->backing_file);
 	else if (strcmp(f->backing_file, f->backing_path) != 0)
-		printf(" (actual path: %s)", f->backing_path);
-	putchar('\n');
+		img_print("backing file: %s (actual path: %s)", f->backing_file, f->backing_path);
+	else
+		img_print("backing file: %s", f->backing_file);
 	if (f->backing_format != NULL)
-		printf("backing file format: %s\n", f->backing_format);
+		img_print("backing file format: %s", f->backing_format);
 }
 
 static void
@@ -332,7 +332,7 @@ print_extent(const struct extent *x, bool json, bool *any)
 {
 	if (!json) {
 		if (x->e.data && !x->e.zero && x->e.has_offset)
-			printf("%#-16" PRIx64 "%#-16" PRIx64 "%#-16" PRIx64 "%s\n", x->start, x->e.bytes, x->e.host_offset,
+			img_print("%#-16" PRIx64 "%#-16" PRIx64 "%#-16" PRIx64 "%s", x->start, x->e.bytes, x->e.host_offset,
 				x->e.file != NULL ? x->e.file : "");
 		return;
 	}
