@@ -299,6 +299,18 @@ query_7(const struct cpu *c, uint32_t subleaf, uint32_t out[4])
 		out[0] = 1; /* the last subleaf */
 }
 
+/* Topology: one thread a core, up to 256 processors a package. */
+static void
+query_b(const struct cpu *c, uint32_t subleaf, uint32_t out[4])
+{
+	out[2] = subleaf & 0xff;
+	out[3] = c->config.id;
+	if (subleaf == 0)
+		out[0] = 0, out[1] = 1, out[2] |= 1 << 8;
+	else if (subleaf == 1)
+		out[0] = 8, out[1] = 1, out[2] |= 2 << 8;
+}
+
 static void
 query_d(const struct cpu *c, uint32_t subleaf, uint32_t out[4])
 {
@@ -410,12 +422,7 @@ cpuid_query(const struct cpu *c, uint32_t leaf, uint32_t subleaf, uint32_t out[4
 		query_7(c, subleaf, out);
 		break;
 	case 0xb:
-		out[2] = subleaf & 0xff;
-		out[3] = c->config.id;
-		if (subleaf == 0)
-			out[0] = 0, out[1] = 1, out[2] |= 1 << 8;
-		else if (subleaf == 1)
-			out[0] = 8, out[1] = 1, out[2] |= 2 << 8;
+		query_b(c, subleaf, out);
 		break;
 	case 0xd:
 		query_d(c, subleaf, out);
