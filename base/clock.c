@@ -121,10 +121,8 @@ note_first(struct clock *c)
 }
 
 static void
-fire_first(struct clock *c)
+fire(struct timer *t)
 {
-	struct timer *t = c->first;
-
 	timer_cancel(t);
 	t->fire(t->opaque);
 }
@@ -138,7 +136,7 @@ clock_advance(struct clock *c, uint64_t ns)
 	while (c->first != NULL && c->first->deadline_ns <= end) {
 		if (c->first->deadline_ns > clock_now(c))
 			set_pair(c, c->first->deadline_ns, 0, clock_is_running(c));
-		fire_first(c);
+		fire(c->first);
 	}
 	set_pair(c, end, 0, clock_is_running(c));
 }
@@ -151,7 +149,7 @@ clock_run(struct clock *c)
 	if (!c->manual && !clock_is_running(c))
 		return UINT64_MAX;
 	for (unsigned i = 0; i < MAX_FIRED && c->first != NULL && c->first->deadline_ns <= now; i++)
-		fire_first(c);
+		fire(c->first);
 	return c->first != NULL ? c->first->deadline_ns : UINT64_MAX;
 }
 
@@ -177,8 +175,7 @@ clock_catch_up(struct clock *c)
 			t = t->next;
 		if (t == NULL || t->deadline_ns > now)
 			break;
-		timer_cancel(t);
-		t->fire(t->opaque);
+		fire(t);
 	}
 }
 

@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One line, whatever a file's name or an image has brought into it: a terminal would obey control characters. */
-static void
-make_plain(char *text)
+void
+text_make_plain(char *text)
 {
 	for (; *text != '\0'; text++) {
 		if ((unsigned char)*text < ' ' || *text == 0x7f)
@@ -25,7 +24,7 @@ err_set(struct err *e, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(e->text, sizeof(e->text), format, args);
 	va_end(args);
-	make_plain(e->text);
+	text_make_plain(e->text);
 	return false;
 }
 
@@ -42,7 +41,7 @@ err_prefix(struct err *e, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(e->text, sizeof(e->text), format, args);
 	va_end(args);
-	make_plain(e->text);
+	text_make_plain(e->text);
 	used = strlen(e->text);
 	snprintf(e->text + used, sizeof(e->text) - used, "%s", rest);
 	return false;

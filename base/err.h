@@ -16,4 +16,7 @@ struct err {
 bool err_set(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool err_prefix(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* One line, whatever a file's name or an image has brought into TEXT: a terminal would obey control characters. */
+void text_make_plain(char *text);
+
 #endif

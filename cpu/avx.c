@@ -9,36 +9,16 @@ static const uint8_t features[AVX_ROWS] = {
 #undef AVX
 };
 
-static const uint8_t mandatory[4] = { 0, 0x66, 0xf3, 0xf2 };
-
 static unsigned
-key(unsigned map, unsigned opcode, unsigned prefix)
+key_of(unsigned row)
 {
-	return map << 16 | opcode << 8 | prefix;
+	return avx_key(avx_rows[row].map, avx_rows[row].opcode, avx_rows[row].prefix);
 }
 
 bool
 avx_has_modrm(const struct insn *i)
 {
 	return i->map != MAP_0F || i->opcode != 0x77;
-}
-
-/* The first row of the table that stands at WANTED or behind it. */
-static unsigned
-lower_bound(unsigned wanted)
-{
-	unsigned low = 0, high = AVX_ROWS;
-
-	while (low < high) {
-		unsigned middle = (low + high) / 2;
-		const struct avx_row *r = &avx_rows[middle];
-
-		if (key(r->map, r->opcode, r->prefix) < wanted)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
 }
 
 /* VEX.vvvv has to be 1111 where it names nothing. */
@@ -72,16 +52,11 @@ gather_is_legal(const struct insn *i)
 const struct avx_row *
 avx_find(const struct insn *i)
 {
-	unsigned wanted = key(i->map - MAP_0F + 1, i->opcode, mandatory[i->prefix]);
+	unsigned wanted = avx_wanted(i);
 
-	for (unsigned n = lower_bound(wanted); n < AVX_ROWS; n++) {
-		const struct avx_row *r = &avx_rows[n];
-
-		if (key(r->map, r->opcode, r->prefix) != wanted)
-			break;
-		if (fits(r, i))
-			return r;
-	}
+	for (unsigned n = avx_first_row(AVX_ROWS, wanted, key_of); n < AVX_ROWS && key_of(n) == wanted; n++)
+		if (fits(&avx_rows[n], i))
+			return &avx_rows[n];
 	return NULL;
 }
 

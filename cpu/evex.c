@@ -4,36 +4,18 @@
 
 #include <stddef.h>
 
+#include "cpu/avx.h"
+
 static const uint8_t features[EVEX_ROWS] = {
 #define EVEX(name, prefix, map, opcode, ext, form, reg, rm, l, w, size, broadcast, mask, feature, twin, flags) FEAT_##feature,
 #include "tcg/evex.def"
 #undef EVEX
 };
 
-static const uint8_t mandatory[4] = { 0, 0x66, 0xf3, 0xf2 };
-
 static unsigned
-key(unsigned map, unsigned opcode, unsigned prefix)
+key_of(unsigned row)
 {
-	return map << 16 | opcode << 8 | prefix;
-}
-
-/* The first row of the table that stands at WANTED or behind it. */
-static unsigned
-lower_bound(unsigned wanted)
-{
-	unsigned low = 0, high = EVEX_ROWS;
-
-	while (low < high) {
-		unsigned middle = (low + high) / 2;
-		const struct evex_row *r = &evex_rows[middle];
-
-		if (key(r->map, r->opcode, r->prefix) < wanted)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return avx_key(evex_rows[row].map, evex_rows[row].opcode, evex_rows[row].prefix);
 }
 
 /* With EVEX.b and registers, L'L isn't the length. */
@@ -72,16 +54,11 @@ fits(const struct evex_row *r, const struct insn *i)
 const struct evex_row *
 evex_find(const struct insn *i)
 {
-	unsigned wanted = key(i->map - MAP_0F + 1, i->opcode, mandatory[i->prefix]);
+	unsigned wanted = avx_wanted(i);
 
-	for (unsigned n = lower_bound(wanted); n < EVEX_ROWS; n++) {
-		const struct evex_row *r = &evex_rows[n];
-
-		if (key(r->map, r->opcode, r->prefix) != wanted)
-			break;
-		if (fits(r, i))
-			return r;
-	}
+	for (unsigned n = avx_first_row(EVEX_ROWS, wanted, key_of); n < EVEX_ROWS && key_of(n) == wanted; n++)
+		if (fits(&evex_rows[n], i))
+			return &evex_rows[n];
 	return NULL;
 }
 

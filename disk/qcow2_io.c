@@ -282,7 +282,12 @@ write_new(struct qcow2 *q, const struct mapping *m, struct piece *p, bool now)
 		return error;
 	part.len = MIN(part.len, (got << q->cluster_bits) - head);
 	blank = host >= unused && q->image.below->grows && reads_as_zeros(q, m, p->offset);
-	error = write_clusters(q, host, part, blank);
+	if (!now)
+		error = write_clusters(q, host, part, blank);
+	else
+		error = blank ? layer_write_now(q->image.below, host + head, part.data, part.len) : EAGAIN;
+	if (now && error == 0)
+		file_has(q, host + head + part.len);
 	if (error == 0) {
 		error = link_clusters(q, part.offset >> q->cluster_bits, host, got, true, now);
 	} else {
@@ -542,15 +547,15 @@ qcow2_read_now(struct image *i, uint64_t offset, void *buf, size_t len)
 	return error;
 }
 
-/* Can clusters be entered for OFFSET with the tables that there are, and without a round of writing them? */
+/* Can clusters be entered for OFFSET with the tables that there are, without a round of writing them or a search from the start? */
 static bool
-has_tables(struct qcow2 *q, uint64_t offset, size_t len)
+can_enter_now(struct qcow2 *q, uint64_t offset, size_t len)
 {
 	uint64_t index = offset >> (q->cluster_bits + l2_bits(q)), behind = clusters_for(q, q->file_end) + clusters_for(q, len) + 1;
 	bool ok;
 
 	pthread_mutex_lock(&q->lock);
-	ok = !q->committing && !commit_is_due(q) && (q->l1[index] & COPIED) != 0 && refcount_has_block(q, behind);
+	ok = !q->committing && !commit_is_due(q) && q->first_free != 0 && (q->l1[index] & COPIED) != 0 && refcount_has_block(q, behind);
 	pthread_mutex_unlock(&q->lock);
 	return ok;
 }
@@ -569,7 +574,7 @@ write_new_now(struct qcow2 *q, uint64_t offset, const void *buf, size_t len)
 
 	if (!begin_now(q, &r, offset, len, &m))
 		return EAGAIN;
-	if (m.kind != MAPPED_NOT || shows_backing(q, offset & ~(q->cluster_bytes - 1)) || !has_tables(q, offset, len))
+	if (m.kind != MAPPED_NOT || shows_backing(q, offset & ~(q->cluster_bytes - 1)) || !can_enter_now(q, offset, len))
 		error = EAGAIN;
 	while (p.len > 0 && error == 0)
 		error = write_new(q, &m, &p, true);

@@ -591,6 +591,7 @@ cirrus_loaded(struct dev *d, struct err *e)
 	space_remove(&c->vga.lfb); /* bars are mapped anew, and it belongs over them */
 	vga_restore(&c->vga);
 	cirrus_map(c);
+	timer_cancel(&c->slice);
 	if (c->state.drawing)
 		timer_set(&c->slice, clock_now(c->vga.clock));
 	return true;

@@ -313,7 +313,7 @@ e1000_loaded(struct dev *dev, struct err *e)
 	pci_loaded(&d->pci);
 	e1000_regs_loaded(d);
 	if (d->state.partial.len > sizeof(d->state.partial.bytes) || !e1000_tx_possible(d))
-		return err_set(e, "a packet of %u bytes", d->state.partial.len);
+		return err_set(e, "a packet of %u bytes, which can't be under way", d->state.partial.len);
 	if (d->state.wire.out_left > 16)
 		return err_set(e, "%u bits of an EEPROM's word", d->state.wire.out_left);
 	d->state.tx_blocked = 0;

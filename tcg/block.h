@@ -62,6 +62,7 @@ enum { GUESS_HASH = 1 << 16 }; /* of the addresses of instructions whose accesse
 /* Programs that start look for blocks in vain: twice as many heads as blocks, so that few cold ones are met on the way. It
    saves 14 % of the time of a boot and 2,000 short programs. */
 enum { BLOCK_HASH = 1 << 19, PAGE_HASH = 1 << 13, SEGMENTS = 16, JUMP_CACHES = 64 };
+enum { THUNK_BYTES = 16384 }; /* of the code memory, before its segments */
 
 /* One part of the code memory with the blocks in it: filled from below, dropped as a whole. */
 struct tcg_segment {

@@ -14,7 +14,7 @@
 #include "base/util.h"
 #include "tcg/block.h"
 
-enum { DEFAULT_CODE_MIB = 64, META_PER_CODE = 4, THUNK_BYTES = 16384 };
+enum { DEFAULT_CODE_MIB = 64, META_PER_CODE = 4 };
 
 static bool
 map_memory(struct tcg *t, struct err *e)

@@ -49,7 +49,7 @@ if HAVE_CHECK
 check_PROGRAMS += tests/test_vnc
 TESTS += tests/test_vnc
 endif
-tests_test_vnc_SOURCES = tests/test_vnc.c
+tests_test_vnc_SOURCES = tests/test_vnc.c tests/check_main.h
 tests_test_vnc_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_vnc_LDADD = $(UI_LIBS) $(CHECK_LIBS)
 
@@ -107,8 +107,10 @@ tests_test_hw_pci_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 tests_test_hw_ide_SOURCES = tests/test_hw_ide.c tests/check_main.h tests/ide_machine.c tests/ide_machine.h
 tests_test_hw_ide_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_ide_LDADD = $(HW_LIBS) $(CHECK_LIBS)
+if HAVE_CHECK
 check_PROGRAMS += tests/test_hw_atapi
 TESTS += tests/test_hw_atapi
+endif
 tests_test_hw_atapi_SOURCES = tests/test_hw_atapi.c tests/check_main.h tests/ide_machine.c tests/ide_machine.h
 tests_test_hw_atapi_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_atapi_LDADD = $(HW_LIBS) $(CHECK_LIBS)
@@ -219,7 +221,7 @@ if HAVE_CHECK
 check_PROGRAMS += tests/test_interp tests/test_xop
 TESTS += tests/test_interp tests/test_xop
 endif
-tests_test_xop_SOURCES = tests/test_xop.c
+tests_test_xop_SOURCES = tests/test_xop.c tests/check_main.h
 tests_test_xop_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_xop_LDADD = $(TCG_LIBS) $(CHECK_LIBS)
 tests_test_interp_SOURCES = tests/test_interp.c

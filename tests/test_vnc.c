@@ -4,9 +4,9 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "base/util.h"
+#include "tests/check_main.h"
 #include "ui/vnc.h"
 
-#include <check.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -773,8 +773,6 @@ main(void)
 {
 	Suite *suite = suite_create("vnc");
 	TCase *t = tcase_create("vnc");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(t, pictures, 0, 3 * ARRAY_SIZE(formats));
 	tcase_add_test(t, only_what_changed);
@@ -785,9 +783,5 @@ main(void)
 	tcase_add_test(t, strangers);
 	tcase_add_test(t, greedy);
 	suite_add_tcase(suite, t);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -3,12 +3,11 @@
  * XOP and FMA4 in the interpreter, which hardly any host has: results of another program made from AMD's pseudo-code, FMA4 also
  * against FMA, which the host's processor has confirmed.
  */
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/util.h"
 #include "tcg/interp/avx_op.h"
+#include "tests/check_main.h"
 
 enum { DST, A, B, C };
 
@@ -410,7 +409,7 @@ fill(struct tcg_frame *f, unsigned seed)
 	memset(f->vec, 0xee, sizeof(f->vec));
 	for (unsigned k = A; k <= C; k++)
 		for (unsigned n = 0; n < 8; n++)
-			memcpy(f->vec[k] + 4 * n, &numbers[(seed += 7 * seed + 3 * k + 5) % ARRAY_SIZE(numbers)], 4);
+			memcpy(f->vec[k] + 4 * n, &numbers[((seed = seed * 1103515245 + 12345) >> 16) % ARRAY_SIZE(numbers)], 4);
 	f->mxcsr = 0x1f80;
 }
 
@@ -489,15 +488,11 @@ main(void)
 {
 	Suite *suite = suite_create("xop");
 	TCase *t = tcase_create("rows");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, integers);
 	tcase_add_test(t, four_operands);
 	tcase_add_test(t, fraction_of);
 	suite_add_tcase(suite, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -93,6 +93,9 @@ put_cell(const struct side *s, unsigned x, unsigned y, const struct text_cell *c
 	/* A wide one has no room at the edge. */
 	if ((cell->attr & CELL_WIDE) != 0 && x + 1 == s->columns)
 		text[0] = ' ';
+	/* What takes its place may be narrow. */
+	if ((cell->attr & CELL_WIDE) != 0 && x + 1 < s->columns)
+		mvaddch((int)y, (int)x + 1, ' ');
 	setcchar(&out, text, attr, pair, NULL);
 	mvadd_wch((int)y, (int)x, &out);
 }

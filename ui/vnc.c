@@ -17,20 +17,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A screen that changes is looked at 30 times a second, one that stays as it is 10 times; nobody looks without a client. */
 enum { FASTEST_MS = 33, SLOWEST_MS = 100, FIRST_PORT = 5900 };
-
-uint64_t
-vnc_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
-}
 
 static void
 set_timer(struct vnc *v, uint64_t at_ns)
@@ -50,7 +40,7 @@ void
 vnc_hurry(struct vnc *v)
 {
 	v->interval_ms = FASTEST_MS;
-	v->next_look_ns = MIN(v->next_look_ns, vnc_now_ns() + FASTEST_MS * 1000000ull);
+	v->next_look_ns = MIN(v->next_look_ns, pace_now_ns() + FASTEST_MS * 1000000ull);
 }
 
 /* ---- the picture ---- */
@@ -254,7 +244,7 @@ static void
 timer_came(void *opaque, short revents)
 {
 	struct vnc *v = opaque;
-	uint64_t now_ns = vnc_now_ns(), next_ns = UINT64_MAX, count;
+	uint64_t now_ns = pace_now_ns(), next_ns = UINT64_MAX, count;
 	bool more = false, asked = false, served = false;
 
 	(void)revents;

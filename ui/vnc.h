@@ -8,6 +8,7 @@
 #ifndef UI_VNC_H
 #define UI_VNC_H
 
+#include "ui/pace.h"
 #include "ui/ui.h"
 
 #include <zlib.h>
@@ -131,7 +132,6 @@ struct vnc {
 };
 
 /* ---- vnc.c ---- */
-uint64_t vnc_now_ns(void);
 /* The timer comes soon: there is something to be done. */
 void vnc_soon(struct vnc *v);
 /* A person does something: look at the screen often. */

@@ -73,7 +73,7 @@ refuse(struct vnc_client *c, const char *reason)
 		vnc_put(&c->out, reason, strlen(reason));
 	}
 	c->state = VNC_ENDING;
-	c->deadline_ns = vnc_now_ns() + FAREWELL_S * NS_PER_SEC;
+	c->deadline_ns = pace_now_ns() + FAREWELL_S * NS_PER_SEC;
 }
 
 static void
@@ -520,7 +520,7 @@ vnc_client_new(struct vnc *v, int fd, const char *about)
 	c->vnc = v;
 	c->fd = fd;
 	c->about = xstrdup(about);
-	c->deadline_ns = vnc_now_ns() + HANDSHAKE_S * NS_PER_SEC;
+	c->deadline_ns = pace_now_ns() + HANDSHAKE_S * NS_PER_SEC;
 	c->encoder.format = our_format;
 	c->encoder.level = 2;
 	vnc_format_settle(&c->encoder.format);
@@ -533,7 +533,7 @@ vnc_client_new(struct vnc *v, int fd, const char *about)
 void
 vnc_client_free(struct vnc_client *c)
 {
-	/* Nobody is there any more to release what it held down. */
+	/* What it held down isn't told from what others do: all is let go. */
 	if (c->state == VNC_RUNNING)
 		input_release(c->vnc->config.input);
 	loop_remove_fd(c->watch);

@@ -98,7 +98,7 @@ zrle_pixel(const struct zrle_tile *t, uint32_t p, struct vnc_bytes *out)
 	put_pixel(t->format, p, t->first, t->bytes, out);
 }
 
-/* Calls nothing but this file's: the pixel at place I of the tile, row by row. */
+/* The pixel at place I of the tile, row by row. */
 static uint32_t
 tile_at(const struct zrle_tile *t, unsigned i)
 {

@@ -283,7 +283,7 @@ end(struct vnc_client *c)
 bool
 vnc_update_go_on(struct vnc_client *c)
 {
-	uint64_t started = vnc_now_ns();
+	uint64_t started = pace_now_ns();
 
 	if (!vnc_update_waits(c))
 		return false;
@@ -291,7 +291,7 @@ vnc_update_go_on(struct vnc_client *c)
 		begin(c);
 	while (c->rects != NULL && c->rect_next < c->rect_count && c->out.len - c->out.sent <= VNC_QUEUE_MOST) {
 		send_rect(c, &c->rects[c->rect_next++]);
-		if (vnc_now_ns() - started >= PORTION_NS)
+		if (pace_now_ns() - started >= PORTION_NS)
 			break;
 	}
 	if (c->rects != NULL && c->rect_next == c->rect_count)

@@ -229,10 +229,7 @@ img_print(const char *format, ...)
 	va_end(args);
 	if (length < 0)
 		return;
-	for (char *p = text; *p != '\0'; p++) {
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
-	}
+	text_make_plain(text);
 	puts(text);
 	free(text);
 }

@@ -147,7 +147,8 @@ print_info(struct image *i, const struct image_info *f)
 {
 	char virtual[16], real[16];
 
-	printf("image: %s\nfile format: %s\nvirtual size: %s (%" PRIu64 " bytes)\ndisk size: %s\n", f->file, f->format,
+	img_print("image: %s", f->file);
+	printf("file format: %s\nvirtual size: %s (%" PRIu64 " bytes)\ndisk size: %s\n", f->format,
 		img_human(f->virtual_bytes, virtual), f->virtual_bytes, img_human(f->file_bytes, real));
 	if (f->encrypted)
 		printf("encrypted: yes\n");

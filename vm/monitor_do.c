@@ -260,15 +260,16 @@ cmd_eject(struct mon *m, const struct mon_args *a)
 		mon_unsupported(m, "eject");
 }
 
+/* Functions of the view that take a name. */
 static void
-set_vnc_password(struct mon *m, const char *password)
+call_named(struct mon *m, bool (*function)(void *opaque, const char *name, struct err *e), const char *command, const char *name)
 {
 	struct err e = { "" };
 
-	if (m->view->vnc_password != NULL)
-		tell(m, m->view->vnc_password(m->view->opaque, password, &e), &e);
+	if (function != NULL)
+		tell(m, function(m->view->opaque, name, &e), &e);
 	else
-		mon_printf(m, "Error: there is no VNC server\n");
+		mon_unsupported(m, command);
 }
 
 void
@@ -279,7 +280,7 @@ cmd_set_password(struct mon *m, const struct mon_args *a)
 	else if (a->v[2].given && strcmp(a->v[2].text, "keep") != 0)
 		mon_printf(m, "Error: %s is not supported: clients that are connected are kept\n", a->v[2].text);
 	else
-		set_vnc_password(m, a->v[1].text);
+		call_named(m, m->view->vnc_password, "set_password", a->v[1].text);
 }
 
 void
@@ -293,7 +294,7 @@ cmd_change(struct mon *m, const struct mon_args *a)
 
 	if (strcmp(a->v[0].text, "vnc") == 0) {
 		if (strcmp(a->v[1].text, "password") == 0 && a->v[2].given)
-			set_vnc_password(m, a->v[2].text);
+			call_named(m, m->view->vnc_password, "change vnc", a->v[2].text);
 		else
 			mon_printf(m, "Error: say change vnc password PASSWORD; where the server listens stays as it is\n");
 		return;
@@ -307,18 +308,6 @@ cmd_change(struct mon *m, const struct mon_args *a)
 		return;
 	}
 	tell(m, m->view->change(m->view->opaque, a->v[0].text, a->v[1].text, format, access, mon_flag(a, 'f'), &e), &e);
-}
-
-/* Functions of the view that take a name. */
-static void
-call_named(struct mon *m, bool (*function)(void *opaque, const char *name, struct err *e), const char *command, const char *name)
-{
-	struct err e = { "" };
-
-	if (function != NULL)
-		tell(m, function(m->view->opaque, name, &e), &e);
-	else
-		mon_unsupported(m, command);
 }
 
 void

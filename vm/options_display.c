@@ -279,7 +279,7 @@ settings_choose_display(struct settings *c, struct err *e)
 	if (c->nographic || (c->vnc_given && c->display == DISPLAY_DEFAULT))
 		c->display = DISPLAY_NONE;
 	if ((c->display == DISPLAY_NONE || c->display == DISPLAY_CURSES) && c->window.full_screen)
-		return err_set(e, "-full-screen: there is no window to fill it; leave out -nographic or -display none");
+		return err_set(e, "-full-screen: there is no window to fill the screen; leave it out");
 	if (c->display == DISPLAY_CURSES)
 		return true;
 	if (c->display == DISPLAY_NONE)

@@ -120,6 +120,7 @@ read_secret(const struct secret_config *s, char *text, size_t size, struct err *
 {
 	FILE *f;
 	bool ok;
+	int error;
 
 	if (s->data != NULL) {
 		snprintf(text, size, "%s", s->data);
@@ -128,10 +129,12 @@ read_secret(const struct secret_config *s, char *text, size_t size, struct err *
 	f = fopen(s->file, "re");
 	if (f == NULL)
 		return err_set(e, "-object secret: %s: %s", s->file, strerror(errno));
+	errno = 0;
 	ok = fgets(text, size, f) != NULL;
+	error = errno;
 	fclose(f);
 	text[ok ? strcspn(text, "\n") : 0] = '\0';
-	return ok || err_set(e, "-object secret: %s: there is nothing in it", s->file);
+	return ok || err_set(e, "-object secret: %s: %s", s->file, error != 0 ? strerror(error) : "there is nothing in it");
 }
 
 static bool

@@ -6,6 +6,7 @@
  * else the struct tcg_slot of a direct jump.
  */
 #define _GNU_SOURCE
+#include <assert.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -495,6 +496,7 @@ init(struct tcg *t, struct err *e)
 	k->x87_load = make_x87_load(&a);
 	k->stack_fill[0] = make_stack_fill(&a, false);
 	k->stack_fill[1] = make_stack_fill(&a, true);
+	assert(a.p <= t->code_rw + THUNK_BYTES);
 	if (sigaction(SIGSEGV, &action, NULL) != 0 || sigaction(SIGBUS, &action, NULL) != 0 || sigaction(SIGFPE, &action, NULL) != 0)
 		return err_set(e, "cannot catch SIGSEGV");
 	return true;

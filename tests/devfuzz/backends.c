@@ -74,6 +74,7 @@ backends_reset(void)
 	host.request_count = 0;
 	host.chr = (struct chr){ .room = SIZE_MAX };
 	host.end = (struct net_end){ .used = false };
+	memset(host.frame, 0, sizeof(host.frame));
 	memset(host.voices, 0, sizeof(host.voices));
 	for (unsigned i = 0; i < DISKS; i++)
 		host.disks[i].size = 0;

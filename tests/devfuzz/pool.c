@@ -59,6 +59,8 @@ __wrap_free(void *p)
 
 		if (b->at != p)
 			continue;
+		if (!b->used)
+			__builtin_trap(); /* freed twice */
 		b->used = false;
 		ASAN_POISON_MEMORY_REGION(p, b->size);
 		return;

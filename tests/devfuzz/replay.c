@@ -16,8 +16,6 @@
 
 enum { INPUT_MOST = 65535 };
 
-
-
 static void
 too_long(int sig)
 {
@@ -39,7 +37,11 @@ next_input(FILE *f, uint8_t *to)
 	if (fread(head, 1, 2, f) != 2)
 		return 0;
 	len = load_le(head, 2);
-	return fread(to, 1, len, f) == len ? len : 0;
+	if (len == 0 || fread(to, 1, len, f) != len) {
+		fprintf(stderr, "an input is cut off\n");
+		exit(1);
+	}
+	return len;
 }
 
 static bool
@@ -71,7 +73,7 @@ run_file(const char *path)
 	fclose(f);
 	alarm(0);
 	printf("%s: %u inputs\n", row->name, count);
-	return true;
+	return count > 0;
 }
 
 static int

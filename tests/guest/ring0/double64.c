@@ -7,7 +7,7 @@ enum { IST3 = 3, IST4 = 4 };
 
 static const char *const firsts[] = { "de", "db", "bp", "of", "ud", "nm", "ts", "np", "ss", "gp", "pf", "ac", "xm", "int" };
 
-/* The fault, in AX what it needs. */
+/* The fault of FIRSTS[K]. */
 static void
 first(unsigned k)
 {

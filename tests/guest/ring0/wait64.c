@@ -4,10 +4,10 @@
 
 enum { CR4_TSD = 4, FLAGS = 0x8d5 };
 #define LIMIT(value) "mov $0xe1, %ecx; mov $" #value ", %eax; xor %edx, %edx; wrmsr; "
-/* The TSC plus AX, as the deadline; and how much has passed of it since. */
-#define IN(ns) "rdtsc; mov %eax, %esi; mov %edx, %edi; add $" #ns ", %eax; adc $0, %edx; "
+/* The TSC plus TICKS, as the deadline; and whether as much has passed since: BL. */
+#define IN(ticks) "rdtsc; mov %eax, %esi; mov %edx, %edi; add $" #ticks ", %eax; adc $0, %edx; "
 #define EVER "mov $-1, %eax; mov %eax, %edx; "
-#define AGAINST(ns) "pushf; rdtsc; sub %esi, %eax; sbb %edi, %edx; cmp $" #ns ", %eax; sbb $0, %edx; setae %bl; " \
+#define AGAINST(ticks) "pushf; rdtsc; sub %esi, %eax; sbb %edi, %edx; cmp $" #ticks ", %eax; sbb $0, %edx; setae %bl; " \
 	"popf; mov $0, %eax; mov %eax, %edx; mov %eax, %esi; mov %eax, %edi; mov %eax, %ecx; "
 
 /* Nothing is over before the TSC starts, and the deepest state is wanted. */
