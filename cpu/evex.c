@@ -27,8 +27,6 @@ length_fits(const struct evex_row *r, const struct insn *i)
 	switch (r->l) {
 	case AVX_L_0:
 		return i->vl == 0;
-	case AVX_L_IG:
-		return ll <= 2;
 	case EVEX_L_Y:
 		return ll == 1 || ll == 2;
 	case EVEX_L_2:

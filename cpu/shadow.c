@@ -597,9 +597,9 @@ shadow_fill(struct shadow *s, unsigned view, uint64_t linear, const uint8_t *hos
 		note_large(s, v, index, page->bytes);
 		vote(s, linear, delta);
 	}
-	is_new = !v->table[index];
-	/* Another host page, or another linear page with this index. */
-	if (!is_new && v->table[index] != delta)
+	/* Another host page, or another linear page with this index, may belong to another list. */
+	is_new = v->table[index] != delta;
+	if (is_new && v->table[index])
 		forget_stack(s);
 	if (rights & SHADOW_W && v->table[index + SHADOW_WRITE] != delta && fill_write(s, view, index, delta, phys, t))
 		fill |= FILL_WRITE;

@@ -95,7 +95,7 @@ struct cpu {
 	uint64_t mtrr_def, mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
 	uint64_t smbase;
 	uint32_t eflags;   /* all but the arithmetic flags and DF, which are in f.flags and f.df */
-	uint32_t pkru;     /* changed by mmu_write_pkru() alone */
+	uint32_t pkru;     /* changed by mmu_write_pkru(), which flushes, and by reset */
 	uint32_t mode;     /* MODE_ bits, derived */
 	uint8_t cpl;
 	bool smm, halted, nmi_blocked, smi_pending, nmi_pending, init_pending, in_double;

@@ -218,7 +218,7 @@ bool
 xsave_xcr0_is_valid(const struct cpu *c, uint64_t xcr0)
 {
 	/* If one of the first is there, all of the second have to be. */
-	static const struct { uint64_t any, all; } rules[] = { { YMM, SSE }, { 0xe0, 0xe6 } };
+	static const struct { uint64_t any, all; } rules[] = { { YMM, SSE }, { XCR0_AVX512, XCR0_AVX512 | YMM | SSE } };
 
 	if (!(xcr0 & X87) || xcr0 & ~xsave_xcr0_mask(c))
 		return false;
@@ -454,9 +454,10 @@ restore(struct cpu *c, uint64_t ea, uint32_t aux, struct form form)
 	for (unsigned n = 0; n < ARRAY_SIZE(components); n++) {
 		const struct component *p = &components[n];
 
-		memset(part[n], 0, p->room);
 		if (is_in(p, mask & present) && p->bytes(c) != 0)
 			span_load(c, linear + place(p, xcomp, form), part[n], p->bytes(c), view, seg);
+		else if (is_in(p, mask))
+			memset(part[n], 0, p->room);
 	}
 	loads_mxcsr = form.compact ? mask & present & SSE : mask & (SSE | YMM);
 	if (loads_mxcsr)

@@ -104,7 +104,7 @@ ir_emit(struct ir *ir, enum ir_op op, unsigned width, val dst, val src, val src2
 	take_operand(i, &i->dst, &dst);
 	take_operand(i, &i->src, &src);
 	take_operand(i, &i->src2, &src2);
-	i->attr = memory_access(i);
+	ir_appended(i);
 	return i;
 }
 

@@ -121,7 +121,7 @@ struct ir {
 	bool native_sse;    /* vec may run on the host: no exception of MXCSR is unmasked */
 	bool zmm;           /* registers of 64 bytes and masks are in use: what writes a register with avx clears those bytes too */
 	bool native_x87;    /* the same for the x87's control word */
-	bool vectors;       /* there is a vec, avx or x87 */
+	bool vectors;       /* there is an operation with trait VECTOR */
 	uint16_t count;
 	uint16_t guests;    /* guest instructions so far */
 	uint16_t temps;

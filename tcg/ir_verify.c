@@ -313,6 +313,13 @@ in_shape(struct ir_opnd o, unsigned kinds)
 	return o.kind <= IR_K && kinds >> o.kind & 1 && (o.kind == IR_FIELD || o.reg < registers[o.kind]);
 }
 
+/* Registers 16 to 31 take an EVEX prefix. */
+static bool
+needs_evex(struct ir_opnd o)
+{
+	return o.kind == IR_XMM && o.reg > 15;
+}
+
 static const char *
 check_shape(const struct ir_insn *i)
 {
@@ -322,6 +329,8 @@ check_shape(const struct ir_insn *i)
 
 	if (!in_shape(i->dst, s->dst) || !in_shape(i->src, s->src) || !in_shape(i->src2, s->src2))
 		return "an operand that the operation does not take";
+	if (i->op != IR_evex && (needs_evex(i->dst) || needs_evex(i->src) || needs_evex(i->src2)))
+		return "a register that only an EVEX prefix reaches";
 	if (mems > 1 || imms > 1)
 		return "two memory operands or two immediates";
 	if (i->op != IR_x87 && (s->widths == 0 ? i->width != 0 : !(s->widths & i->width) || i->width & (i->width - 1)))

@@ -65,7 +65,7 @@ enum tcg_accel { ACCEL_NATIVE, ACCEL_INTERP };
 struct tcg_options {
 	enum tcg_accel accel;
 	bool one_insn;          /* blocks of one instruction */
-	bool portable;          /* vector and other optional instructions by our own code, never the host's */
+	bool portable;          /* vector and other optional instructions by our own code; approximations stay the host's */
 	bool verify;            /* ir_verify() for each block, as with -d op */
 	uint64_t cache_bytes;   /* code memory; 0: 64 MiB */
 };

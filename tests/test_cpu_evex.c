@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The decoder against Zydis: every opcode of every EVEX map with every prefix, length, W, mask, EVEX.b, vvvv, and masks by VEX. */
+/*
+ * The decoder against Zydis: every opcode of three EVEX maps with every prefix, length, W and EVEX.b, with and without a mask and vvvv;
+ * and masks by VEX.
+ */
 #include <string.h>
 
 #include <Zydis/Zydis.h>

@@ -178,6 +178,7 @@ static const struct {
 	{ BEGIN "  vec.16 [ds flat.8 rax], xmm1 addps from 4\n" END, "operands" },
 	{ BEGIN "  vec.8 xmm0, [ds flat.8 rax] addps from 4\n" END, "a width" },
 	{ BEGIN "  vec.16 xmm0, xmm1 addps\n" END, "4 or 8 bytes" },
+	{ BEGIN "  vec.16 xmm16, xmm1 addps from 4\n" END, "only an EVEX prefix" },
 	{ BEGIN "  x87.8 sub 0x400\n" END, "where x87 has" },
 	{ BEGIN "  x87.8 [ds flat.8 rax] sub 0x4c0\n" END, "where x87 has" },
 	{ BEGIN "  x87.0 sub 0x8c0\n" END, "no such x87" },

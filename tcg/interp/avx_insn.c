@@ -170,9 +170,28 @@ is_masked_move(const struct avx_row *r, unsigned *size)
 }
 
 uint64_t
-avx_element_linear(const struct ir_insn *i, uint64_t linear, unsigned at)
+avx_element_linear(struct tcg_frame *f, const struct ir_insn *i, uint64_t linear, unsigned at, unsigned bytes)
 {
-	return (linear + at) & (i->mem.how == ADDR_CHECKED ? 0xffffffff : ~0ull);
+	struct ir_insn one = *i;
+
+	if (i->mem.how != ADDR_CHECKED)
+		return linear + at;
+	one.mem.disp = (int64_t)((uint64_t)one.mem.disp + at);
+	one.mem.align = 0;
+	return interp_address(f, &one, bytes);
+}
+
+uint64_t
+avx_masked_linear(struct tcg_frame *f, const struct ir_insn *i, unsigned at, unsigned bytes)
+{
+	uint64_t linear;
+
+	if (i->mem.how != ADDR_CHECKED)
+		return interp_address(f, i, bytes);
+	linear = (uint32_t)(avx_element_linear(f, i, 0, at, bytes) - at);
+	if (i->mem.align && linear & (i->mem.align - 1u))
+		f->guest->general_protection(f);
+	return linear;
 }
 
 /* The elements from *AT on that the mask selects side by side: their bytes, or 0, and where they begin. */
@@ -199,30 +218,29 @@ masked_store(struct avx_op *o, const struct ir_insn *i, unsigned size, const uni
 
 	read_operand(o, i, i->src2, &data);
 	for (unsigned at = 0; (len = next_run(mask, o->bytes, size, &at)) != 0; at += len)
-		g->modify(o->f, avx_element_linear(i, linear, at), len, i->mem.seg);
+		g->modify(o->f, avx_element_linear(o->f, i, linear, at, len), len, i->mem.seg);
 	for (unsigned at = 0; (len = next_run(mask, o->bytes, size, &at)) != 0; at += len)
-		g->store(o->f, avx_element_linear(i, linear, at), data.b + at, len, i->mem.seg);
+		g->store(o->f, avx_element_linear(o->f, i, linear, at, len), data.b + at, len, i->mem.seg);
 }
 
 /* Elements whose mask's top bit is clear are neither read nor written, and can't fault. */
 static void
 masked_move(struct avx_op *o, const struct ir_insn *i, unsigned size)
 {
-	bool whole = true;
 	union vec512 mask;
+	unsigned first = 0, len;
 	uint64_t linear;
 
 	read_operand(o, i, i->src, &mask);
-	for (unsigned at = size - 1; at < o->bytes; at += size)
-		whole &= mask.b[at] >> 7;
-	linear = interp_address(o->f, i, whole ? o->bytes : 1);
+	len = next_run(&mask, o->bytes, size, &first);
+	linear = len != 0 ? avx_masked_linear(o->f, i, first, len) : 0;
 	if (i->dst.kind == IR_MEM) {
 		masked_store(o, i, size, &mask, linear);
 		return;
 	}
 	for (unsigned at = 0; at < o->bytes; at += size)
 		if (mask.b[at + size - 1] & 0x80)
-			o->f->guest->load(o->f, avx_element_linear(i, linear, at), o->r.b + at, size, i->mem.seg);
+			o->f->guest->load(o->f, avx_element_linear(o->f, i, linear, at, size), o->r.b + at, size, i->mem.seg);
 	write_register(o, i);
 }
 

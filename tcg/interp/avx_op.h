@@ -50,8 +50,10 @@ bool avx_is_unmasked(struct avx_op *o);
 void avx_raise(struct avx_op *o);
 /* The predicate of VCMPxx, IMM's low five bits, of one pair. */
 bool avx_compare_holds(struct fp_env *e, unsigned imm, unsigned size, uint64_t a, uint64_t b);
-/* The linear address AT bytes behind LINEAR. */
-uint64_t avx_element_linear(const struct ir_insn *i, uint64_t linear, unsigned at);
+/* The linear address of a memory operand of which BYTES from AT on are the first that the mask selects: the others have no limit. */
+uint64_t avx_masked_linear(struct tcg_frame *f, const struct ir_insn *i, unsigned at, unsigned bytes);
+/* The linear address of BYTES that stand AT bytes behind LINEAR, the operand's; where there is a limit they are checked. */
+uint64_t avx_element_linear(struct tcg_frame *f, const struct ir_insn *i, uint64_t linear, unsigned at, unsigned bytes);
 
 /* Lane N of SIZE bytes. */
 static inline uint64_t

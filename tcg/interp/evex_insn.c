@@ -19,7 +19,7 @@ all_of(unsigned count)
 static void
 load(struct evex_op *e, const struct ir_insn *i, uint64_t linear, unsigned at, void *to, unsigned bytes)
 {
-	e->v.f->guest->load(e->v.f, avx_element_linear(i, linear, at), to, bytes, i->mem.seg);
+	e->v.f->guest->load(e->v.f, avx_element_linear(e->v.f, i, linear, at, bytes), to, bytes, i->mem.seg);
 }
 
 /* Does any element of the result come from element N of COUNT in memory? */
@@ -36,13 +36,14 @@ is_wanted(const struct evex_op *e, unsigned n, unsigned count)
 static void
 load_wanted(struct evex_op *e, const struct ir_insn *i, union vec512 *v)
 {
-	unsigned size = i->width >= e->count ? i->width / e->count : e->size, count;
+	bool fixed = e->row->size < EVEX_SIZE_E && e->row->l != AVX_L_IG;
+	unsigned size = fixed ? e->size : i->width / e->count, count = i->width / size;
+	unsigned first = 0;
 	uint64_t linear;
 
-	if (e->row->size < EVEX_SIZE_E && e->row->l != AVX_L_IG)
-		size = e->size;
-	count = i->width / size;
-	linear = interp_address(e->v.f, i, 1);
+	while (!is_wanted(e, first, count))
+		first++;
+	linear = avx_masked_linear(e->v.f, i, first * size, size);
 	for (unsigned n = 0; n < count; n++)
 		if (is_wanted(e, n, count))
 			load(e, i, linear, n * size, v->b + n * size, size);
@@ -105,16 +106,20 @@ static bool
 check_store(struct evex_op *e, const struct ir_insn *i, uint64_t *linear)
 {
 	const struct tcg_guest *g = e->v.f->guest;
-	unsigned len, bytes = stored_bytes(e, i);
+	unsigned len, first = 0, bytes = stored_bytes(e, i);
 	uint64_t mask = e->k & all_of(e->count);
 
 	if (mask == 0 && !(e->row->flags & EVEX_NOT_MASKED))
 		return false;
-	*linear = interp_address(e->v.f, i, mask == all_of(e->count) ? bytes : 1);
-	if (e->row->flags & EVEX_NOT_MASKED || e->row->mask == 0)
+	if (e->row->mask == 0 || e->row->flags & EVEX_NOT_MASKED) {
+		*linear = interp_address(e->v.f, i, bytes);
 		g->modify(e->v.f, *linear, bytes, i->mem.seg);
-	for (unsigned at = 0; e->row->mask != 0 && (len = next_run(e, &at)) != 0; at += len)
-		g->modify(e->v.f, avx_element_linear(i, *linear, at), len, i->mem.seg);
+		return true;
+	}
+	len = next_run(e, &first);
+	*linear = avx_masked_linear(e->v.f, i, first, len);
+	for (unsigned at = 0; (len = next_run(e, &at)) != 0; at += len)
+		g->modify(e->v.f, avx_element_linear(e->v.f, i, *linear, at, len), len, i->mem.seg);
 	return true;
 }
 
@@ -131,7 +136,7 @@ store(struct evex_op *e, const struct ir_insn *i)
 	if (e->row->mask == 0)
 		g->store(e->v.f, linear, &e->v.r, i->width, i->mem.seg);
 	for (unsigned at = 0; e->row->mask != 0 && (len = next_run(e, &at)) != 0; at += len)
-		g->store(e->v.f, avx_element_linear(i, linear, at), e->v.r.b + at, len, i->mem.seg);
+		g->store(e->v.f, avx_element_linear(e->v.f, i, linear, at, len), e->v.r.b + at, len, i->mem.seg);
 }
 
 /* ---- operands ---- */

@@ -318,7 +318,7 @@ emit_vector(struct gen *g, const struct ir_insn *i)
 		return avx_is_native(g->t, g->ir, i) && avx(g, i);
 	if (i->op == IR_evex)
 		return evex_is_native(g->t, g->ir, i) && evex(g, i);
-	if ((i->op != IR_vec && i->op != IR_x87) || !vector_is_native(g->t, g->ir, i))
+	if (!vector_is_native(g->t, g->ir, i))
 		return false;
 	return i->op == IR_vec ? vector(g, i) : x87(g, i);
 }

@@ -188,7 +188,7 @@ add_evex(struct generator *g)
 		const struct evex_row *v = &evex_rows[n];
 		struct template t = { .name = v->name, .evex = v, .feature = (unsigned)evex_row_feature(v) + 1,
 			.map = (uint8_t)(MAP_0F + v->map - 1), .opcode = v->opcode, .digit = v->ext, .rm = -1, .prefix_fixed = true, .vex = true,
-			.class = CLASS_VECTOR, .prefix = v->prefix == 0x66 ? P66 : v->prefix == 0xf2 ? PF2 : v->prefix == 0xf3 ? PF3 : NP };
+			.class = CLASS_VECTOR, .prefix = mandatory_prefix(v->prefix) };
 
 		t.forms = v->flags & VEC_REGS ? FORM_REG : v->rm == VEC_KIND_N ? FORM_MEM : FORM_MEM | FORM_REG;
 		add_template(g, &t);
