@@ -66,7 +66,8 @@ struct dev_class {
 	uint32_t state_size;
 	const struct field *fields;
 	void (*reset)(struct dev *d);                      /* power-on state; lines are recomputed */
-	bool (*loaded)(struct dev *d, struct err *e);      /* after a load: check across fields, rebuild transients */
+	/* After a load: check across fields, rebuild transients.  After false the device is to be reset before the loop turns. */
+	bool (*loaded)(struct dev *d, struct err *e);
 	void (*info)(struct dev *d, void (*print)(void *opaque, const char *text), void *opaque); /* a few lines of state */
 	void (*destroy)(struct dev *d);                    /* frees what init took; the struct itself is freed by dev_free */
 };
