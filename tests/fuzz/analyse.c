@@ -19,7 +19,13 @@ enum { CF = 1, PF = 4, AF = 0x10, ZF = 0x40, SF = 0x80, OF = 0x800, ALL = 0x8d5 
 const char *
 insn_name(const struct insn *i)
 {
-	return i->evex != NULL ? i->evex->name : i->avx != NULL ? i->avx->name : i->vec != NULL ? i->vec->name : i->row != NULL ? i->row->name : "undefined";
+	if (i->evex != NULL)
+		return i->evex->name;
+	if (i->avx != NULL)
+		return i->avx->name;
+	if (i->vec != NULL)
+		return i->vec->name;
+	return i->row != NULL ? i->row->name : "undefined";
 }
 
 static bool

@@ -113,7 +113,8 @@ bool native_wait(unsigned n);
 
 /* ---- guest.c ---- */
 struct guest;
-enum guest_kind { GUEST_INTERP, GUEST_NATIVE, GUEST_NATIVE_ONE, GUEST_KINDS };
+/* The last one has vectors and optional instructions by our own code, where the others take the host's. */
+enum guest_kind { GUEST_INTERP, GUEST_NATIVE, GUEST_NATIVE_ONE, GUEST_PORTABLE, GUEST_KINDS };
 extern const char *const guest_names[GUEST_KINDS];
 struct guest *guest_new(enum guest_kind kind);
 void guest_free(struct guest *g);

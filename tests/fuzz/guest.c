@@ -39,7 +39,8 @@ struct guest {
 	unsigned ticks;
 };
 
-const char *const guest_names[GUEST_KINDS] = { "interpreter", "back end", "back end, one instruction a block" };
+const char *const guest_names[GUEST_KINDS] = { "interpreter", "back end", "back end, one instruction a block",
+	"back end, native=off" };
 
 /* For the watchdog, which is a signal handler. */
 static struct guest *volatile watched;
@@ -226,9 +227,10 @@ guest_new(enum guest_kind kind)
 	/* What `max` has only where it runs natively. */
 	static const char avx512[] = "max,+avx512f,+avx512cd,+avx512bw,+avx512dq,+avx512vl,+avx512ifma,+avx512vbmi,+avx512_vbmi2,"
 		"+avx512_vnni,+avx512_bitalg,+avx512_vpopcntdq,+avx512_bf16";
-	struct cpu_config config = { .model = native_has_avx512() ? avx512 : "max", .lock_opaque = g, .lock = no_lock, .unlock = no_lock, .now_ns = no_time,
+	struct cpu_config config = { .model = native_has_avx512() ? avx512 : "max",
+		.lock_opaque = g, .lock = no_lock, .unlock = no_lock, .now_ns = no_time,
 		.tcg = { .accel = kind == GUEST_INTERP ? ACCEL_INTERP : ACCEL_NATIVE, .verify = true, .one_insn = kind == GUEST_NATIVE_ONE,
-			.cache_bytes = 8 << 20 } };
+			.portable = kind == GUEST_PORTABLE, .cache_bytes = 8 << 20 } };
 
 	g->ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	g->mem = space_new("memory", false);
