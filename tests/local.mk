@@ -248,20 +248,22 @@ tests_test_cpu_run_SOURCES = tests/test_cpu_run.c
 tests_test_cpu_run_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_cpu_run_LDADD = $(CPU_LIBS) $(CHECK_LIBS)
 
-# Random snippets against the host's processor: `make fuzz EXECUTIONS=100000000 SEED=7`; KEEP=folder keeps the reduced failures there.
+# Random snippets against the host's processor: `make fuzz EXECUTIONS=100000000 SEED=7`; KEEP=folder keeps the reduced failures there,
+# COUNTS=file adds up what several runs met.
 if HOST_X64
 check_PROGRAMS += tests/fuzz/fuzz
 dist_check_SCRIPTS += tests/fuzz.sh
 TESTS += tests/fuzz.sh
 endif
-tests_fuzz_fuzz_SOURCES = tests/fuzz/fuzz.c tests/fuzz/analyse.c tests/fuzz/compare.c tests/fuzz/generate.c tests/fuzz/guest.c \
-	tests/fuzz/native.c tests/fuzz/random.c tests/fuzz/text.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_SOURCES = tests/fuzz/fuzz.c tests/fuzz/analyse.c tests/fuzz/compare.c tests/fuzz/encode.c tests/fuzz/generate.c \
+	tests/fuzz/guest.c tests/fuzz/native.c tests/fuzz/random.c tests/fuzz/templates.c tests/fuzz/text.c tests/fuzz/fuzz.h \
+	tests/fuzz/generate.h
 tests_fuzz_fuzz_LDADD = $(CPU_LIBS)
 
 EXECUTIONS = 10000000
 SEED = 1
 fuzz: tests/fuzz/fuzz
-	FUZZ_EXECUTIONS=$(EXECUTIONS) FUZZ_SEED=$(SEED) FUZZ_KEEP=$(KEEP) sh $(srcdir)/tests/fuzz.sh
+	FUZZ_EXECUTIONS=$(EXECUTIONS) FUZZ_SEED=$(SEED) FUZZ_KEEP=$(KEEP) FUZZ_COUNTS=$(COUNTS) sh $(srcdir)/tests/fuzz.sh
 .PHONY: fuzz
 
 if HOST_X64

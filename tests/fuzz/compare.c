@@ -150,6 +150,8 @@ fx_equal(const uint8_t *a, const uint8_t *b, char *what, size_t size)
 	for (unsigned n = 0; n < 8; n++)
 		if (!bytes_equal("st", n, a + FX_ST + 16 * n, b + FX_ST + 16 * n, 10, what, size))
 			return false;
+	if (memcmp(a + FX_XMM, b + FX_XMM, 256) == 0 && memcmp(a + FX_YMM, b + FX_YMM, 256) == 0)
+		return true;
 	for (unsigned n = 0; n < 16; n++)
 		if (!bytes_equal("xmm", n, a + FX_XMM + 16 * n, b + FX_XMM + 16 * n, 16, what, size) ||
 			!bytes_equal("upper half of ymm", n, a + FX_YMM + 16 * n, b + FX_YMM + 16 * n, 16, what, size))
@@ -160,6 +162,8 @@ fx_equal(const uint8_t *a, const uint8_t *b, char *what, size_t size)
 static bool
 zmm_equal(const struct registers *a, const struct registers *b, char *what, size_t size)
 {
+	if (memcmp(a->zmm, b->zmm, sizeof(a->zmm)) == 0 && memcmp(a->k, b->k, sizeof(a->k)) == 0)
+		return true;
 	for (unsigned n = 0; n < ZMM; n++)
 		if (!bytes_equal("zmm", n, a->zmm[n], b->zmm[n], 64, what, size))
 			return false;
@@ -179,13 +183,14 @@ is_in_hole(uint64_t linear, const struct hole *holes, unsigned count)
 }
 
 static bool
-data_equal(const struct snippet *s, const struct outcome *host, const uint8_t *b, unsigned loose, char *what, size_t size)
+data_equal(const struct snippet *s, const uint8_t *data, const struct outcome *host, const struct outcome *ours, unsigned loose,
+	char *what, size_t size)
 {
 	struct hole holes[MAX_HOLES + 1];
-	const uint8_t *a = host->data;
+	const uint8_t *a = host->same_data ? data : host->data, *b = ours->data;
 	unsigned at = 0, count;
 
-	if (memcmp(a, b, DATA_BYTES) == 0)
+	if (ours->same_data)
 		return true;
 	count = snippet_holes(s, host, holes);
 	if (loose & LOOSE_STACK)
@@ -199,7 +204,8 @@ data_equal(const struct snippet *s, const struct outcome *host, const uint8_t *b
 }
 
 bool
-outcome_equal(const struct snippet *s, const struct outcome *host, const struct outcome *ours, char *what, size_t size)
+outcome_equal(const struct snippet *s, const uint8_t *data, const struct outcome *host, const struct outcome *ours, char *what,
+	size_t size)
 {
 	unsigned seen = FLAGS_SEEN & ~undefined_at(s, host), loose = loose_at(s, host->rip);
 
@@ -222,5 +228,5 @@ outcome_equal(const struct snippet *s, const struct outcome *host, const struct 
 		return false;
 	}
 	return fx_equal(host->regs.fx, ours->regs.fx, what, size) && zmm_equal(&host->regs, &ours->regs, what, size) &&
-		data_equal(s, host, ours->data, loose, what, size);
+		data_equal(s, data, host, ours, loose, what, size);
 }

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fuzz [-n executions] [-s seed] [-k folder] [-m most] [-v] [case ...]: random snippets, and the cases given as files, on the
- * host's processor and in every kind of guest.  What differs is reduced and printed as a case, the first 40 of them or as many as
- * -m says, and kept in the folder; the program fails if anything does.
+ * fuzz [-n executions] [-s seed] [-k folder] [-m most] [-c counts] [-v] [case ...]: random snippets, and the cases given as
+ * files, on the host's processor and in every kind of guest.  What differs is reduced and printed as a case, the first 40 of
+ * them or as many as -m says, and kept in the folder; the program fails if anything does.  A file of counts adds up what several runs met;
+ * -v lists what was met less than a thousand times.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include "tests/fuzz/fuzz.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { SINGLE = 2, NONE = BATCHES, TICK_US = 10000 };
+/* Each code runs with so many sets of registers: translating it takes longer than running it. */
+enum { VARIANTS = 16 };
+enum { SINGLE = 2, NONE = BATCHES, TICK_US = 10000, SELDOM = 1000 };
 
 struct fuzz {
 	struct guest *guest[GUEST_KINDS];
@@ -25,9 +29,9 @@ struct fuzz {
 	struct outcome ours;
 	unsigned started; /* a batch that the host's processor has, or NONE */
 	bool finished;
-	struct made made[2][BATCH];
+	struct made made[2][BATCH / VARIANTS];
 	unsigned long executions, timeouts, faults, lost, unexplained;
-	const char *keep;
+	const char *keep, *counts;
 	unsigned long shown, most; /* reduced and printed */
 	bool verbose;
 };
@@ -49,15 +53,15 @@ compare(struct fuzz *f, const struct snippet *s, const struct outcome *host, cha
 {
 	const uint8_t *data = data_of(f, s);
 
-	f->executions++;
 	f->lost += host->vector == VECTOR_LOST;
 	f->timeouts += host->vector == VECTOR_TIMEOUT;
 	if (host->vector == VECTOR_TIMEOUT || host->vector == VECTOR_LOST)
 		return GUEST_KINDS;
+	f->executions++;
 	f->faults += host->vector != VECTOR_EXIT;
 	for (unsigned n = 0; n < GUEST_KINDS; n++) {
-		guest_run(f->guest[n], s, data, &f->ours);
-		if (!outcome_equal(s, host, &f->ours, what, size))
+		guest_run(f->guest[n], s, data, host, &f->ours);
+		if (!outcome_equal(s, data, host, &f->ours, what, size))
 			return n;
 	}
 	return GUEST_KINDS;
@@ -87,6 +91,7 @@ differs(struct fuzz *f, const struct snippet *s, char *what, size_t size)
 
 	settle(f);
 	b->snippet[0] = *s;
+	b->snippet[0].variant = false;
 	b->count = 1;
 	if (!native_start(SINGLE) || !native_wait(SINGLE))
 		gone();
@@ -241,8 +246,14 @@ start_batch(struct fuzz *f, unsigned n, unsigned long count)
 	struct batch *b = native_batch(n);
 
 	b->count = count < BATCH ? (unsigned)count : BATCH;
-	for (unsigned k = 0; k < b->count; k++)
-		generate(f->generator, &b->snippet[k], &f->made[n][k]);
+	for (unsigned k = 0; k < b->count; k++) {
+		if (k % VARIANTS == 0) {
+			generate(f->generator, &b->snippet[k], &f->made[n][k / VARIANTS]);
+			continue;
+		}
+		b->snippet[k] = b->snippet[k - 1];
+		generate_variant(f->generator, &b->snippet[k]);
+	}
 	if (!native_start(n))
 		gone();
 	f->started = n;
@@ -270,7 +281,7 @@ run_random(struct fuzz *f, unsigned long count)
 		for (unsigned k = 0; k < b->count; k++) {
 			if (compare(f, &b->snippet[k], &b->outcome[k], what, sizeof(what)) != GUEST_KINDS)
 				report(f, &b->snippet[k]);
-			generator_cover(f->generator, &b->snippet[k], &f->made[n][k], b->outcome[k].rip);
+			generator_cover(f->generator, &b->snippet[k], &f->made[n][k / VARIANTS], &b->outcome[k]);
 		}
 	}
 }
@@ -299,6 +310,24 @@ start(struct fuzz *f, uint64_t seed)
 	return true;
 }
 
+/* The sums.  False: something went wrong. */
+static bool
+end(struct fuzz *f)
+{
+	if (f->verbose)
+		generator_print_seldom(f->generator, SELDOM, stdout);
+	printf("%lu executions, %u templates, %lu unexplained\n", f->executions, generator_covered(f->generator), f->unexplained);
+	printf("of %u templates; %lu executions ended by a fault, %lu did not end, %lu were lost\n", generator_templates(f->generator),
+		f->faults, f->timeouts, f->lost);
+	if (f->counts != NULL && !generator_save_totals(f->generator, f->executions, f->counts)) {
+		fprintf(stderr, "%s: cannot be written\n", f->counts);
+		return false;
+	}
+	if (f->counts != NULL)
+		printf("%" PRIu64 " executions in all runs\n", generator_executions(f->generator) + f->executions);
+	return f->unexplained == 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -309,7 +338,7 @@ main(int argc, char **argv)
 	int option;
 
 	f->most = 40;
-	while ((option = getopt(argc, argv, "n:s:k:m:v")) != -1) {
+	while ((option = getopt(argc, argv, "n:s:k:m:c:v")) != -1) {
 		if (option == 'n')
 			count = strtoul(optarg, NULL, 0);
 		else if (option == 's')
@@ -318,6 +347,8 @@ main(int argc, char **argv)
 			f->keep = optarg;
 		else if (option == 'm')
 			f->most = strtoul(optarg, NULL, 0);
+		else if (option == 'c')
+			f->counts = optarg;
 		else if (option == 'v')
 			f->verbose = true;
 		else
@@ -329,13 +360,10 @@ main(int argc, char **argv)
 	}
 	for (int n = optind; n < argc; n++)
 		good &= run_file(f, argv[n]);
+	if (f->counts != NULL)
+		generator_load_totals(f->generator, f->counts);
 	run_random(f, count);
-	if (f->verbose)
-		generator_print_missing(f->generator, stdout);
-	printf("%lu executions, %u templates, %lu unexplained\n", f->executions, generator_covered(f->generator), f->unexplained);
-	printf("of %u templates; %lu executions ended by a fault, %lu did not end, %lu were lost\n", generator_templates(f->generator),
-		f->faults, f->timeouts, f->lost);
-	good &= f->unexplained == 0;
+	good &= end(f);
 	for (unsigned n = 0; n < GUEST_KINDS; n++)
 		guest_free(f->guest[n]);
 	generator_free(f->generator);

@@ -53,6 +53,7 @@ struct snippet {
 	unsigned len;
 	unsigned at; /* where the code begins in its pages */
 	bool code32; /* compatibility mode, with flat segments */
+	bool variant; /* its code is that of the one before it in its batch */
 	uint64_t data_seed;
 	struct registers start;
 	/* What snippet_analyse() finds out: */
@@ -72,6 +73,7 @@ struct outcome {
 	unsigned vector;
 	uint32_t error;
 	uint64_t cr2;
+	bool same_data; /* as in the beginning (the host's), as the host's (ours): there is nothing in DATA */
 	uint8_t data[DATA_BYTES];
 };
 
@@ -120,7 +122,8 @@ struct guest *guest_new(enum guest_kind kind);
 void guest_free(struct guest *g);
 /* From the timer, every 10 ms: a snippet that doesn't end is stopped after 3 seconds. */
 void guest_tick(void);
-void guest_run(struct guest *g, const struct snippet *s, const uint8_t *data, struct outcome *o);
+/* DATA is what it begins with. */
+void guest_run(struct guest *g, const struct snippet *s, const uint8_t *data, const struct outcome *host, struct outcome *ours);
 
 /* ---- analyse.c ---- */
 struct insn;
@@ -144,21 +147,32 @@ unsigned flags_undefined(const struct insn *i, unsigned undefined);
 struct generator;
 struct generator *generator_new(uint64_t seed);
 void generator_free(struct generator *g);
-/* Which template stands where in a snippet. */
+/* Which template stands where in a snippet, and in which form: a width's number, and MADE_MEMORY. */
+enum { MADE_MEMORY = 4, MADE_CELLS = 8 };
 struct made {
 	unsigned count;
-	struct { uint16_t at, template; } where[SNIPPET_INSNS];
+	struct { uint16_t at, template; uint8_t cell; } where[SNIPPET_INSNS];
 };
 void generate(struct generator *g, struct snippet *s, struct made *made);
-/* Counts the templates that a snippet which ran to its end, or up to RIP, met. */
-void generator_cover(struct generator *g, const struct snippet *s, const struct made *made, uint64_t rip);
+/* Gives S, a copy of what was generated last, other registers. */
+void generate_variant(struct generator *g, struct snippet *s);
+
+/* ---- templates.c ---- */
+/* Counts what a snippet met on its way to an outcome. */
+void generator_cover(struct generator *g, const struct snippet *s, const struct made *made, const struct outcome *o);
 unsigned generator_covered(const struct generator *g);
 unsigned generator_templates(const struct generator *g);
-void generator_print_missing(const struct generator *g, FILE *to);
+/* Templates that were never met, and forms of them that were, but less than LIMIT times. */
+void generator_print_seldom(const struct generator *g, uint64_t limit, FILE *to);
+/* Counts of earlier runs are in a file: added to ours, and written with EXECUTIONS more. */
+void generator_load_totals(struct generator *g, const char *name);
+bool generator_save_totals(const struct generator *g, uint64_t executions, const char *name);
+uint64_t generator_executions(const struct generator *g);
 
 /* ---- compare.c ---- */
-/* False, with what is different in WHAT. */
-bool outcome_equal(const struct snippet *s, const struct outcome *host, const struct outcome *ours, char *what, size_t size);
+/* False, with what is different in WHAT.  DATA is what they began with. */
+bool outcome_equal(const struct snippet *s, const uint8_t *data, const struct outcome *host, const struct outcome *ours, char *what,
+	size_t size);
 
 /* ---- text.c ---- */
 void snippet_print(const struct snippet *s, FILE *to);

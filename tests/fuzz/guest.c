@@ -37,6 +37,10 @@ struct guest {
 	unsigned vector;
 	bool ended;
 	unsigned ticks;
+	/* The code that stands there. */
+	uint8_t code[SNIPPET_BYTES + JUMP_BYTES];
+	unsigned code_len, code_at;
+	const uint8_t *data; /* what the data pages hold; NULL: something else */
 };
 
 const char *const guest_names[GUEST_KINDS] = { "interpreter", "back end", "back end, one instruction a block",
@@ -270,26 +274,38 @@ guest_free(struct guest *g)
 /* ---- running ---- */
 
 static void
-load_code(struct guest *g, const struct snippet *s)
+put_code(struct guest *g)
 {
-	uint8_t code[SNIPPET_BYTES + JUMP_BYTES];
-	unsigned len = s->len + JUMP_BYTES;
-	int32_t far = (int32_t)((s->code32 ? FUZZ_EXIT32 : FUZZ_EXIT) - (FUZZ_CODE + s->at + len));
-
-	memcpy(code, s->code, s->len);
-	code[s->len] = 0xe9;
-	memcpy(code + s->len + 1, &far, 4);
 	for (unsigned n = 0; n < CODE_PAGES; n++)
 		memset(g->ram + code_frames[n] * FUZZ_PAGE, CODE_FILL, FUZZ_PAGE);
-	for (unsigned done = 0; done < len && s->at + done < CODE_BYTES;) {
-		unsigned at = s->at + done, room = FUZZ_PAGE - at % FUZZ_PAGE, n = MIN(len - done, room);
+	for (unsigned done = 0; done < g->code_len && g->code_at + done < CODE_BYTES;) {
+		unsigned at = g->code_at + done, room = FUZZ_PAGE - at % FUZZ_PAGE, n = MIN(g->code_len - done, room);
 		uint64_t phys = code_frames[at / FUZZ_PAGE] * FUZZ_PAGE + at % FUZZ_PAGE;
 
-		memcpy(g->ram + phys, code + done, n);
+		memcpy(g->ram + phys, g->code + done, n);
 		done += n;
 	}
 	for (unsigned n = 0; n < CODE_PAGES; n++)
 		tcg_invalidate(cpu_tcg(g->cpu), code_frames[n] * FUZZ_PAGE, FUZZ_PAGE);
+}
+
+/* What stood there before isn't translated again. */
+static void
+load_code(struct guest *g, const struct snippet *s)
+{
+	uint8_t jump[JUMP_BYTES] = { 0xe9 };
+	unsigned len = s->len + JUMP_BYTES;
+	int32_t far = (int32_t)((s->code32 ? FUZZ_EXIT32 : FUZZ_EXIT) - (FUZZ_CODE + s->at + len));
+
+	memcpy(jump + 1, &far, 4);
+	if (g->code_len == len && g->code_at == s->at && memcmp(g->code, s->code, s->len) == 0 &&
+		memcmp(g->code + s->len, jump, JUMP_BYTES) == 0)
+		return;
+	memcpy(g->code, s->code, s->len);
+	memcpy(g->code + s->len, jump, JUMP_BYTES);
+	g->code_len = len;
+	g->code_at = s->at;
+	put_code(g);
 }
 
 static void
@@ -352,11 +368,24 @@ take_state(struct guest *g, struct outcome *o)
 	memcpy(o->regs.k, c->f.k, sizeof(c->f.k));
 }
 
+static void
+take_data(struct guest *g, const uint8_t *data, const struct outcome *host, struct outcome *ours)
+{
+	const uint8_t *theirs = host->same_data ? data : host->data;
+
+	ours->same_data = true;
+	for (unsigned n = 0; n < DATA_PAGES && ours->same_data; n++)
+		ours->same_data = memcmp(theirs + n * FUZZ_PAGE, g->ram + data_frames[n] * FUZZ_PAGE, FUZZ_PAGE) == 0;
+	for (unsigned n = 0; n < DATA_PAGES && !ours->same_data; n++)
+		memcpy(ours->data + n * FUZZ_PAGE, g->ram + data_frames[n] * FUZZ_PAGE, FUZZ_PAGE);
+	g->data = host->same_data && ours->same_data ? data : NULL;
+}
+
 void
-guest_run(struct guest *g, const struct snippet *s, const uint8_t *data, struct outcome *o)
+guest_run(struct guest *g, const struct snippet *s, const uint8_t *data, const struct outcome *host, struct outcome *ours)
 {
 	load_code(g, s);
-	for (unsigned n = 0; n < DATA_PAGES; n++)
+	for (unsigned n = 0; n < DATA_PAGES && g->data != data; n++)
 		memcpy(g->ram + data_frames[n] * FUZZ_PAGE, data + n * FUZZ_PAGE, FUZZ_PAGE);
 	load_state(g, s);
 	g->vector = VECTOR_TIMEOUT;
@@ -366,10 +395,9 @@ guest_run(struct guest *g, const struct snippet *s, const uint8_t *data, struct 
 	while (cpu_run(g->cpu) != CPU_STOP_KICKED)
 		continue;
 	watched = NULL;
-	take_state(g, o);
-	o->vector = g->vector;
+	take_state(g, ours);
+	ours->vector = g->vector;
 	if (g->vector == VECTOR_TIMEOUT || g->vector == VECTOR_LOST)
 		start_kernel(g);
-	for (unsigned n = 0; n < DATA_PAGES; n++)
-		memcpy(o->data + n * FUZZ_PAGE, g->ram + data_frames[n] * FUZZ_PAGE, FUZZ_PAGE);
+	take_data(g, data, host, ours);
 }
