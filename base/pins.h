@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum pin { PIN_INTR, PIN_NMI, PIN_SMI, PIN_INIT, PIN_SIPI, PIN_RESET, PIN_A20 };
+enum pin { PIN_INTR, PIN_NMI, PIN_SMI, PIN_INIT, PIN_SIPI, PIN_RESET, PIN_A20, PIN_IGNNE };
 
-/* INTR and A20 are levels; NMI, SMI, INIT, SIPI (LEVEL: its vector) and RESET are edges, LEVEL 1. */
+/* INTR, A20 and IGNNE are levels; NMI, SMI, INIT, SIPI (LEVEL: its vector) and RESET are edges, LEVEL 1. */
 struct cpu_pins {
 	void (*set)(void *cpu, enum pin pin, int level);
 	void *cpu;
@@ -29,7 +29,7 @@ struct cpu_board {
 	void (*set_tpr)(void *opaque, uint8_t tpr);
 	bool (*read_msr)(void *opaque, uint32_t msr, uint64_t *value);  /* false: #GP(0) */
 	bool (*write_msr)(void *opaque, uint32_t msr, uint64_t value);
-	/* FERR# to IRQ 13 of the PIC. */
+	/* FERR#: an x87 error waits, and CR0.NE is clear. */
 	void (*ferr)(void *opaque, int level);
 	/* Triple fault: the board resets the machine. */
 	void (*shutdown)(void *opaque);

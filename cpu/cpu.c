@@ -31,20 +31,39 @@ simd_exception(struct tcg_frame *f)
 	cpu_raise(cpu_of(f), cpu_of(f)->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD);
 }
 
-/* Without CR0.NE the processor asks for IRQ 13 and stands at the instruction until an interrupt comes. */
-static __attribute__((noreturn)) void
+static void
+drive_ferr(struct cpu *c, bool level)
+{
+	c->ferr = level;
+	if (c->config.board && c->config.board->ferr) {
+		cpu_lock(c);
+		c->config.board->ferr(c->config.board->opaque, level);
+		cpu_unlock(c);
+	}
+}
+
+/*
+ * Without CR0.NE the processor asks for IRQ 13 and stands at the instruction until an interrupt comes, or ignores the error
+ * (Software Developer's Manual, volume 1, "Handling x87 FPU Exceptions in Software": MS-DOS compatibility sub-mode).
+ */
+static void
 x87_exception(struct tcg_frame *f)
 {
 	struct cpu *c = cpu_of(f);
 
 	if (c->cr0 & CR0_NE)
 		cpu_raise(c, EXC_MF);
-	if (c->config.board && c->config.board->ferr) {
-		cpu_lock(c);
-		c->config.board->ferr(c->config.board->opaque, 1);
-		cpu_unlock(c);
-	}
+	if (atomic_load(&c->pins) & 1u << PIN_IGNNE)
+		return;
+	drive_ferr(c, true);
 	tcg_unwind(f);
+}
+
+static void
+x87_cleared(struct tcg_frame *f)
+{
+	if (cpu_of(f)->ferr)
+		drive_ferr(cpu_of(f), false);
 }
 
 /* ---- making ---- */
@@ -81,6 +100,7 @@ init_tcg(struct cpu *c, struct err *e)
 	g->general_protection = general_protection;
 	g->simd_exception = simd_exception;
 	g->x87_exception = x87_exception;
+	g->x87_cleared = x87_cleared;
 	g->translate = cpu_translate_block;
 	g->disassemble = cpu_disassemble_block;
 	g->opaque = c;
@@ -213,6 +233,7 @@ cpu_reset_at(struct cpu *c, bool init)
 		c->xcr0 = 1;
 		c->pkru = 0;
 		msr_reset(c);
+		c->ferr = false;
 		fpu_reset(c);
 	}
 	shadow_select(c->shadow, 0);

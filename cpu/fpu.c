@@ -32,6 +32,8 @@ summarize(struct cpu *c)
 
 	if (fsw & ~get16(c, IMAGE_FCW) & EXCEPTIONS)
 		fsw |= FSW_ES | FSW_BUSY;
+	else
+		c->guest.x87_cleared(&c->f);
 	put16(c, IMAGE_FSW, fsw);
 }
 
@@ -50,6 +52,7 @@ fpu_init_x87(struct cpu *c)
 	x87_set_top(&c->f, 0);
 	memset(c->f.x87, 0, IMAGE_ST);
 	put16(c, IMAGE_FCW, FCW_INIT);
+	c->guest.x87_cleared(&c->f);
 }
 
 void

@@ -220,6 +220,8 @@ set_pin(void *opaque, enum pin pin, int level)
 		if (pin != PIN_A20)
 			return;
 	}
+	if (pin == PIN_IGNNE)
+		return;
 	/* The processor's own write to port 92h counts at once. */
 	if (pin == PIN_A20 && pthread_equal(pthread_self(), c->thread))
 		take_a20(c);

@@ -96,6 +96,9 @@ struct dev *vmport_new(const struct dev_env *env, const struct vmport_cpu *cpu, 
 /* Port 92h: fast A20 and reset. */
 struct dev *port92_new(const struct dev_env *env, struct irq reset, struct irq a20);
 /* Both A20 sources are ORed by the board. */
+/* Port F0h: x87 errors of a processor without CR0.NE, given as FERR#, to IRQ 13. */
+struct dev *portf0_new(const struct dev_env *env, struct irq irq13, struct irq ignne);
+struct irq portf0_ferr(struct dev *portf0);
 
 struct dev *ns16550_new(const struct dev_env *env, const char *id, unsigned port, struct irq out, struct chr *chr);
 struct dev *parallel_new(const struct dev_env *env, const char *id, unsigned port, struct irq out, struct chr *chr);

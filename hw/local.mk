@@ -25,6 +25,7 @@ noinst_LIBRARIES += %D%/libhw.a
 %C%_libhw_a_SOURCES += %D%/hpet.c
 %C%_libhw_a_SOURCES += %D%/i8237.c
 %C%_libhw_a_SOURCES += %D%/port92.c
+%C%_libhw_a_SOURCES += %D%/portf0.c
 %C%_libhw_a_SOURCES += %D%/fw_cfg.c
 %C%_libhw_a_SOURCES += %D%/ns16550.c
 %C%_libhw_a_SOURCES += %D%/debugcon.c

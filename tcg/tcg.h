@@ -47,7 +47,8 @@ struct tcg_guest {
 	void (*divide_error)(struct tcg_frame *f) __attribute__((noreturn));
 	void (*general_protection)(struct tcg_frame *f) __attribute__((noreturn));  /* #GP(0): a misaligned vector operand */
 	void (*simd_exception)(struct tcg_frame *f) __attribute__((noreturn));      /* unmasked bits of MXCSR were hit */
-	void (*x87_exception)(struct tcg_frame *f) __attribute__((noreturn));       /* a waiting instruction found one pending */
+	void (*x87_exception)(struct tcg_frame *f); /* a waiting instruction found one pending; goes on with it when this returns */
+	void (*x87_cleared)(struct tcg_frame *f);   /* none is pending any more */
 	/*
 	 * Decodes the code at KEY into IR (ir_reset is done; up to MAX instructions).  A block never leaves its first page, but for
 	 * one whose only instruction does.

@@ -92,6 +92,7 @@ setup(void)
 		irq_to(timer_set_line, &b->rtc_irq, 8), b->apic[0]);
 	b->dma = i8237_new(&env);
 	b->port92 = port92_new(&env, to_probe(&b->reset), to_probe(&b->a20));
+	b->portf0 = portf0_new(&env, to_probe(&b->irq13), to_probe(&b->ignne));
 	dev_reset_all(b->devices);
 }
 

@@ -26,9 +26,9 @@ struct board {
 	struct dev *devices;
 	uint8_t *ram;
 	struct region ram_region;
-	struct dev *pic, *apic[APICS], *ioapic, *pit, *rtc, *hpet, *dma, *port92;
+	struct dev *pic, *apic[APICS], *ioapic, *pit, *rtc, *hpet, *dma, *port92, *portf0;
 	struct cpu_board cpu[APICS];
-	struct probe pins[APICS][8], pic_out, timer_irq, rtc_irq, rtc_event, reset, a20, hpet_line;
+	struct probe pins[APICS][8], pic_out, timer_irq, rtc_irq, rtc_event, reset, a20, hpet_line, irq13, ignne;
 	uint64_t tsc_offset;
 };
 

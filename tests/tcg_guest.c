@@ -58,6 +58,12 @@ x87_exception(struct tcg_frame *f)
 	raise_fault(f, FAULT_X87, 0);
 }
 
+static void
+x87_cleared(struct tcg_frame *f)
+{
+	(void)f;
+}
+
 /* ---- memory ---- */
 
 static enum guest_page
@@ -166,6 +172,7 @@ static const struct tcg_guest callbacks = {
 	.general_protection = general_protection,
 	.simd_exception = simd_exception,
 	.x87_exception = x87_exception,
+	.x87_cleared = x87_cleared,
 	.translate = translate,
 	.disassemble = disassemble,
 	.protect = protect,

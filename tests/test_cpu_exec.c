@@ -89,8 +89,14 @@ fault(struct tcg_frame *f)
 	siglongjmp(guest_fault, 1);
 }
 
+static void
+x87_cleared(struct tcg_frame *f)
+{
+	(void)f;
+}
+
 static const struct tcg_guest guest = { .linear = linear, .load = load, .store = store, .modify = modify, .divide_error = fault,
-	.general_protection = fault, .simd_exception = fault, .x87_exception = fault };
+	.general_protection = fault, .simd_exception = fault, .x87_cleared = x87_cleared, .x87_exception = fault };
 
 static struct cpu *cpu;
 static struct ir ir;

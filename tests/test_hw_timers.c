@@ -524,6 +524,30 @@ START_TEST(port92_drives)
 }
 END_TEST
 
+START_TEST(portf0_ignores)
+{
+	struct irq ferr = portf0_ferr(b->portf0);
+
+	ck_assert_uint_eq(in(0xf0), 0xff);
+	out(0xf0, 0);
+	ck_assert(!b->ignne.level);
+	for (unsigned i = 1; i <= 2; i++) {
+		irq_set(&ferr, 1);
+		ck_assert_uint_eq(b->irq13.rises, i);
+		ck_assert(b->irq13.level && !b->ignne.level);
+		out(0xf0, 0);
+		ck_assert(!b->irq13.level && b->ignne.level);
+		ck_assert(b->portf0->cls->loaded(b->portf0, NULL));
+		ck_assert(!b->irq13.level && b->ignne.level);
+		irq_set(&ferr, 0);
+		ck_assert(!b->irq13.level && !b->ignne.level);
+	}
+	irq_set(&ferr, 1);
+	b->portf0->cls->reset(b->portf0);
+	ck_assert(!b->irq13.level && !b->ignne.level);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -546,6 +570,7 @@ main(void)
 	tcase_add_test(c, hpet_routes);
 	tcase_add_test(c, dma_moves);
 	tcase_add_test(c, port92_drives);
+	tcase_add_test(c, portf0_ignores);
 	suite_add_tcase(s, c);
 	return run_suite(s);
 }

@@ -363,9 +363,15 @@ guest_trap(struct tcg_frame *f)
 	longjmp(((struct guest *)f)->out, 1);
 }
 
+static void
+x87_cleared(struct tcg_frame *f)
+{
+	(void)f;
+}
+
 static const struct tcg_guest guest_ops = {
 	.linear = guest_linear, .load = guest_load, .store = guest_store, .modify = guest_modify, .divide_error = guest_trap,
-	.general_protection = guest_trap, .simd_exception = guest_trap, .x87_exception = guest_trap,
+	.general_protection = guest_trap, .simd_exception = guest_trap, .x87_cleared = x87_cleared, .x87_exception = guest_trap,
 };
 
 static void

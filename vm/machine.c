@@ -113,7 +113,7 @@ ferr(void *opaque, int level)
 {
 	struct machine *m = opaque;
 
-	irq_set(&m->isa[13], level);
+	irq_set(&m->ferr, level);
 }
 
 static void
@@ -142,6 +142,16 @@ sleep_entered(void *opaque, unsigned type)
 {
 	(void)type;
 	machine_request_off(opaque);
+}
+
+static void
+ignne_set(void *opaque, int n, int level)
+{
+	struct machine *m = opaque;
+	struct cpu_pins pins = cpu_pins(vcpu_cpu(m->cpu));
+
+	(void)n;
+	pins.set(pins.cpu, PIN_IGNNE, level);
 }
 
 static void
@@ -276,6 +286,7 @@ make_isa(struct machine *m)
 	}
 	m->view.keys = m->keys = key_queue_new(m->clock, &m->input);
 	m->port92 = port92_new(&m->env, reset, irq_to(wired_or_set, &m->a20, 1));
+	m->ferr = portf0_ferr(portf0_new(&m->env, m->isa[13], irq_to(ignne_set, m, 0)));
 	if (m->floppy_controller)
 		m->fdc = i82077_new(&m->env, m->isa[6], m->dma, floppies);
 	m->fw_cfg = fw_cfg_new(&m->env);

@@ -65,7 +65,11 @@ load_control(struct tcg_frame *f, const struct ir_insn *i)
 		fcw = (uint16_t)interp_read(f, i, i->src, 2);
 	fcw = (fcw & FCW_WRITABLE) | FCW_RESERVED_ONE;
 	x87_set_word(f, X87_FCW, fcw);
-	x87_set_fsw(f, fsw & ~fcw & FSW_EXCEPTIONS ? fsw | FSW_ES | FSW_BUSY : fsw);
+	if (fsw & ~fcw & FSW_EXCEPTIONS)
+		fsw |= FSW_ES | FSW_BUSY;
+	else
+		f->guest->x87_cleared(f);
+	x87_set_fsw(f, fsw);
 }
 
 void
@@ -102,9 +106,11 @@ no_wait(struct tcg_frame *f, const struct ir_insn *i)
 		return true;
 	case FNCLEX:
 		x87_set_fsw(f, x87_fsw(f) & ~(FSW_EXCEPTIONS | FSW_SF | FSW_ES | FSW_BUSY));
+		f->guest->x87_cleared(f);
 		return true;
 	case FNINIT:
 		initialize(f);
+		f->guest->x87_cleared(f);
 		return true;
 	default:
 		return false;
@@ -129,21 +135,41 @@ is_compare(unsigned opcode, unsigned modrm)
 	return (opcode == 3 || opcode == 7) && modrm >= 0xe8 && modrm < 0xf8;
 }
 
+/* On the host's x87, from which an error that the guest ignores is kept.  Is there a result to be stored? */
+static bool
+run_host(uint8_t *image, unsigned opcode, unsigned modrm, void *memory, uint8_t *flags)
+{
+	bool stored;
+	uint16_t fsw, after, kept = FSW_EXCEPTIONS | FSW_ES | FSW_BUSY;
+
+	memcpy(&fsw, image + X87_FSW, sizeof fsw);
+	kept = fsw & FSW_ES ? fsw & kept : 0;
+	fsw &= ~kept;
+	memcpy(image + X87_FSW, &fsw, sizeof fsw);
+	x87_host_run(image, opcode, modrm, memory, flags);
+	stored = is_stored(image);
+	memcpy(&after, image + X87_FSW, sizeof after);
+	after |= kept;
+	memcpy(image + X87_FSW, &after, sizeof after);
+	return stored;
+}
+
 static void
 execute(struct tcg_frame *f, const struct ir_insn *i, unsigned opcode, unsigned modrm)
 {
 	unsigned width = i->width <= 16 ? i->width : 16;
 	uint8_t memory[16] = { 0 }, image[X87_END], flags = (uint8_t)(f->flags >> 8);
 	uint64_t linear = 0;
+	bool stored;
 
 	if (ir_has_mem(i))
 		linear = interp_address(f, i, width);
 	if (i->src.kind == IR_MEM)
 		f->guest->load(f, linear, memory, width, i->mem.seg);
 	memcpy(image, f->x87, sizeof image);
-	x87_host_run(image, opcode, modrm, memory, &flags);
+	stored = run_host(image, opcode, modrm, memory, &flags);
 	if (i->dst.kind == IR_MEM) {
-		if (is_stored(image))
+		if (stored)
 			f->guest->store(f, linear, memory, width, i->mem.seg);
 		else
 			f->guest->modify(f, linear, width, i->mem.seg); /* the address is checked all the same */
