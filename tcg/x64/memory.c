@@ -207,6 +207,32 @@ wrong_guess(struct gen *g, struct stub *s)
 	jump_to(&g->a, CC_JMP, s->guessed + g->a.to_rx);
 }
 
+/* Is the operand's address known here, all of it in one page? */
+static bool
+is_fixed(const struct gen *g, const struct ir_insn *i, unsigned size)
+{
+	const struct ir_mem *m = &i->mem;
+
+	return !g->ir->wide && m->how == ADDR_FLAT && m->addr_width >= 4 && m->index == IR_NO_REG && m->base == IR_NO_REG &&
+		(m->disp & 0xfff) + size <= 0x1000 && (m->align == 0 || (m->disp & (m->align - 1)) == 0);
+}
+
+/* Nothing waits for the entry here, so there is no need to guess it. */
+static struct rm
+fixed_operand(struct gen *g, const struct ir_insn *i, struct stub *s)
+{
+	uint64_t addr = i->mem.addr_width == 8 ? (uint64_t)i->mem.disp : (uint32_t)i->mem.disp;
+
+	mov_imm(&g->a, S2, SHADOW_INDEX(addr) | (i->attr & IR_WRITE ? SHADOW_WRITE : 0));
+	mov_load(&g->a, 8, S2, rm_sib(TABLE, S2, 3, 0));
+	op_rm(&g->a, 0, 8, 0x85, S2, rm_reg(S2));
+	s->from[s->count++] = jump(&g->a, 4);
+	if (addr == (uint64_t)(int64_t)(int32_t)addr)
+		return rm_at(S2, (int32_t)addr);
+	mov_imm(&g->a, S1, addr);
+	return rm_sib(S1, S2, 0, 0);
+}
+
 struct rm
 memory_operand(struct gen *g, const struct ir_insn *i, unsigned size)
 {
@@ -225,6 +251,8 @@ memory_operand(struct gen *g, const struct ir_insn *i, unsigned size)
 	}
 	flags_clobber(g);
 	s = new_stub(g, i);
+	if (is_fixed(g, i, size))
+		return fixed_operand(g, i, s);
 	if (simple) {
 		lea(&g->a, 8, S2, rm_at(host_of[m->base], (int32_t)m->disp));
 		alignment(g, i, s, S2, S1, size);

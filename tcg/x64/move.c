@@ -152,12 +152,17 @@ address(struct gen *g, const struct ir_insn *i)
 		lea(&g->a, i->width == 8 && m->addr_width == 8 ? 8 : 4, host_of[i->dst.reg], ea);
 		return;
 	}
+	if (m->base == IR_NO_REG && m->index == IR_NO_REG && is_pinned(i->dst) && i->width >= 4) {
+		unsigned width = i->width < m->addr_width ? i->width : m->addr_width;
+
+		mov_imm(&g->a, host_of[i->dst.reg], (uint64_t)m->disp << (64 - 8 * width) >> (64 - 8 * width));
+		return;
+	}
 	emit_address(g, m);
 	if (i->width == 8 || i->width == 4) {
-		mov_rr(&g->a, 4, S2, S1);
-		if (i->width == 8)
-			mov_rr(&g->a, 8, S2, S1);
-		mov_store(&g->a, i->dst.kind == IR_FIELD ? i->width : 8, operand_rm(i->dst), S2);
+		if (i->width == 4)
+			mov_rr(&g->a, 4, S1, S1);
+		mov_store(&g->a, i->dst.kind == IR_FIELD ? i->width : 8, operand_rm(i->dst), S1);
 	} else {
 		store_operand(g, i->dst, i->width, S1);
 	}
