@@ -175,6 +175,12 @@ returns(void)
 					"mov %esi, 16(%rsp); iretl");
 			}
 		}
+	in.fs = 1, in.gs = 2;
+	RUN("null rpl: outer iretq", "push $0x33; push $0x38000; push $2; push $0x3b; push $0x10200; iretq");
+	in.fs = 1, in.gs = 2;
+	RUN("null rpl: outer lretq", "push $0x33; push $0x38000; push $0x3b; push $0x10200; lretq");
+	in.fs = 1, in.gs = 2;
+	RUN("null rpl: same iretq", "push $0x10; push $0x38000; push $2; push $0x08; push $0x10200; iretq");
 	in.rflags |= 0x4000;
 	RUN("nt iretq", "iretq");
 	compat0();
