@@ -33,6 +33,14 @@ system_calls(void)
 	RUN("sysretq 3", "sysretq");
 	in.gpr[R11] = 0x102, in.gpr[CX] = CODE + 0x200;
 	RUN("sysretq tf", "sysretq");
+	wrmsr(0x174, SEL_CODE);
+	RUN("sysenter", "sysenter");
+	RUN("sysexit", "rex.w sysexit");
+	compat3();
+	RUN32("sysenter compat", "sysenter");
+	compat0();
+	RUN32("sysexit compat", "sysexit");
+	wrmsr(0x174, 0);
 	RUN("swapgs", "swapgs");
 	ring3();
 	RUN("swapgs 3", "swapgs");
