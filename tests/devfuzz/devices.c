@@ -194,11 +194,13 @@ cirrus_event(struct fuzz *f, struct bytes *b)
 	for (unsigned i = 0x20; i < 0x34; i++) {
 		unsigned v = take(b, 1);
 
-		/* Of a bounded size. */
+		/* Of a bounded size, and few pages: others come by plain accesses. */
 		if (i == 0x31 || i == 0x23 || (i == 0x21 && (what & 4)))
 			v = 0;
-		else if (i == 0x21)
+		else if (i == 0x21 || i == 0x25 || i == 0x27)
 			v &= 3;
+		else if (i == 0x22)
+			v &= 0x3f;
 		devfuzz_put(f, 0, 0x1a, v << 8 | i, 2);
 	}
 	devfuzz_put(f, 0, 0x1a, 0x231, 2);
