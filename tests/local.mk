@@ -357,12 +357,12 @@ devfuzz_sources = tests/devfuzz/machine.c tests/devfuzz/backends.c tests/devfuzz
 	tests/devfuzz/usb.c tests/devfuzz/devfuzz.h
 tests_devfuzz_replay_SOURCES = tests/devfuzz/replay.c $(devfuzz_sources)
 tests_devfuzz_replay_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
-tests_devfuzz_replay_LDADD = hw/libhw.a ui/libui.a base/libbase.a -lm
+tests_devfuzz_replay_LDADD = hw/libhw.a ui/libui.a net/libnet.a base/libbase.a -lm
 
 EXTRA_PROGRAMS += tests/devfuzz/fuzzer
 tests_devfuzz_fuzzer_SOURCES = tests/devfuzz/fuzzer.c tests/devfuzz/pool.c $(devfuzz_sources)
 tests_devfuzz_fuzzer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer -Wl,--wrap=calloc,--wrap=free,--wrap=clock_gettime
-tests_devfuzz_fuzzer_LDADD = hw/libhw.a ui/libui.a base/libbase.a -lm
+tests_devfuzz_fuzzer_LDADD = hw/libhw.a ui/libui.a net/libnet.a base/libbase.a -lm
 
 TIME = 60
 DEVICE =

@@ -378,24 +378,6 @@ net_ready(struct net_end *end)
 	}
 }
 
-uint16_t
-net_sum(const void *bytes, size_t len, uint32_t sum)
-{
-	const uint8_t *b = bytes;
-	uint64_t total = sum;
-
-	for (; len >= 8; len -= 8, b += 8) {
-		uint64_t v = *(const unaligned *)b;
-
-		total += (v & 0xffffffff) + (v >> 32);
-	}
-	for (size_t i = 0; i < len; i++)
-		total += (uint64_t)b[i] << 8 * (i & 1);
-	while (total > 0xffff)
-		total = (total & 0xffff) + (total >> 16);
-	return (uint16_t)total;
-}
-
 void
 backends_frame(const uint8_t *bytes, size_t len)
 {
