@@ -134,6 +134,7 @@ set_model(struct cpuid_model *m, const char *name, size_t len, bool fast_avx512,
 	if (i == ARRAY_SIZE(models))
 		return err_set(e, "-cpu: there is no model '%.*s'; -cpu help lists them", (int)len, name);
 	snprintf(m->vendor, sizeof(m->vendor), "%s", models[i].vendor);
+	m->amd = strcmp(m->vendor, "AuthenticAMD") == 0;
 	snprintf(m->brand, sizeof(m->brand), "%s", models[i].brand);
 	m->signature = models[i].signature;
 	m->max_leaf = models[i].max_leaf;
@@ -336,7 +337,7 @@ query_d(const struct cpu *c, uint32_t subleaf, uint32_t out[4])
 static void
 query_extended(const struct cpu *c, uint32_t leaf, uint32_t out[4])
 {
-	bool amd = !strcmp(c->model->vendor, "AuthenticAMD");
+	bool amd = c->model->amd;
 
 	switch (leaf) {
 	case 0x80000000:
@@ -352,6 +353,8 @@ query_extended(const struct cpu *c, uint32_t leaf, uint32_t out[4])
 			out[0] = c->model->signature;
 			query_features(c, 1, 0, basic);
 			out[3] |= basic[3] & 0x0183f3ff;
+		} else if (!in_mode64(c)) {
+			out[3] &= ~(1u << 11); /* SYSCALL, which there is in 64-bit mode only */
 		}
 		break;
 	case 0x80000002 ... 0x80000004:

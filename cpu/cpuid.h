@@ -10,6 +10,7 @@ struct cpuid_model {
 	char vendor[13], brand[49];
 	uint32_t signature;            /* CPUID 1: EAX */
 	uint32_t max_leaf, max_ext_leaf;
+	bool amd; /* by the vendor */
 	bool has[CPU_FEATURES];
 };
 

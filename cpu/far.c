@@ -446,7 +446,23 @@ do_iret(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	return 0;
 }
 
-/* ---- SYSCALL, SYSENTER ---- */
+/*
+ * ---- SYSCALL, SYSENTER ----
+ * Intel's processors have SYSCALL and SYSRET in 64-bit mode only, AMD's have SYSENTER and SYSEXIT in legacy mode only. Kernels
+ * rely on it: Linux has no entry for the others.
+ */
+
+static bool
+has_syscall(const struct cpu *c)
+{
+	return c->efer & EFER_SCE && in_protected(c) && (in_mode64(c) || c->model->amd);
+}
+
+static bool
+has_sysenter(const struct cpu *c)
+{
+	return !in_long_mode(c) || !c->model->amd;
+}
 
 uint64_t
 do_syscall(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
@@ -456,7 +472,7 @@ do_syscall(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	uint16_t selector = c->star >> 32 & 0xfffc;
 
 	(void)a, (void)b;
-	if (!(c->efer & EFER_SCE) || !in_protected(c))
+	if (!has_syscall(c))
 		cpu_raise(c, EXC_UD);
 	if (in_long_mode(c)) {
 		f->gpr[1] = next;
@@ -485,7 +501,7 @@ do_sysret(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	bool to64 = aux_width(aux) == 8 && in_long_mode(c);
 
 	(void)a, (void)b;
-	if (!(c->efer & EFER_SCE) || !in_protected(c))
+	if (!has_syscall(c))
 		cpu_raise(c, EXC_UD);
 	if (c->cpl != 0 || (to64 && !is_canonical(c, f->gpr[1])))
 		cpu_raise_error(c, EXC_GP, 0);
@@ -508,6 +524,8 @@ do_sysenter(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	bool lma = in_long_mode(c);
 
 	(void)a, (void)b, (void)aux;
+	if (!has_sysenter(c))
+		cpu_raise(c, EXC_UD);
 	if (!in_protected(c) || !selector)
 		cpu_raise_error(c, EXC_GP, 0);
 	f->rip = lma ? c->sysenter_eip : (uint32_t)c->sysenter_eip;
@@ -527,6 +545,8 @@ do_sysexit(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	bool to64 = aux_width(aux) == 8;
 
 	(void)a, (void)b;
+	if (!has_sysenter(c))
+		cpu_raise(c, EXC_UD);
 	if (!in_protected(c) || c->cpl != 0 || !(c->sysenter_cs & 0xfffc) ||
 		(to64 && (!is_canonical(c, f->gpr[2]) || !is_canonical(c, f->gpr[1]))))
 		cpu_raise_error(c, EXC_GP, 0);

@@ -146,7 +146,7 @@ run_select_jumps(struct cpu *c)
 	unsigned n = ARRAY_SIZE(c->mode_jumps), i;
 
 	c->f.jumps = c->no_jumps;
-	if (mode & (MODE_TF | MODE_ONE) || (!(mode & MODE_CS64) && c->seg[SEG_CS].base))
+	if (mode & (MODE_TF | MODE_ONE) || (!(mode & MODE_CS64) && c->seg[SEG_CS].base) || c->config.unchained)
 		return;
 	for (i = 0; i < n && c->mode_jumps[i].jumps; i++)
 		if (c->mode_jumps[i].mode == mode && c->mode_jumps[i].cs_limit == limit) {
@@ -429,6 +429,12 @@ service_event(struct cpu *c)
 	return false;
 }
 
+static bool
+is_stopped(struct cpu *c)
+{
+	return c->config.before_block != NULL && c->config.before_block(c->config.block_opaque);
+}
+
 /* True: cpu_run has to return. */
 static bool
 service(struct cpu *c)
@@ -446,6 +452,8 @@ service(struct cpu *c)
 		}
 		if (!cpu_is_halted(c))
 			return false;
+		if (is_stopped(c))
+			return true;
 		wait_for_event(c);
 	}
 }
@@ -587,6 +595,8 @@ run_block(struct cpu *c)
 	/* A block that others must not run on from isn't chained. */
 	if (inhibited || alone)
 		c->from = (struct tcg_from){ 0 };
+	else if (c->config.unchained)
+		c->from = (struct tcg_from){ .plain = c->from.plain };
 	if (how == TCG_LEFT) {
 		c->from = (struct tcg_from){ 0 };
 		/* Breakpoints on data trap behind an instruction: what faults has hit none. */
@@ -619,6 +629,10 @@ cpu_run(struct cpu *c)
 				tcg_x87_sync(&c->f);
 				return CPU_STOP_KICKED;
 			}
+		}
+		if (is_stopped(c)) {
+			tcg_x87_sync(&c->f);
+			return CPU_STOP_KICKED;
 		}
 		run_block(c);
 	}

@@ -211,6 +211,9 @@ drop_inner_segments(struct cpu *c)
 				s->base = base;
 				set_fast(c, segs[i]);
 			}
+		} else if (!(s->selector & ~SEL_RPL)) {
+			/* A null selector loses its RPL, its base stays. */
+			s->selector = 0;
 		}
 	}
 }

@@ -3,5 +3,5 @@
 # The kept cases and FUZZ_EXECUTIONS random snippets, as the host's processor and as each kind of translated code run them.
 set -u
 srcdir=${srcdir:-$(dirname "$0")/..}
-exec "${FUZZ:-tests/fuzz/fuzz}" -n "${FUZZ_EXECUTIONS:-1000000}" -s "${FUZZ_SEED:-1}" ${FUZZ_KEEP:+-k "$FUZZ_KEEP"} \
+exec "${FUZZ:-tests/fuzz/fuzz}" -n "${FUZZ_EXECUTIONS:-3000000}" -s "${FUZZ_SEED:-1}" ${FUZZ_KEEP:+-k "$FUZZ_KEEP"} \
 	${FUZZ_COUNTS:+-v -c "$FUZZ_COUNTS"} "$srcdir"/tests/fuzz/cases/*.txt

@@ -260,6 +260,17 @@ tests_fuzz_fuzz_SOURCES = tests/fuzz/fuzz.c tests/fuzz/analyse.c tests/fuzz/comp
 	tests/fuzz/generate.h
 tests_fuzz_fuzz_LDADD = $(CPU_LIBS)
 
+# Random programs of 4 KiB, in the interpreter and in the back end: tests/fuzz/programs -n 1000 -s 1.
+if HOST_X64
+check_PROGRAMS += tests/fuzz/programs
+dist_check_SCRIPTS += tests/programs.sh
+TESTS += tests/programs.sh
+endif
+tests_fuzz_programs_SOURCES = tests/fuzz/programs.c tests/fuzz/program.c tests/fuzz/program.h tests/fuzz/analyse.c \
+	tests/fuzz/encode.c tests/fuzz/generate.c tests/fuzz/native.c tests/fuzz/random.c tests/fuzz/templates.c tests/fuzz/fuzz.h \
+	tests/fuzz/generate.h
+tests_fuzz_programs_LDADD = $(CPU_LIBS)
+
 EXECUTIONS = 10000000
 SEED = 1
 fuzz: tests/fuzz/fuzz
@@ -345,12 +356,13 @@ TESTS += tests/devfuzz.sh
 devfuzz_sources = tests/devfuzz/machine.c tests/devfuzz/backends.c tests/devfuzz/devices.c tests/devfuzz/ide.c tests/devfuzz/net.c \
 	tests/devfuzz/usb.c tests/devfuzz/devfuzz.h
 tests_devfuzz_replay_SOURCES = tests/devfuzz/replay.c $(devfuzz_sources)
-tests_devfuzz_replay_LDADD = hw/libhw.a ui/libui.a base/libbase.a -lm
+tests_devfuzz_replay_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
+tests_devfuzz_replay_LDADD = hw/libhw.a ui/libui.a net/libnet.a base/libbase.a -lm
 
 EXTRA_PROGRAMS += tests/devfuzz/fuzzer
 tests_devfuzz_fuzzer_SOURCES = tests/devfuzz/fuzzer.c tests/devfuzz/pool.c $(devfuzz_sources)
-tests_devfuzz_fuzzer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer -Wl,--wrap=calloc,--wrap=free
-tests_devfuzz_fuzzer_LDADD = hw/libhw.a ui/libui.a base/libbase.a -lm
+tests_devfuzz_fuzzer_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer -Wl,--wrap=calloc,--wrap=free,--wrap=clock_gettime
+tests_devfuzz_fuzzer_LDADD = hw/libhw.a ui/libui.a net/libnet.a base/libbase.a -lm
 
 TIME = 60
 DEVICE =

@@ -28,6 +28,7 @@ for guest in "$dir"/*.elf "$dir"/*.bin; do
 	keys64 | xsave64 | control64) cpu=EPYC-Milan ;;
 	page57) cpu=max,+la57 ;;
 	amd64) cpu=Opteron_G5 ;;
+	intel64) cpu=Haswell ;;
 	*) cpu=max ;;
 	esac
 	# Code that changes, in blocks of other sizes too.

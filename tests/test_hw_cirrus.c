@@ -315,13 +315,20 @@ START_TEST(test_large_blits)
 	}
 	/* What is ended by a reset does not go on. */
 	gr_wide(0x22, 2047, 2);
+	gr(0x32, 0x0b);
 	gr(0x31, 0x02);
 	ck_assert(is_busy());
 	gr(0x31, 4);
 	ck_assert(!is_busy());
 	gr(0x31, 0x02);
+	ck_assert(is_busy());
 	dev_reset_all(rig.devices);
+	pci_bus_config_write(rig.bus, 0x10, RIG_BAR0, 4);
+	pci_bus_config_write(rig.bus, 0x04, 7, 2);
+	packed_mode(640, 480, 640, 0x01, 0);
+	ck_assert(dma_read(rig.mem, RIG_BAR0, memory, VRAM));
 	clock_advance(rig.clock, NS_PER_SEC);
+	same_memory("what a reset ended");
 }
 END_TEST
 

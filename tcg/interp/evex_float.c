@@ -2,6 +2,8 @@
 /* AVX-512: floating point that AVX has not.  SDM volume 2. */
 #include "tcg/interp/evex_op.h"
 
+#include "base/util.h"
+
 /* ---- a format's parts ---- */
 
 struct format {
@@ -245,15 +247,24 @@ EACH(reciprocal_root)
 
 /* ---- VSCALEFx: times two to the power of the second source, rounded down ---- */
 
-/* A finite number times a power of two, in steps that an exponent can hold; only the last one may round. */
+/*
+ * A finite number times a power of two, in steps that an exponent can hold; only the last one may round: what can be taken from the
+ * number's own exponent is taken first.
+ */
 static uint64_t
 scaled(struct evex_op *e, const struct format *f, uint64_t v, int64_t power)
 {
-	int64_t most = f->bias - 1;
+	int64_t most = f->bias - 1, exponent = (int64_t)((v & f->infinity) >> f->bits);
 	/* What is denormal on the way is no operand of the guest's. */
 	struct fp_env env = { .mxcsr = e->v.env.mxcsr & ~MX_DAZ };
 
 	power = power > 5000 ? 5000 : power < -5000 ? -5000 : power;
+	if (power < 0 && exponent > 1) {
+		int64_t taken = MIN(exponent - 1, -power);
+
+		v -= (uint64_t)taken << f->bits;
+		power += taken;
+	}
 	do {
 		int64_t step = power > most ? most : power < -most ? -most : power;
 		uint32_t before = env.raised;

@@ -9,8 +9,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
-enum { REQUESTS = 64, VOICES = 8, WAITING = 256, REQUESTS_MOST = 20000, FRAME = 16 * 1024 };
+enum { REQUESTS = 64, VOICES = 8, WAITING = 256, REQUESTS_MOST = 20000, FRAME = 16 * 1024, LOOK_NS = 20 * 1000 };
 
 typedef uint64_t unaligned __attribute__((aligned(1), may_alias));
 
@@ -59,6 +60,7 @@ static struct {
 	uint8_t frame[FRAME];
 	struct voice voices[VOICES];
 	uint64_t sum; /* of all bytes that were handed over: each is looked at */
+	uint64_t ns;  /* of the host's clock */
 } host;
 
 static void
@@ -71,6 +73,7 @@ fail(const char *what)
 void
 backends_reset(void)
 {
+	host.ns = 0;
 	host.request_count = 0;
 	host.chr = (struct chr){ .room = SIZE_MAX };
 	host.end = (struct net_end){ .used = false };
@@ -89,6 +92,17 @@ look_at(const void *bytes, size_t len)
 	for (; len >= 8; len -= 8, b += 8)
 		sum += *(const unaligned *)b;
 	host.sum += sum + load_le(b, len);
+}
+
+/* The host's clock goes on when somebody looks at it: the same input gives the same run.  Linked with --wrap. */
+int __wrap_clock_gettime(clockid_t id, struct timespec *t);
+int
+__wrap_clock_gettime(clockid_t id, struct timespec *t)
+{
+	(void)id;
+	host.ns += LOOK_NS;
+	*t = (struct timespec){ (time_t)(host.ns / NS_PER_SEC), (long)(host.ns % NS_PER_SEC) };
+	return 0;
 }
 
 /* ---- disks ---- */
@@ -362,24 +376,6 @@ net_ready(struct net_end *end)
 		end->refused = false;
 		end->refused = !end->ops->receive(end->opaque, &end->frame);
 	}
-}
-
-uint16_t
-net_sum(const void *bytes, size_t len, uint32_t sum)
-{
-	const uint8_t *b = bytes;
-	uint64_t total = sum;
-
-	for (; len >= 8; len -= 8, b += 8) {
-		uint64_t v = *(const unaligned *)b;
-
-		total += (v & 0xffffffff) + (v >> 32);
-	}
-	for (size_t i = 0; i < len; i++)
-		total += (uint64_t)b[i] << 8 * (i & 1);
-	while (total > 0xffff)
-		total = (total & 0xffff) + (total >> 16);
-	return (uint16_t)total;
 }
 
 void

@@ -60,6 +60,8 @@ struct fuzz {
 	struct loop *loop;
 	struct space *mem, *io;
 	struct pci_bus *bus;
+	bool borrowed_bus;              /* it is a device's own */
+	struct region bios;
 	struct dev *devices, *dev;      /* DEV: the one that is tested */
 	struct dev_env env;
 	struct pci_dev *pci;            /* NULL: it isn't one */

@@ -194,11 +194,13 @@ cirrus_event(struct fuzz *f, struct bytes *b)
 	for (unsigned i = 0x20; i < 0x34; i++) {
 		unsigned v = take(b, 1);
 
-		/* Of a bounded size. */
+		/* Of a bounded size, and few pages: others come by plain accesses. */
 		if (i == 0x31 || i == 0x23 || (i == 0x21 && (what & 4)))
 			v = 0;
-		else if (i == 0x21)
+		else if (i == 0x21 || i == 0x25 || i == 0x27)
 			v &= 3;
+		else if (i == 0x22)
+			v &= 0x3f;
 		devfuzz_put(f, 0, 0x1a, v << 8 | i, 2);
 	}
 	devfuzz_put(f, 0, 0x1a, 0x231, 2);
@@ -402,9 +404,7 @@ make_pm(struct fuzz *f, unsigned variant)
 	const struct piix4_pm_ops ops = { f, told_sleep, told_smi };
 
 	(void)variant;
-	f->dev = piix4_pm_new(&f->env, f->bus, devfuzz_line(9), &ops);
-	for (unsigned devfn = 0; f->pci == NULL && devfn < 256; devfn++)
-		f->pci = pci_bus_find(f->bus, devfn);
+	f->pci = devfuzz_pci_of(f, piix4_pm_new(&f->env, f->bus, devfuzz_line(9), &ops), 1 << 3 | 3);
 }
 
 /* Its ports are where the windows say. */
@@ -429,6 +429,74 @@ pm_event(struct fuzz *f, struct bytes *b)
 		piix4_pm_power_button(f->dev);
 	else
 		irq_set(&rtc, what >> 1 & 1);
+}
+
+/* ---- the board ---- */
+
+static const struct window chipset_windows[] = { { true, 0xcf8, 8 }, { false, 0xa0000, 0x60000 }, { false, 0xff000000, 0x10000 },
+	{ true, 0xe0, 0x12 }, { true, 0x2000, 24 }, { true, 0xf4, 4 }, { 0 } };
+
+static void
+told_exit(void *opaque, int status)
+{
+	(void)opaque, (void)status;
+}
+
+/* The host bridge, which has the bus, the ISA bridge, a card that interrupts, and the devices that only tests have. */
+static void
+make_chipset(struct fuzz *f, unsigned variant)
+{
+	struct irq lines[24];
+	struct dev *host, *isa;
+
+	for (unsigned i = 0; i < 24; i++)
+		lines[i] = devfuzz_line(i);
+	pci_bus_free(f->bus);
+	region_init_rom(&f->bios, "bios", devfuzz_memory(), 128 * KiB);
+	host = i440fx_new(&f->env, devfuzz_memory(), variant & 2 ? 16 * MiB : 640 * KiB, variant & 4 ? &f->bios : NULL, &f->bus);
+	f->borrowed_bus = true;
+	isa = piix3_new(&f->env, f->bus, lines, devfuzz_line(100));
+	ac97_new(&f->env, f->bus, "card", CARD, NULL);
+	debug_exit_new(&f->env, 0xf4, 4, told_exit, f);
+	if (variant & 8)
+		f->dev = pc_testdev_new(&f->env, lines);
+	else
+		f->dev = variant & 1 ? isa : host;
+	f->pci = pci_bus_find(f->bus, variant & 1 ? 1 << 3 : 0);
+}
+
+/* A register that has a meaning, by the ports of configuration mechanism 1, or the card's interrupt. */
+static void
+chipset_event(struct fuzz *f, struct bytes *b)
+{
+	static const uint16_t registers[] = {
+		0x0004, 0x0058, 0x005c, 0x0070, 0x0090, 0x0804, 0x084c, 0x0860, 0x0868, 0x0880, CARD << 8 | 0x04, CARD << 8 | 0x3c,
+	};
+	unsigned what = take(b, 1);
+
+	if (what & 1) {
+		pci_set_intx(pci_bus_find(f->bus, CARD), what >> 1 & 1);
+		return;
+	}
+	devfuzz_put(f, 0, 0, 0x80000000u | registers[(what >> 1) % ARRAY_SIZE(registers)], 4);
+	devfuzz_put(f, 0, 4, take(b, 4), 4);
+	devfuzz_get(f, 0, 4, 4);
+	devfuzz_put(f, 0, 0, take(b, 2), 2);
+	devfuzz_get(f, 0, 0, 2);
+}
+
+/* Counter 2 of the timer, the gates of port 61h, and who hears it. */
+static const struct window speaker_windows[] = { { true, 0x40, 4 }, { true, 0x61, 1 }, { 0 } };
+static const struct step speaker_steps[] = {
+	{ 0, 1, 3, 0xb6 }, { 0, 1, 2, 0 }, { 0, 1, 2, 8 }, { 1, 1, 0, 3 }, { STEP_TIME, 1, 0, 10 * 1000 * 1000 }, { 0, 0, 0, 0 },
+};
+
+static void
+make_speaker(struct fuzz *f, unsigned variant)
+{
+	(void)variant;
+	f->pit = i8254_new(&f->env, devfuzz_line(0));
+	f->dev = pcspk_new(&f->env, f->pit, NULL);
 }
 
 /* ---- interrupts and time ---- */
@@ -544,6 +612,8 @@ const struct row devfuzz_rows[] = {
 	{ "i8237", make_dma, dma_windows, NULL, 200, dma_event, NULL },
 	{ "fw_cfg", make_fw_cfg, fw_cfg_windows, NULL, 200, NULL, NULL },
 	{ "piix4_pm", make_pm, pm_windows, NULL, 2000, pm_event, pm_start },
+	{ "chipset", make_chipset, chipset_windows, NULL, 200, chipset_event, NULL },
+	{ "speaker", make_speaker, speaker_windows, speaker_steps, 60, NULL, NULL },
 	{ "board", make_board, board_windows, NULL, 2000, board_event, NULL },
 	{ "lapic", make_board, lapic_windows, lapic_steps, 200, board_event, NULL },
 	{ "hpet", make_board, hpet_windows, hpet_steps, 200, board_event, NULL },

@@ -15,9 +15,7 @@ devfuzz_ide(struct fuzz *f, unsigned variant)
 
 	f->disks[2] = disks[2];
 	f->disks[3] = backends_disk(3, 1 * MiB, true);
-	f->pci = devfuzz_pci_of(f, piix3_ide_new(&f->env, f->bus, devfuzz_line(14), devfuzz_line(15), disks, cdrom, NULL), 0);
-	for (unsigned devfn = 0; f->pci == NULL && devfn < 256; devfn++)
-		f->pci = pci_bus_find(f->bus, devfn);
+	f->pci = devfuzz_pci_of(f, piix3_ide_new(&f->env, f->bus, devfuzz_line(14), devfuzz_line(15), disks, cdrom, NULL), 1 << 3 | 1);
 }
 
 /* A whole command, or a packet's. */

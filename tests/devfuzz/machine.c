@@ -189,7 +189,8 @@ close_machine(struct fuzz *f)
 	space_free(f->mem);
 	space_free(f->io);
 	dev_free_all(f->devices);
-	pci_bus_free(f->bus);
+	if (!f->borrowed_bus)
+		pci_bus_free(f->bus);
 	loop_free(f->loop);
 	clock_free(f->clock);
 }

@@ -304,7 +304,7 @@ start(struct fuzz *f, uint64_t seed)
 	f->started = NONE;
 	for (unsigned n = 0; n < GUEST_KINDS; n++)
 		f->guest[n] = guest_new(n);
-	f->generator = generator_new(seed);
+	f->generator = generator_new(seed, false);
 	sigaction(SIGPROF, &(struct sigaction){ .sa_handler = on_tick, .sa_flags = SA_RESTART }, NULL);
 	setitimer(ITIMER_PROF, &(struct itimerval){ { 0, TICK_US }, { 0, TICK_US } }, NULL);
 	return true;

@@ -145,7 +145,8 @@ unsigned flags_undefined(const struct insn *i, unsigned undefined);
 
 /* ---- generate.c ---- */
 struct generator;
-struct generator *generator_new(uint64_t seed);
+/* ALL: also of instructions that the host may not be asked to run, or that processors differ in. */
+struct generator *generator_new(uint64_t seed, bool all);
 void generator_free(struct generator *g);
 /* Which template stands where in a snippet, and in which form: a width's number, and MADE_MEMORY. */
 enum { MADE_MEMORY = 4, MADE_CELLS = 8 };

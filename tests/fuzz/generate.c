@@ -506,10 +506,11 @@ generate_variant(struct generator *g, struct snippet *s)
 }
 
 struct generator *
-generator_new(uint64_t seed)
+generator_new(uint64_t seed, bool all)
 {
 	struct generator *g = calloc(1, sizeof(*g));
 
+	g->all = all;
 	g->random.state = seed;
 	for (unsigned n = 0; n < POOL; n++)
 		random_float(&g->random, g->pool[n]);

@@ -60,6 +60,7 @@ struct build {
 
 struct generator {
 	struct random random;
+	bool all;
 	unsigned count;
 	struct template template[MAX_TEMPLATES];
 	unsigned of_class[CLASSES];

@@ -41,7 +41,9 @@ class_of(const char *name, unsigned opcode, unsigned map)
 static void
 add_template(struct generator *g, const struct template *t)
 {
-	if (excluded_reason(t->name) != NULL || g->count == MAX_TEMPLATES || (t->feature != 0 && !native_has(t->feature - 1)))
+	bool possible = excluded_reason(t->name) == NULL && (t->feature == 0 || native_has(t->feature - 1));
+
+	if (g->count == MAX_TEMPLATES || !(possible || g->all))
 		return;
 	g->by_class[t->class][g->of_class[t->class]++] = (uint16_t)g->count;
 	g->template[g->count++] = *t;
@@ -152,9 +154,9 @@ add_templates(struct generator *g)
 			expand(g, row, t);
 	}
 	add_vectors(g);
-	if (native_has_avx())
+	if (g->all || native_has_avx())
 		add_avx(g);
-	if (native_has_avx512())
+	if (g->all || native_has_avx512())
 		add_evex(g);
 }
 

@@ -275,6 +275,12 @@ returns(void)
 		"push $0x10200; iret");
 	in.ds = SEL_DATA, in.es = SEL_DATA3 | 3, in.fs = SEL_CODE, in.gs = SEL_DATA3;
 	RUN("iret: outer drops", "push $0x2b; push $0x38000; push $2; push $0x23; push $0x10200; iret");
+	in.ds = 1, in.es = 2, in.fs = 3;
+	RUN("iret: outer null rpl", "push $0x2b; push $0x38000; push $2; push $0x23; push $0x10200; iret");
+	in.ds = 1, in.es = 2, in.fs = 3;
+	RUN("retf: outer null rpl", "push $0x2b; push $0x38000; push $0x23; push $0x10200; lret");
+	in.ds = 1, in.es = 2, in.fs = 3;
+	RUN("iret: same null rpl", "push $2; push $0x08; push $0x10200; iret");
 	in.eflags |= 0x4000;
 	RUN("iret: NT null", "iret");
 	in.eflags |= 0x4000;

@@ -33,6 +33,14 @@ system_calls(void)
 	RUN("sysretq 3", "sysretq");
 	in.gpr[R11] = 0x102, in.gpr[CX] = CODE + 0x200;
 	RUN("sysretq tf", "sysretq");
+	wrmsr(0x174, SEL_CODE);
+	RUN("sysenter", "sysenter");
+	RUN("sysexit", "rex.w sysexit");
+	compat3();
+	RUN32("sysenter compat", "sysenter");
+	compat0();
+	RUN32("sysexit compat", "sysexit");
+	wrmsr(0x174, 0);
 	RUN("swapgs", "swapgs");
 	ring3();
 	RUN("swapgs 3", "swapgs");
@@ -175,6 +183,12 @@ returns(void)
 					"mov %esi, 16(%rsp); iretl");
 			}
 		}
+	in.fs = 1, in.gs = 2;
+	RUN("null rpl: outer iretq", "push $0x33; push $0x38000; push $2; push $0x3b; push $0x10200; iretq");
+	in.fs = 1, in.gs = 2;
+	RUN("null rpl: outer lretq", "push $0x33; push $0x38000; push $0x3b; push $0x10200; lretq");
+	in.fs = 1, in.gs = 2;
+	RUN("null rpl: same iretq", "push $0x10; push $0x38000; push $2; push $0x08; push $0x10200; iretq");
 	in.rflags |= 0x4000;
 	RUN("nt iretq", "iretq");
 	compat0();
