@@ -25,6 +25,7 @@ static const struct {
 	{ 7, 0, B, BIT(8), 0, HOST_BMI2 }, { 7, 0, B, BIT(19), 0, HOST_ADX },
 	{ 7, 0, B, BIT(29), 0, HOST_SHA }, { 7, 0, C, BIT(8), 0, HOST_GFNI },
 	{ 7, 0, C, BIT(9), KEEPS_YMM, HOST_VAES }, { 7, 0, C, BIT(10), KEEPS_YMM, HOST_VPCLMUL },
+	{ 1, 0, C, BIT(27), 0, HOST_XSAVE }, /* and the system lets programs use it */
 	{ 0x80000001, 0, C, BIT(5), 0, HOST_LZCNT }, { 7, 0, B, BIT(21), KEEPS_ZMM, HOST_IFMA },
 	{ 7, 0, C, BIT(1), KEEPS_ZMM, HOST_VBMI }, { 7, 0, C, BIT(6), KEEPS_ZMM, HOST_VBMI2 },
 	{ 7, 0, C, BIT(11), KEEPS_ZMM, HOST_VNNI }, { 7, 0, C, BIT(12), KEEPS_ZMM, HOST_BITALG },

@@ -104,10 +104,11 @@ bool
 vector_is_native(const struct tcg *t, const struct ir *ir, const struct ir_insn *i)
 {
 	const struct vec_row *v = &vec_rows[i->op == IR_vec ? i->sub : 0];
+	bool x87 = ir->native_x87 && t->host_has & HOST_XSAVE;
 
 	if (i->op == IR_x87)
-		return ir->native_x87 && t->host_has & HOST_SSE2;
-	return ir->native_sse && host_has_row(t, v) && row_is_native(v) && (ir->native_x87 || !is_mmx(v));
+		return x87;
+	return ir->native_sse && host_has_row(t, v) && row_is_native(v) && (x87 || !is_mmx(v));
 }
 
 bool

@@ -326,14 +326,14 @@ start_registers(struct build *b)
 		(random_percent(b->r, 3) ? 0x40000 : 0) | (random_percent(b->r, 2) ? 0x100 : 0);
 }
 
-/* Eight of 64 bits, which are sixteen small ones of 32 bits too; few of them negative. */
+/* Up to eight of 64 bits, which are twice as many small ones of 32 bits too; few of them negative. */
 static void
 start_indices(struct build *b)
 {
 	uint8_t *fx = b->s->start.fx;
-	unsigned reach = random_percent(b->r, 50) ? 64 : 600;
+	unsigned reach = random_percent(b->r, 50) ? 64 : 600, count = native_has_avx512() ? 8 : native_has_avx() ? 4 : 2;
 
-	for (unsigned n = 0; n < 8; n++) {
+	for (unsigned n = 0; n < count; n++) {
 		int64_t index = (int64_t)random_below(b->r, reach) - (random_percent(b->r, 20) ? reach / 2 : 0);
 
 		memcpy(n < 4 ? fx + (n < 2 ? FX_XMM : FX_YMM) + 16 * b->vector_index + 8 * (n & 1) : b->s->start.zmm[b->vector_index] + 8 * n,
