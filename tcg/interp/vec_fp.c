@@ -407,10 +407,11 @@ approximation(const struct fp_env *e, unsigned size, double v)
 	__asm__ volatile("stmxcsr 4+%[mx]\n\tldmxcsr %[mx]\n\t" insn " %[s], %[s], %[r]\n\tldmxcsr 4+%[mx]" \
 			 : [mx] "+o"(mx), [r] "=x"(v) : [s] "x"(v))
 
+/* It never underflows: denormals become zero whether that is masked or not. */
 __attribute__((target("avx512f"))) static uint64_t
 host_reciprocal14(const struct fp_env *e, unsigned size, uint64_t a, bool root)
 {
-	uint32_t mx[2] = { control(e) };
+	uint32_t mx[2] = { control(e) | (e->mxcsr & MX_FTZ) };
 	float single = to_float(a);
 	double wide = to_double(a);
 
