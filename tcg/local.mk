@@ -54,6 +54,7 @@ if HOST_X64
 %C%_libtcg_a_SOURCES += %D%/x64/stack.c
 %C%_libtcg_a_SOURCES += %D%/x64/piece.c
 %C%_libtcg_a_SOURCES += %D%/x64/thunk.c
+%C%_libtcg_a_SOURCES += %D%/x64/gather.c
 %C%_libtcg_a_SOURCES += %D%/x64/vector.c
 else
 %C%_libtcg_a_SOURCES += %D%/no_back_end.c
