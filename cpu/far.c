@@ -545,7 +545,8 @@ do_sysexit(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	bool to64 = aux_width(aux) == 8;
 
 	(void)a, (void)b;
-	if (!has_sysenter(c))
+	/* For a program it is #GP everywhere, as processors show. */
+	if (c->cpl == 0 && !has_sysenter(c))
 		cpu_raise(c, EXC_UD);
 	if (!in_protected(c) || c->cpl != 0 || !(c->sysenter_cs & 0xfffc) ||
 		(to64 && (!is_canonical(c, f->gpr[2]) || !is_canonical(c, f->gpr[1]))))
