@@ -155,6 +155,7 @@ static const struct { enum cpu_feature feature, needs; } needs[] = {
 	{ FEAT_avx512bw, FEAT_avx512f }, { FEAT_avx512dq, FEAT_avx512f }, { FEAT_avx512vl, FEAT_avx512f }, { FEAT_avx512ifma, FEAT_avx512f },
 	{ FEAT_avx512vbmi, FEAT_avx512bw }, { FEAT_avx512_vbmi2, FEAT_avx512bw }, { FEAT_avx512_vnni, FEAT_avx512f },
 	{ FEAT_avx512_bitalg, FEAT_avx512bw }, { FEAT_avx512_vpopcntdq, FEAT_avx512f }, { FEAT_avx512_bf16, FEAT_avx512bw },
+	{ FEAT_avx512_vp2intersect, FEAT_avx512f }, { FEAT_avx512_fp16, FEAT_avx512bw },
 	{ FEAT_xsaves, FEAT_xsave }, { FEAT_pku, FEAT_lm }, { FEAT_la57, FEAT_lm }, { FEAT_pku, FEAT_xsave }, { FEAT_xop, FEAT_avx },
 	{ FEAT_fma4, FEAT_avx },
 };

@@ -76,7 +76,7 @@ host_feature_of_evex(const struct evex_row *r)
 	static const uint32_t bit[EVEX_FEATURES] = { [EVEX_FEATURE_avx512ifma] = HOST_IFMA, [EVEX_FEATURE_avx512vbmi] = HOST_VBMI,
 		[EVEX_FEATURE_avx512_vbmi2] = HOST_VBMI2, [EVEX_FEATURE_avx512_vnni] = HOST_VNNI, [EVEX_FEATURE_avx512_bitalg] = HOST_BITALG,
 		[EVEX_FEATURE_avx512_vpopcntdq] = HOST_VPOPCNTDQ, [EVEX_FEATURE_avx512_bf16] = HOST_BF16, [EVEX_FEATURE_gfni] = HOST_GFNI,
-		[EVEX_FEATURE_vaes] = HOST_VAES, [EVEX_FEATURE_vpclmulqdq] = HOST_VPCLMUL };
+		[EVEX_FEATURE_avx512_fp16] = HOST_FP16, [EVEX_FEATURE_avx512_vp2intersect] = HOST_VP2INTERSECT, [EVEX_FEATURE_vaes] = HOST_VAES, [EVEX_FEATURE_vpclmulqdq] = HOST_VPCLMUL };
 
 	return HOST_AVX512 | bit[r->feature];
 }
