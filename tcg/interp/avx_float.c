@@ -102,9 +102,11 @@ single_to_half(struct avx_op *o)
 const struct avx_impl avx_float_ops[AVX_ROWS] = {
 	[AVX_ROW_vcmpps] = { compare, 4 }, [AVX_ROW_vcmppd] = { compare, 8 }, [AVX_ROW_vcmpss] = { compare, 4 },
 	[AVX_ROW_vcmpsd] = { compare, 8 },
-	FMA_ALL(fmadd, 0), FMA_ALL(fmsub, FMA_SUBTRACT), FMA_ALL(fnmadd, FMA_NEGATE_PRODUCT), FMA_ALL(fnmsub, FMA_NEGATE_PRODUCT | FMA_SUBTRACT),
+	FMA_ALL(fmadd, 0), FMA_ALL(fmsub, FMA_SUBTRACT), FMA_ALL(fnmadd, FMA_NEGATE_PRODUCT),
+	FMA_ALL(fnmsub, FMA_NEGATE_PRODUCT | FMA_SUBTRACT),
 	FMA_PACKED(fmaddsub, FMA_ALTERNATE), FMA_PACKED(fmsubadd, FMA_ALTERNATE | FMA_SUBTRACT),
-	FMA4_ALL(fmadd, 0), FMA4_ALL(fmsub, FMA_SUBTRACT), FMA4_ALL(fnmadd, FMA_NEGATE_PRODUCT), FMA4_ALL(fnmsub, FMA_NEGATE_PRODUCT | FMA_SUBTRACT),
+	FMA4_ALL(fmadd, 0), FMA4_ALL(fmsub, FMA_SUBTRACT), FMA4_ALL(fnmadd, FMA_NEGATE_PRODUCT),
+	FMA4_ALL(fnmsub, FMA_NEGATE_PRODUCT | FMA_SUBTRACT),
 	FMA4_PACKED(fmaddsub, FMA_ALTERNATE), FMA4_PACKED(fmsubadd, FMA_ALTERNATE | FMA_SUBTRACT),
 	[AVX_ROW_vcvtph2ps] = { half_to_single, 0 }, [AVX_ROW_vcvtps2ph] = { single_to_half, 0 },
 };

@@ -74,7 +74,9 @@ or_test(struct avx_op *o)
 static void
 test(struct avx_op *o)
 {
-	o->eflags = ((o->c.q[0] & o->b.q[0] & low_bits(o->arg)) == 0 ? FL_ZF : 0) | ((~o->c.q[0] & o->b.q[0] & low_bits(o->arg)) == 0 ? FL_CF : 0);
+	uint64_t v = o->b.q[0] & low_bits(o->arg);
+
+	o->eflags = ((o->c.q[0] & v) == 0 ? FL_ZF : 0) | ((~o->c.q[0] & v) == 0 ? FL_CF : 0);
 }
 
 #define WIDTHS(name, suffix, fn, arg) \
