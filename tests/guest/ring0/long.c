@@ -133,6 +133,13 @@ reset(void)
 }
 
 void
+ring0(void)
+{
+	for (unsigned n = CODE >> 12; n < STACK1 >> 12; n++)
+		page_table[0][n] &= ~4ull;
+}
+
+void
 ring3(void)
 {
 	in.cs = SEL_CODE3 | 3;
@@ -267,4 +274,15 @@ prepare(void)
 {
 	__asm__("mov %%cr3, %0\n\tmov %%cr4, %1" : "=r"(first_cr3), "=r"(first_cr4));
 	wrmsr(EFER, 0xd01);
+}
+
+void
+run_access(unsigned how)
+{
+	if (how == 0)
+		RUN("read", "mov 16(%rbx), %eax; xor %eax, %eax");
+	else if (how == 1)
+		RUN("write", "movl $0x0b0f0b0f, 16(%rbx)");
+	else
+		RUN("exec", "jmp *%rbx");
 }

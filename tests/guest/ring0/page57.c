@@ -5,8 +5,6 @@
 enum { CR0_WP = 0x10000, CR4_SMEP = 0x100000, CR4_SMAP = 0x200000, TARGET = CODE + 0x8000, FIRST = TARGET, SECOND = TARGET + 0x1000,
 	THIRD = TARGET + 0x2000 };
 #define NX (1ull << 63)
-#define TABLES ((uint64_t *)0x60000)
-#define COUNT(array) (sizeof(array) / sizeof(array[0]))
 
 static unsigned tables;
 
@@ -54,17 +52,11 @@ rights(void)
 				if (k & 1)
 					ring3();
 				else
-					for (unsigned p = CODE >> 12; p < STACK1 >> 12; p++)
-						page_table[0][p] &= ~4ull;
+					ring0();
 				print(cases[i].name);
 				print(configs[n].name);
 				print(k & 1 ? "3 " : "0 ");
-				if (k / 2 == 0)
-					RUN("read", "mov 16(%rbx), %eax; xor %eax, %eax");
-				else if (k / 2 == 1)
-					RUN("write", "movl $0x0b0f0b0f, 16(%rbx)");
-				else
-					RUN("exec", "jmp *%rbx");
+				run_access(k / 2);
 			}
 }
 
