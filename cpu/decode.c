@@ -62,10 +62,12 @@ legacy_prefix(struct insn *i, struct decode_mode m, uint8_t b)
 	case 0x36:
 	case 0x3e:
 		set_segment(i, m, b >> 3 & 3);
+		i->notrack = b == 0x3e;
 		return true;
 	case 0x64:
 	case 0x65:
 		set_segment(i, m, SEG_FS + (b & 1));
+		i->notrack = false;
 		return true;
 	case 0x66:
 		i->opsize_prefix = true;

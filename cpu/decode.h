@@ -86,6 +86,7 @@ struct insn {
 	uint8_t vl;          /* vector length: 0 16 bytes, 1 32, 2 64 */
 	bool vex_w;          /* W as it stands; REX.W only in 64-bit mode */
 	bool no_such;        /* undefined by its prefixes alone */
+	bool notrack;        /* 3Eh is the last of its segment prefixes */
 	uint8_t opmask;      /* EVEX.aaa; the next three by EVEX too */
 	uint8_t reg_high;    /* 0 or 16: the fifth bit of ModRM.reg's register */
 	bool zeroing, evex_b;

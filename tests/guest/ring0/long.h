@@ -25,6 +25,7 @@ struct state {
 	const uint64_t *watch[4];
 	bool null_fs, plain_frame;
 	uint32_t pkru; /* where CR4.PKE is set */
+	uint64_t u_cet, s_cet, pl_ssp[4], ssp_table; /* where CR4.CET is set; S_CET only for snippets of level 3 */
 };
 
 struct __attribute__((packed)) tss {
