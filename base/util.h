@@ -25,6 +25,13 @@ bits(uint64_t v, unsigned low, unsigned count)
 	return v >> low & ((1ull << count) - 1);
 }
 
+/* The lowest COUNT bits, 0 to 64. */
+static inline uint64_t
+low_bits(unsigned count)
+{
+	return count < 64 ? (1ull << count) - 1 : ~0ull;
+}
+
 static inline uint64_t
 align_up(uint64_t v, uint64_t power_of_two)
 {

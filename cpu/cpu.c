@@ -212,6 +212,7 @@ cpu_reset_at(struct cpu *c, bool init)
 	c->cr0 = CR0_ET | (init ? c->cr0 & (CR0_CD | CR0_NW) : CR0_CD | CR0_NW);
 	c->cr2 = c->cr3 = c->cr4 = 0;
 	c->efer = 0;
+	c->ssp = 0;
 	c->cpl = 0;
 	memset(c->dr, 0, sizeof(c->dr));
 	c->dr[6] = 0xffff0ff0;

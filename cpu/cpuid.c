@@ -31,7 +31,7 @@ static const char implemented[] =
 	" movbe bmi1 bmi2 adx abm clflushopt clwb avx avx2 fma f16c vaes vpclmulqdq sha_ni gfni rdrand rdseed"
 	" avx512f avx512dq avx512ifma avx512cd avx512bw avx512vl avx512vbmi avx512_vbmi2 avx512_vnni avx512_bitalg"
 	" avx512_vpopcntdq avx512_bf16"
-	" serialize movdiri movdir64b cldemote waitpkg lahf_lm cr8_legacy sse4a xop fma4 tbm 3dnowprefetch syscall nx pdpe1gb"
+	" shstk ibt serialize movdiri movdir64b cldemote waitpkg lahf_lm cr8_legacy sse4a xop fma4 tbm 3dnowprefetch syscall nx pdpe1gb"
 	" rdtscp lm ";
 
 static const struct {
@@ -155,8 +155,9 @@ static const struct { enum cpu_feature feature, needs; } needs[] = {
 	{ FEAT_avx512bw, FEAT_avx512f }, { FEAT_avx512dq, FEAT_avx512f }, { FEAT_avx512vl, FEAT_avx512f }, { FEAT_avx512ifma, FEAT_avx512f },
 	{ FEAT_avx512vbmi, FEAT_avx512bw }, { FEAT_avx512_vbmi2, FEAT_avx512bw }, { FEAT_avx512_vnni, FEAT_avx512f },
 	{ FEAT_avx512_bitalg, FEAT_avx512bw }, { FEAT_avx512_vpopcntdq, FEAT_avx512f }, { FEAT_avx512_bf16, FEAT_avx512bw },
+	{ FEAT_avx512_vp2intersect, FEAT_avx512f }, { FEAT_avx512_fp16, FEAT_avx512bw },
 	{ FEAT_xsaves, FEAT_xsave }, { FEAT_pku, FEAT_lm }, { FEAT_la57, FEAT_lm }, { FEAT_pku, FEAT_xsave }, { FEAT_xop, FEAT_avx },
-	{ FEAT_fma4, FEAT_avx },
+	{ FEAT_fma4, FEAT_avx }, { FEAT_shstk, FEAT_pae }, { FEAT_ibt, FEAT_pae },
 };
 
 /* Of what the model of this name has, what is not there: the first one, for `enforce`. */
@@ -239,7 +240,7 @@ cpuid_cr4_mask(const struct cpu *c)
 		{ FEAT_tsc, CR4_TSD }, { FEAT_de, CR4_DE }, { FEAT_pse, CR4_PSE }, { FEAT_pae, CR4_PAE }, { FEAT_mce, CR4_MCE },
 		{ FEAT_pge, CR4_PGE }, { FEAT_fxsr, CR4_OSFXSR }, { FEAT_sse, CR4_OSXMMEXCPT }, { FEAT_umip, CR4_UMIP },
 		{ FEAT_fsgsbase, CR4_FSGSBASE }, { FEAT_pcid, CR4_PCIDE }, { FEAT_xsave, CR4_OSXSAVE }, { FEAT_smep, CR4_SMEP },
-		{ FEAT_smap, CR4_SMAP }, { FEAT_pku, CR4_PKE }, { FEAT_la57, CR4_LA57 },
+		{ FEAT_smap, CR4_SMAP }, { FEAT_pku, CR4_PKE }, { FEAT_la57, CR4_LA57 }, { FEAT_shstk, CR4_CET }, { FEAT_ibt, CR4_CET },
 		{ FEAT_vme, CR4_VME | CR4_PVI },
 	};
 	uint64_t mask = CR4_PCE;

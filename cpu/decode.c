@@ -62,10 +62,12 @@ legacy_prefix(struct insn *i, struct decode_mode m, uint8_t b)
 	case 0x36:
 	case 0x3e:
 		set_segment(i, m, b >> 3 & 3);
+		i->notrack = b == 0x3e;
 		return true;
 	case 0x64:
 	case 0x65:
 		set_segment(i, m, SEG_FS + (b & 1));
+		i->notrack = false;
 		return true;
 	case 0x66:
 		i->opsize_prefix = true;
@@ -169,10 +171,11 @@ evex(struct insn *i, struct decode_mode m, struct reader *r)
 {
 	uint8_t first = get8(r), second = get8(r), third = get8(r);
 	unsigned map = first & 7;
+	bool known = (map >= MAP_0F && map <= MAP_0F3A) || map == MAP_5 || map == MAP_6;
 
 	i->encoding = ENC_EVEX;
-	i->no_such = i->opsize_prefix || i->rep || i->lock || i->has_rex || map < MAP_0F || map > MAP_0F3A || first & 8 || !(second & 4);
-	i->map = map >= MAP_0F && map <= MAP_0F3A ? map : MAP_0F;
+	i->no_such = i->opsize_prefix || i->rep || i->lock || i->has_rex || !known || first & 8 || !(second & 4);
+	i->map = known ? map : MAP_0F;
 	i->vex_w = second >> 7;
 	i->vvvv = (~second >> 3 & 15) | (third & 8 ? 0 : 16);
 	i->prefix = second & 3;

@@ -63,7 +63,7 @@ struct row {
 
 /* How the opcode is given: after legacy prefixes, or by one (VEX, XOP, EVEX) that holds the map, the mandatory prefix and REX's bits. */
 enum insn_encoding { ENC_LEGACY, ENC_VEX, ENC_EVEX };
-enum map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A, MAP_XOP8 = 8, MAP_XOP9, MAP_XOPA };
+enum map { MAP_1, MAP_0F, MAP_0F38, MAP_0F3A, MAP_5 = 5 /* EVEX alone */, MAP_6, MAP_XOP8 = 8, MAP_XOP9, MAP_XOPA };
 enum prefix { NP, P66, PF3, PF2 };
 enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8 };
 
@@ -86,6 +86,7 @@ struct insn {
 	uint8_t vl;          /* vector length: 0 16 bytes, 1 32, 2 64 */
 	bool vex_w;          /* W as it stands; REX.W only in 64-bit mode */
 	bool no_such;        /* undefined by its prefixes alone */
+	bool notrack;        /* 3Eh is the last of its segment prefixes */
 	uint8_t opmask;      /* EVEX.aaa; the next three by EVEX too */
 	uint8_t reg_high;    /* 0 or 16: the fifth bit of ModRM.reg's register */
 	bool zeroing, evex_b;

@@ -107,8 +107,11 @@ static bool
 registers_are_legal(const struct evex_row *r, const struct insn *i)
 {
 	unsigned reg = i->reg | (i->rex & REX_R ? 8 : 0) | i->reg_high;
+	unsigned rm = i->rm | (i->rex & REX_B ? 8 : 0) | (i->rex & REX_X ? 16 : 0);
 
 	if ((r->reg == VEC_KIND_K && reg > 7) || (r->reg == VEC_KIND_G && i->reg_high != 0))
+		return false;
+	if (r->flags & EVEX_DISTINCT && (reg == i->vvvv || (i->mod == 3 && reg == rm)))
 		return false;
 	/* The address has an index; what is gathered doesn't overwrite it. */
 	if (is_memory_form(r) && (i->rm != 4 || i->addr_width == 2))

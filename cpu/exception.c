@@ -6,6 +6,7 @@
  * which ends in the run loop again, with what was being delivered in cpu->delivering: that makes double faults.
  * Registers change only after the last step that can fault.
  */
+#include "cpu/cet.h"
 #include "cpu/system.h"
 
 #include "base/trace.h"
@@ -200,6 +201,13 @@ pushed_flags(const struct cpu *c, const struct event *e)
 	return cpu_eflags(c) | (e->sets_rf ? EFL_RF : 0);
 }
 
+/* The interrupted instruction's linear address. */
+static uint64_t
+linear_rip(const struct cpu *c, const struct event *e)
+{
+	return in_mode64(c) ? e->rip : (uint32_t)(c->seg[SEG_CS].base + e->rip);
+}
+
 /* EFLAGS on entry to a handler. */
 static void
 enter_flags(struct cpu *c, bool interrupt_gate)
@@ -249,6 +257,7 @@ deliver_long(struct cpu *c, const struct event *e)
 	uint32_t error = e->vector * 8 + 2 + e->ext;
 	unsigned type, ist, level, first = e->has_error ? 0 : 1;
 	uint16_t selector;
+	struct cet_move move;
 
 	if (e->vector * 16 + 15 > c->idtr.limit)
 		cpu_raise_error(c, EXC_GP, error);
@@ -284,6 +293,7 @@ deliver_long(struct cpu *c, const struct event *e)
 	span_check(c, sp - 8, 8, true, level == 3 ? VIEW_USER : system_view(c), SEG_SS);
 	sp -= (6 - first) * 8;
 	span_store(c, sp, &frame[first], (6 - first) * 8, level == 3 ? VIEW_USER : system_view(c), SEG_SS);
+	move = cet_enter(c, level, ist, linear_rip(c, e));
 	if (level != c->cpl) {
 		set_cs(c, selector, raw, level);
 		segment_set_null(c, SEG_SS, level);
@@ -293,6 +303,7 @@ deliver_long(struct cpu *c, const struct event *e)
 	c->f.gpr[4] = sp;
 	c->f.rip = offset;
 	enter_flags(c, type == 0xe);
+	cet_commit(c, &move);
 	cpu_update_mode(c);
 }
 
@@ -329,6 +340,7 @@ deliver_gate(struct cpu *c, const struct event *e, uint64_t gate, unsigned type)
 	uint16_t selector = gate >> 16, ss = 0;
 	bool vm86 = in_vm86(c), inner;
 	struct stack s;
+	struct cet_move move;
 
 	if (!(selector & ~3))
 		cpu_raise_error(c, EXC_GP, e->ext);
@@ -343,6 +355,7 @@ deliver_gate(struct cpu *c, const struct event *e, uint64_t gate, unsigned type)
 	if (vm86)
 		push_vm86_segments(c, &s, width);
 	push_frame(c, e, &s, inner, width);
+	move = cet_enter(c, level, 0, linear_rip(c, e));
 	enter_flags(c, !(type & 1));
 	if (vm86)
 		for (unsigned seg = SEG_ES; seg <= SEG_GS; seg++)
@@ -356,6 +369,7 @@ deliver_gate(struct cpu *c, const struct event *e, uint64_t gate, unsigned type)
 	}
 	set_cs(c, selector, raw, level);
 	c->f.rip = offset;
+	cet_commit(c, &move);
 	cpu_update_mode(c);
 }
 
@@ -428,13 +442,13 @@ deliver(struct cpu *c, const struct event *e)
 static bool
 is_contributory(int vector)
 {
-	return vector == EXC_DE || (vector >= EXC_TS && vector <= EXC_GP);
+	return vector == EXC_DE || (vector >= EXC_TS && vector <= EXC_GP) || vector == EXC_CP;
 }
 
 static bool
 has_error_code(unsigned vector)
 {
-	return vector == EXC_DF || (vector >= EXC_TS && vector <= EXC_PF) || vector == EXC_AC;
+	return vector == EXC_DF || (vector >= EXC_TS && vector <= EXC_PF) || vector == EXC_AC || vector == EXC_CP;
 }
 
 static void

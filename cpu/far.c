@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Transfers between segments and levels: far jumps, calls and returns, call gates, IRET, SYSCALL and SYSENTER. */
+#include "cpu/cet.h"
 #include "cpu/system.h"
 
 enum { FLAT_CODE = SF_P | SF_S | SF_CODE | SF_READ | SF_ACCESSED | SF_G, FLAT_DATA = SF_P | SF_S | SF_WRITE | SF_ACCESSED | SF_G | SF_DB };
@@ -27,26 +28,48 @@ do_check_rip(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	cpu_raise_error(c, EXC_GP, 0);
 }
 
+/* Linear, in the code that runs. */
+static uint64_t
+linear_rip(const struct cpu *c, uint64_t rip)
+{
+	return in_mode64(c) ? rip : (uint32_t)(c->seg[SEG_CS].base + rip);
+}
+
+/* Is RAW a segment of 64-bit code? */
+static bool
+is_code64(const struct cpu *c, uint64_t raw)
+{
+	return in_long_mode(c) && desc_flags(raw) & SF_L;
+}
+
 /* ---- JMP and CALL ---- */
 
 /* To code of the same level. */
+static void
+to_same_level(struct cpu *c, uint16_t selector, uint64_t raw, uint64_t offset, bool call, unsigned width, uint64_t next)
+{
+	struct stack s = stack_current(c);
+	struct cet_move move;
+
+	if (call) {
+		stack_push(&s, c->seg[SEG_CS].selector, width);
+		stack_push(&s, next, width);
+	}
+	move = cet_far(c, call, linear_rip(c, next), is_code64(c, raw));
+	set_cs(c, selector, raw, c->cpl);
+	if (call)
+		stack_commit(&s);
+	c->f.rip = offset;
+	cet_commit(c, &move);
+	cpu_update_mode(c);
+}
+
 static void
 far_code(struct cpu *c, uint16_t selector, uint64_t raw, uint64_t offset, bool call, unsigned width, uint64_t next)
 {
 	check_code(c, selector, raw, selector & SEL_RPL, EXC_GP);
 	check_code_offset(c, raw, offset);
-	if (call) {
-		struct stack s = stack_current(c);
-
-		stack_push(&s, c->seg[SEG_CS].selector, width);
-		stack_push(&s, next, width);
-		set_cs(c, selector, raw, c->cpl);
-		stack_commit(&s);
-	} else {
-		set_cs(c, selector, raw, c->cpl);
-	}
-	c->f.rip = offset;
-	cpu_update_mode(c);
+	to_same_level(c, selector, raw, offset, call, width, next);
 }
 
 /* A call through a gate to an inner level: the new stack gets the old one's address and COUNT parameters. */
@@ -57,6 +80,7 @@ gate_inner(struct cpu *c, uint16_t selector, uint64_t raw, uint64_t offset, unsi
 	struct stack old = stack_current(c), s;
 	uint64_t ss_raw = 0, param[31];
 	uint16_t ss = level;
+	struct cet_move move;
 
 	if (in_long_mode(c)) {
 		s = (struct stack){ .c = c, .sp = tss_rsp(c, level), .mask = ~0ull, .mode64 = true, .view = system_view(c) };
@@ -72,6 +96,7 @@ gate_inner(struct cpu *c, uint16_t selector, uint64_t raw, uint64_t offset, unsi
 		stack_push(&s, param[i], width);
 	stack_push(&s, c->seg[SEG_CS].selector, width);
 	stack_push(&s, next, width);
+	move = cet_enter(c, level, 0, linear_rip(c, next));
 	set_cs(c, selector, raw, level);
 	if (in_long_mode(c)) {
 		segment_set_null(c, SEG_SS, ss);
@@ -81,6 +106,7 @@ gate_inner(struct cpu *c, uint16_t selector, uint64_t raw, uint64_t offset, unsi
 		c->f.gpr[4] = (c->f.gpr[4] & ~s.mask & 0xffffffff) | (s.sp & s.mask);
 	}
 	c->f.rip = offset;
+	cet_commit(c, &move);
 	cpu_update_mode(c);
 }
 
@@ -115,18 +141,7 @@ far_gate(struct cpu *c, uint16_t gate_selector, uint64_t gate, bool call, uint64
 		gate_inner(c, selector, raw, offset, width, gate >> 32 & 0x1f, next);
 		return;
 	}
-	if (call) {
-		struct stack s = stack_current(c);
-
-		stack_push(&s, c->seg[SEG_CS].selector, width);
-		stack_push(&s, next, width);
-		set_cs(c, selector, raw, c->cpl);
-		stack_commit(&s);
-	} else {
-		set_cs(c, selector, raw, c->cpl);
-	}
-	c->f.rip = offset;
-	cpu_update_mode(c);
+	to_same_level(c, selector, raw, offset, call, width, next);
 }
 
 static void
@@ -241,9 +256,11 @@ check_return_stack(struct cpu *c, struct target *t)
 
 /* Loads CS and, where the return has one, the stack; RELEASE bytes of parameters go from both stacks. */
 static void
-commit_return(struct cpu *c, const struct target *t, const struct stack *s, unsigned release)
+commit_return(struct cpu *c, const struct target *t, const struct stack *s, unsigned release, bool iret)
 {
-	uint64_t mask;
+	bool to64 = is_code64(c, t->cs_raw);
+	uint64_t linear = to64 ? t->rip : (uint32_t)(desc_segment(t->cs, t->cs_raw).base + t->rip), mask;
+	struct cet_move move = cet_leave(c, t->cs, linear, to64, iret);
 
 	set_cs(c, t->cs, t->cs_raw, t->cs & SEL_RPL);
 	if (!t->has_stack) {
@@ -263,6 +280,7 @@ commit_return(struct cpu *c, const struct target *t, const struct stack *s, unsi
 		c->f.gpr[4] = ((t->sp + release) & mask) | (c->f.gpr[4] & ~mask & 0xffffffff);
 	}
 	c->f.rip = t->rip;
+	cet_commit(c, &move);
 	if (t->outer)
 		drop_inner_segments(c);
 }
@@ -284,7 +302,7 @@ far_ret_protected(struct cpu *c, unsigned release, unsigned width)
 		t.has_stack = true;
 		check_return_stack(c, &t);
 	}
-	commit_return(c, &t, &s, release);
+	commit_return(c, &t, &s, release, false);
 	cpu_update_mode(c);
 }
 
@@ -361,9 +379,11 @@ iret_to_vm86(struct cpu *c, struct stack *s, const struct target *t)
 	static const uint8_t order[] = { SEG_SS, SEG_ES, SEG_DS, SEG_FS, SEG_GS };
 	uint16_t selector[5];
 	uint64_t sp = stack_pop(s, 4);
+	struct cet_move move;
 
 	for (unsigned i = 0; i < 5; i++)
 		selector[i] = stack_pop(s, 4);
+	move = cet_leave(c, 3, 0, true, true);
 	set_eflags_masked(c, t->flags, EFL_ARITH | EFL_TF | EFL_IF | EFL_DF | EFL_IOPL | EFL_NT | EFL_RF | EFL_VM | EFL_AC |
 		EFL_VIF | EFL_VIP | EFL_ID);
 	c->cpl = 3;
@@ -372,6 +392,7 @@ iret_to_vm86(struct cpu *c, struct stack *s, const struct target *t)
 		segment_set_real(c, order[i], selector[i]);
 	c->f.gpr[4] = sp;
 	c->f.rip = t->rip & 0xffff;
+	cet_commit(c, &move);
 	cpu_update_mode(c);
 }
 
@@ -423,7 +444,7 @@ iret_protected(struct cpu *c, unsigned width, uint64_t next)
 	if (t.has_stack)
 		check_return_stack(c, &t);
 	check_code_offset(c, t.cs_raw, t.rip);
-	commit_return(c, &t, &s, 0);
+	commit_return(c, &t, &s, 0, true);
 	set_eflags_masked(c, t.flags, mask);
 }
 
@@ -478,6 +499,7 @@ do_syscall(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 		f->gpr[1] = next;
 		f->gpr[11] = flags;
 		f->rip = in_mode64(c) ? c->lstar : c->cstar;
+		cet_enter_system(c);
 		c->cpl = 0;
 		set_flat(c, SEG_CS, selector, FLAT_CODE | SF_L);
 		set_flat(c, SEG_SS, selector + 8, FLAT_DATA);
@@ -485,6 +507,7 @@ do_syscall(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	} else {
 		f->gpr[1] = next;
 		f->rip = (uint32_t)c->star;
+		cet_enter_system(c);
 		c->cpl = 0;
 		set_flat(c, SEG_CS, selector, FLAT_CODE | SF_DB);
 		set_flat(c, SEG_SS, selector + 8, FLAT_DATA);
@@ -507,6 +530,7 @@ do_sysret(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 		cpu_raise_error(c, EXC_GP, 0);
 	f->rip = to64 ? f->gpr[1] : (uint32_t)f->gpr[1];
 	c->cpl = 3;
+	cet_leave_system(c);
 	set_flat(c, SEG_CS, to64 ? selector + 16 : selector, FLAT_CODE | (to64 ? SF_L : SF_DB));
 	set_flat(c, SEG_SS, (selector + 8) | 3, FLAT_DATA);
 	if (in_long_mode(c))
@@ -530,6 +554,7 @@ do_sysenter(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 		cpu_raise_error(c, EXC_GP, 0);
 	f->rip = lma ? c->sysenter_eip : (uint32_t)c->sysenter_eip;
 	f->gpr[4] = lma ? c->sysenter_esp : (uint32_t)c->sysenter_esp;
+	cet_enter_system(c);
 	c->cpl = 0;
 	set_flat(c, SEG_CS, selector, FLAT_CODE | (lma ? SF_L : SF_DB));
 	set_flat(c, SEG_SS, selector + 8, FLAT_DATA);
@@ -545,7 +570,8 @@ do_sysexit(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	bool to64 = aux_width(aux) == 8;
 
 	(void)a, (void)b;
-	if (!has_sysenter(c))
+	/* For a program it is #GP everywhere, as processors show. */
+	if (c->cpl == 0 && !has_sysenter(c))
 		cpu_raise(c, EXC_UD);
 	if (!in_protected(c) || c->cpl != 0 || !(c->sysenter_cs & 0xfffc) ||
 		(to64 && (!is_canonical(c, f->gpr[2]) || !is_canonical(c, f->gpr[1]))))
@@ -553,6 +579,7 @@ do_sysexit(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	f->rip = to64 ? f->gpr[2] : (uint32_t)f->gpr[2];
 	f->gpr[4] = to64 ? f->gpr[1] : (uint32_t)f->gpr[1];
 	c->cpl = 3;
+	cet_leave_system(c);
 	set_flat(c, SEG_CS, selector + (to64 ? 32 : 16), FLAT_CODE | (to64 ? SF_L : SF_DB));
 	set_flat(c, SEG_SS, selector + (to64 ? 40 : 24), FLAT_DATA);
 	cpu_update_mode(c);

@@ -100,6 +100,8 @@ void gen_AVX(struct trans *t);
 void gen_EVEX(struct trans *t);
 /* True: instructions with VEX, or AVX-512's, aren't to be used now; #UD or #NM has been raised. */
 bool gen_avx_off(struct trans *t, bool avx512);
+/* What MASKMOVQ, MASKMOVDQU and VMASKMOVDQU store to: at rDI the bytes of src whose mask in src2 has its top bit set. */
+val gen_masked_memory(struct trans *t);
 /* Register REG of what a row calls KIND (enum vec_kind). */
 val gen_vector_reg(unsigned kind, unsigned reg);
 

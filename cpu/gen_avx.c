@@ -76,8 +76,7 @@ emit(struct trans *t, const struct avx_row *r, unsigned width)
 static void
 emit_masked_store(struct trans *t, const struct avx_row *r)
 {
-	unsigned seg = t->insn.seg != IR_NO_REG ? t->insn.seg : SEG_DS;
-	struct ir_insn *i = ir_emit(t->ir, IR_vec, 16, mem_at(t, seg, RDI, 0, t->insn.addr_width), reg_operand(t, r), rm_operand(t, r));
+	struct ir_insn *i = ir_emit(t->ir, IR_vec, 16, gen_masked_memory(t), reg_operand(t, r), rm_operand(t, r));
 
 	i->sub = (uint16_t)r->twin;
 	i->aux = 0;

@@ -6,7 +6,9 @@
 static val
 reg_operand(const struct trans *t, const struct evex_row *r)
 {
-	return gen_vector_reg(r->reg, t->insn.reg | (t->insn.rex & REX_R ? 8 : 0) | t->insn.reg_high);
+	unsigned reg = t->insn.reg | (t->insn.rex & REX_R ? 8 : 0) | t->insn.reg_high;
+
+	return gen_vector_reg(r->reg, r->flags & EVEX_PAIR ? reg & ~1u : reg);
 }
 
 /* A vector's fifth bit is EVEX.X here. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Control transfers and the stack. */
+#include "cpu/cet.h"
 #include "cpu/gen.h"
 
 /* ---- near jumps ---- */
@@ -121,11 +122,37 @@ gen_JCXZ(struct trans *t)
 
 /* ---- calls and returns ---- */
 
+static unsigned
+how_indirect(const struct trans *t)
+{
+	return NEAR_INDIRECT | (t->insn.notrack ? NEAR_NOTRACK : 0);
+}
+
+/* The return address, onto the shadow stack too.  TARGET: of an indirect call, or none. */
+static void
+push_return(struct trans *t, val target)
+{
+	unsigned width = t->insn.width;
+	bool is_direct = target.o.kind == IR_NONE;
+	val next;
+
+	/* A call of the next instruction only asks where it is: that is not returned to. */
+	if (!(t->mode & (is_direct ? MODE_SHSTK : MODE_SHSTK | MODE_IBT)) || (is_direct && t->insn.imm == 0)) {
+		gen_push(t, width, ir_imm((int64_t)t->next));
+		return;
+	}
+	next = temp_imm(t, (int64_t)t->next);
+	ir_op2(t->ir, IR_mov, width, stack_at(t, -(int64_t)width), next);
+	t->width = width;
+	gen_helper(t, &helper_near_call, ir_none(), next, target, is_direct ? 0 : how_indirect(t));
+	gen_bump(t, RSP, t->stack_width, -(int64_t)width);
+}
+
 void
 gen_CALL(struct trans *t)
 {
 	check_direct(t);
-	gen_push(t, t->insn.width, ir_imm((int64_t)t->next));
+	push_return(t, ir_none());
 	end_jmp(t, relative(t), IR_HINT_CALL);
 }
 
@@ -147,6 +174,8 @@ gen_JMP_IND(struct trans *t)
 	val target = indirect(t, false);
 
 	check_indirect(t, target);
+	if (t->mode & MODE_IBT)
+		gen_helper(t, &helper_near_jmp, ir_none(), target, ir_none(), how_indirect(t));
 	end_jind(t, target, 0);
 }
 
@@ -156,7 +185,7 @@ gen_CALL_IND(struct trans *t)
 	val target = indirect(t, true);
 
 	check_indirect(t, target);
-	gen_push(t, t->insn.width, ir_imm((int64_t)t->next));
+	push_return(t, target);
 	end_jind(t, target, IR_HINT_CALL);
 }
 
@@ -167,6 +196,10 @@ gen_RET(struct trans *t)
 	val target = gen_pop_load(t, width);
 
 	check_indirect(t, target);
+	if (t->mode & MODE_SHSTK) {
+		t->width = width;
+		gen_helper(t, &helper_near_ret, ir_none(), target, ir_none(), 0);
+	}
 	gen_bump(t, RSP, t->stack_width, (int64_t)width + t->insn.imm);
 	end_jind(t, target, IR_HINT_RET);
 	t->ir->insn[t->ir->count - 1].aux = width + (unsigned)t->insn.imm;

@@ -52,9 +52,8 @@ rm_operand(const struct trans *t, const struct vec_row *v)
 	return m;
 }
 
-/* MASKMOVQ, MASKMOVDQU: the bytes of src whose mask in src2 has its top bit set go to memory at rDI. */
-static val
-masked_memory(struct trans *t)
+val
+gen_masked_memory(struct trans *t)
 {
 	unsigned seg = t->insn.seg != IR_NO_REG ? t->insn.seg : SEG_DS;
 
@@ -74,7 +73,7 @@ emit(struct trans *t, const struct vec_row *v, unsigned width)
 	case VEC_EXT:
 		return ir_op1(t->ir, IR_vec, width, rm);
 	default:
-		return ir_emit(t->ir, IR_vec, v->reg == VEC_KIND_M ? 8 : 16, masked_memory(t), reg, rm);
+		return ir_emit(t->ir, IR_vec, v->reg == VEC_KIND_M ? 8 : 16, gen_masked_memory(t), reg, rm);
 	}
 }
 

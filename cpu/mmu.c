@@ -6,13 +6,14 @@
  * raises and sets A and D bits); code in the way of a write is looked for; then the bytes move.  So nothing is
  * written when any part of an access faults.
  */
+#include "cpu/cet.h"
 #include "cpu/system.h"
 
 #include "base/trace.h"
 
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100 };
 #define PTE_NX (1ull << 63)
-enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16, PF_PK = 32 };
+enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16, PF_PK = 32, PF_SS = 64 };
 enum access { ACCESS_READ = SHADOW_R, ACCESS_WRITE = SHADOW_W, ACCESS_FETCH = SHADOW_X };
 #define PHYS_MASK ((1ull << PHYS_BITS) - 1)
 
@@ -133,6 +134,7 @@ struct walker {
 	enum access access;
 	unsigned view;
 	bool probe;        /* set nothing, ask nothing */
+	bool shadow_stack; /* an access to a shadow stack */
 	uint32_t error;    /* of the page fault */
 	uint64_t reserved; /* bits that no entry may have */
 };
@@ -167,6 +169,22 @@ rights_of(const struct cpu *c, const struct walk *w, unsigned view)
 	return key & (SHADOW_R | (w->write || !(c->cr0 & CR0_WP) ? SHADOW_W : 0) | (nx ? 0 : SHADOW_X));
 }
 
+/* A shadow stack's page is dirty, and read-only by its last level alone; users and supervisor have theirs apart. */
+static bool
+is_shadow_stack(const struct walker *k, const struct entry *e, const struct walk *w)
+{
+	bool user = k->view == VIEW_USER;
+
+	return w->tables_write && (e->value & (PTE_W | PTE_D)) == PTE_D && w->user == user &&
+		rights_of_key(k->c, w, k->view) & k->access;
+}
+
+static bool
+is_allowed(const struct walker *k, const struct entry *e, const struct walk *w)
+{
+	return k->shadow_stack ? is_shadow_stack(k, e, w) : rights_of(k->c, w, k->view) & k->access;
+}
+
 /* The last level: may it be, and A and D. */
 static enum walk_result
 walk_leaf(struct walker *k, struct entry *e, struct walk *w)
@@ -176,7 +194,7 @@ walk_leaf(struct walker *k, struct entry *e, struct walk *w)
 	w->key = e->size == 8 ? e->value >> 59 & 15 : 0;
 	if (k->probe)
 		return WALK_OK;
-	if (!(rights_of(k->c, w, k->view) & k->access)) {
+	if (!is_allowed(k, e, w)) {
 		k->error |= PF_P | (rights_of_key(k->c, w, k->view) & k->access ? 0 : PF_PK);
 		return WALK_FAULT;
 	}
@@ -196,6 +214,7 @@ walk_entry(struct walker *k, const struct entry *e, struct walk *w, uint64_t res
 		k->error |= PF_P | PF_RSVD;
 		return false;
 	}
+	w->tables_write = w->write;
 	w->user &= e->value >> 2 & 1;
 	w->write &= e->value >> 1 & 1;
 	w->no_execute |= e->size == 8 && e->value >> 63;
@@ -273,8 +292,8 @@ walk_once(struct walker *k, struct walk *w)
 {
 	struct cpu *c = k->c;
 
-	*w = (struct walk){ .user = true, .write = true };
-	k->error = (k->access == ACCESS_WRITE ? PF_W : 0) | (k->view == VIEW_USER ? PF_U : 0);
+	*w = (struct walk){ .user = true, .write = true, .tables_write = true };
+	k->error = (k->access == ACCESS_WRITE ? PF_W : 0) | (k->view == VIEW_USER ? PF_U : 0) | (k->shadow_stack ? PF_SS : 0);
 	if (k->access == ACCESS_FETCH && (c->cr4 & CR4_SMEP || (c->cr4 & CR4_PAE && c->efer & EFER_NXE)))
 		k->error |= PF_I;
 	if (!(c->cr0 & CR0_PG)) {
@@ -351,21 +370,28 @@ fill(struct cpu *c, unsigned view, uint64_t linear, const struct walk *w, uint64
 		&(struct shadow_page){ w->bytes, w->global, w->user && c->cr4 & CR4_PKE ? w->key : 0 }, c->tcg);
 }
 
+/* Walks; raises a page fault.  The physical address of the page. */
+static uint64_t
+walk_to(struct walker *k, struct walk *w)
+{
+	enum walk_result result;
+
+	do {
+		result = walk_once(k, w);
+	} while (result == WALK_AGAIN);
+	if (result == WALK_FAULT)
+		cpu_raise_page_fault(k->c, k->linear, k->error);
+	return a20_masked(k->c, (w->phys | (k->linear & (w->bytes - 1))) & ~0xfffull);
+}
+
 /* Walks to LINEAR for ACCESS and fills; raises a page fault.  The physical address. */
 static uint64_t
 translate(struct cpu *c, uint64_t linear, enum access access, unsigned view)
 {
 	struct walker k = { .c = c, .linear = linear, .access = access, .view = view };
-	enum walk_result result;
 	struct walk w;
-	uint64_t page;
+	uint64_t page = walk_to(&k, &w);
 
-	do {
-		result = walk_once(&k, &w);
-	} while (result == WALK_AGAIN);
-	if (result == WALK_FAULT)
-		cpu_raise_page_fault(c, linear, k.error);
-	page = a20_masked(c, (w.phys | (linear & (w.bytes - 1))) & ~0xfffull);
 	fill(c, view, linear, &w, page, access);
 	return page | (linear & 0xfff);
 }
@@ -616,6 +642,118 @@ lin_store(struct cpu *c, uint64_t linear, uint64_t value, unsigned size, unsigne
 	if (c->mode & MODE_SLOW_MEM)
 		check_slow(c, linear, size, alignment_of(size), true);
 	span_store(c, linear, &value, size, c->view, seg);
+}
+
+/* ---- shadow stacks ---- */
+
+/* Where an access to a remembered page goes, if there is nothing else to do about it; or NULL. */
+static uint8_t *
+cet_held(struct cpu *c, uint64_t linear, unsigned size, bool write, bool user)
+{
+	const struct cet_page *held = &c->cet_pages[linear >> 12 & (ARRAY_SIZE(c->cet_pages) - 1)];
+
+	if (held->page != linear >> 12 || held->user != user || held->generation != shadow_generation(c->shadow) ||
+		(linear & 0xfff) + size > 0x1000)
+		return NULL;
+	if (write && (held->region->log_dirty || tcg_page_has_code(c->tcg, held->phys)))
+		return NULL;
+	return held->host + (linear & 0xfff);
+}
+
+/* The page of LINEAR, remembered if it is plain memory that can be read and written. */
+static struct piece
+cet_locate(struct cpu *c, uint64_t linear, unsigned size, bool write, bool user)
+{
+	struct cet_page *held = &c->cet_pages[linear >> 12 & (ARRAY_SIZE(c->cet_pages) - 1)];
+	struct walker k = { .c = c, .linear = linear, .access = write ? ACCESS_WRITE : ACCESS_READ,
+		.view = user ? VIEW_USER : VIEW_SUPER, .shadow_stack = true };
+	struct piece p = { .size = size, .is_new = true };
+	struct mem_range r;
+	struct walk w;
+	uint64_t page;
+
+	page = walk_to(&k, &w);
+	p.phys = page | (linear & 0xfff);
+	p.host = phys_host(c, p.phys, &r);
+	if (p.host && (p.phys + size - 1 > r.last || (write && r.region->kind != REGION_RAM)))
+		p.host = NULL;
+	if (p.host && r.region->kind == REGION_RAM && page >= r.first && page + 0xfff <= r.last &&
+		rights_of_key(c, &w, k.view) & SHADOW_W)
+		*held = (struct cet_page){ linear >> 12, page, p.host - (linear & 0xfff), r.region, shadow_generation(c->shadow), user };
+	return p;
+}
+
+/* The pieces of an access; what is written is also kept from being the running code. */
+static unsigned
+cet_span(struct cpu *c, uint64_t linear, unsigned size, bool write, bool user, struct piece p[2])
+{
+	unsigned first = MIN(size, 0x1000 - (unsigned)(linear & 0xfff)), n = first < size ? 2 : 1;
+
+	if (!in_long_mode(c))
+		linear = (uint32_t)linear;
+	else if (!is_canonical(c, linear) || !is_canonical(c, linear + size - 1))
+		cpu_raise_error(c, EXC_GP, 0);
+	p[0] = cet_locate(c, linear, first, write, user);
+	if (n == 2)
+		p[1] = cet_locate(c, linear + first, size - first, write, user);
+	for (unsigned i = 0; write && i < n; i++)
+		check_own_code(c, &p[i]);
+	return n;
+}
+
+uint64_t
+cet_load(struct cpu *c, uint64_t linear, unsigned size, bool user)
+{
+	const uint8_t *host = cet_held(c, linear, size, false, user);
+	struct piece p[2];
+	uint8_t bytes[8] = { 0 };
+	unsigned n;
+
+	if (host)
+		return load_le(host, size == 8 ? 8 : 4);
+	n = cet_span(c, linear, size, false, user, p);
+	piece_read(c, &p[0], bytes);
+	if (n == 2)
+		piece_read(c, &p[1], bytes + p[0].size);
+	return load_le(bytes, 8);
+}
+
+void
+cet_store(struct cpu *c, uint64_t linear, uint64_t value, unsigned size, bool user)
+{
+	uint8_t *host = cet_held(c, linear, size, true, user);
+	struct piece p[2];
+	unsigned n;
+
+	if (host) {
+		memcpy(host, &value, size == 8 ? 8 : 4);
+		return;
+	}
+	n = cet_span(c, linear, size, true, user, p);
+	piece_write(c, &p[0], (const uint8_t *)&value);
+	if (n == 2)
+		piece_write(c, &p[1], (const uint8_t *)&value + p[0].size);
+}
+
+uint64_t
+cet_exchange(struct cpu *c, uint64_t linear, uint64_t expected, uint64_t value, bool user)
+{
+	struct piece p[2];
+	uint64_t old;
+
+	cet_span(c, linear, 8, true, user, p);
+	if (p[0].host) {
+		old = expected;
+		__atomic_compare_exchange_n((uint64_t *)p[0].host, &old, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		space_set_dirty(c->config.mem, p[0].phys, 8);
+		if (tcg_page_has_code(c->tcg, p[0].phys))
+			tcg_invalidate(c->tcg, p[0].phys, 8);
+		return old;
+	}
+	piece_read(c, &p[0], (uint8_t *)&old);
+	if (old == expected)
+		piece_write(c, &p[0], (const uint8_t *)&value);
+	return old;
 }
 
 void *

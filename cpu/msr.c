@@ -3,6 +3,7 @@
  * Model-specific registers (Intel SDM volume 4; AMD64 APM volume 2, appendix A).  What the local APIC holds is asked of the board.
  * Registers that guests touch without a feature bit telling of them read as 0 and ignore writes.
  */
+#include "cpu/cet.h"
 #include "cpu/system.h"
 #include "cpu/xsave.h"
 
@@ -42,6 +43,8 @@ msr_reset(struct cpu *c)
 	c->tsc_offset = 0;
 	c->tsc_adjust = 0;
 	c->umwait_control = 0;
+	c->u_cet = c->s_cet = c->ssp_table = 0;
+	memset(c->pl_ssp, 0, sizeof(c->pl_ssp));
 }
 
 /* The place of a fixed-range MTRR. */
@@ -73,6 +76,12 @@ types_valid(uint64_t value, bool pat)
 			return false;
 	}
 	return true;
+}
+
+static bool
+is_cet(uint32_t msr)
+{
+	return msr >= MSR_U_CET && msr <= MSR_SSP_TABLE;
 }
 
 /* Registers that are just held: their place, or NULL. */
@@ -111,6 +120,8 @@ plain(struct cpu *c, uint32_t msr)
 	}
 	if (msr >= MSR_MTRR_BASE0 && msr <= MSR_MTRR_LAST)
 		return msr & 1 ? &c->mtrr_mask[(msr - MSR_MTRR_BASE0) / 2] : &c->mtrr_base[(msr - MSR_MTRR_BASE0) / 2];
+	if (is_cet(msr))
+		return cet_msr(c, msr);
 	return mtrr_fixed(c, msr);
 }
 
@@ -266,7 +277,7 @@ is_valid(const struct cpu *c, uint32_t msr, uint64_t value)
 		return !(value >> PHYS_BITS) && (msr & 1 ? !(value & 0x7ff) : !(value & 0xf00) && is_memory_type(value & 0xff));
 	if (msr >= MSR_MTRR_64K && msr <= MSR_MTRR_4K_7)
 		return types_valid(value, false);
-	return true;
+	return !is_cet(msr) || cet_msr_is_valid(c, msr, value);
 }
 
 bool
@@ -278,6 +289,8 @@ msr_write(struct cpu *c, uint32_t msr, uint64_t value)
 		if (!is_valid(c, msr, value))
 			return false;
 		*held = value;
+		if (is_cet(msr))
+			cpu_update_mode(c);
 		return true;
 	}
 	if (is_boards(msr))

@@ -54,6 +54,9 @@ cpu_print_registers(const struct cpu *c, FILE *to)
 		(unsigned long long)c->idtr.base, c->idtr.limit);
 	fprintf(to, "CR0=%08llx CR2=%016llx CR3=%016llx CR4=%08llx\n", (unsigned long long)c->cr0, (unsigned long long)c->cr2,
 		(unsigned long long)c->cr3, (unsigned long long)c->cr4);
+	if (c->cr4 & CR4_CET)
+		fprintf(to, "SSP=%016llx S_CET=%016llx U_CET=%016llx\n", (unsigned long long)c->ssp, (unsigned long long)c->s_cet,
+			(unsigned long long)c->u_cet);
 	for (unsigned i = 0; i < 8; i++)
 		if (i != 4 && i != 5)
 			fprintf(to, "DR%u=%016llx%s", i, (unsigned long long)c->dr[i], i == 3 || i == 7 ? "\n" : " ");
@@ -130,19 +133,12 @@ read_entry(struct lister *l, uint64_t phys, unsigned size, uint64_t *entry)
 	return *entry & 1;
 }
 
-static uint64_t
-canonical(const struct cpu *c, uint64_t linear)
-{
-	unsigned unused = c->cr4 & CR4_LA57 ? 7 : 16;
-
-	return (uint64_t)((int64_t)(linear << unused) >> unused);
-}
-
 static void
 list_table(struct lister *l, uint64_t table, int level, uint64_t linear, unsigned rights)
 {
 	bool pae = l->c->cr4 & CR4_PAE, lma = in_long_mode(l->c);
 	unsigned size = pae ? 8 : 4, bits_each = pae ? 9 : 10, count = pae ? 512 : 1024;
+	bool wide = l->c->cr4 & CR4_LA57;
 
 	if (pae && !lma && level == 2)
 		count = 4;
@@ -161,9 +157,9 @@ list_table(struct lister *l, uint64_t table, int level, uint64_t linear, unsigne
 		if (level != 0 && (pdpte || !(entry & 0x80) || level >= 3))
 			list_table(l, next, level - 1, at, r);
 		else if (l->whole)
-			print_entry(l, canonical(l->c, at), next & ~((1ull << shift) - 1), entry);
+			print_entry(l, linear_extended(at, wide), next & ~((1ull << shift) - 1), entry);
 		else
-			add_page(l, canonical(l->c, at), 1ull << shift, r);
+			add_page(l, linear_extended(at, wide), 1ull << shift, r);
 	}
 }
 

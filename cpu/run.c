@@ -5,6 +5,7 @@
  * f.pending is the word that translated code tests: it is set whenever the loop has to look at something (pins, a kick, traps, the
  * end of an interrupt shadow).  The loop clears it before it looks, so nothing is lost.
  */
+#include "cpu/cet.h"
 #include "cpu/system.h"
 
 #include "base/trace.h"
@@ -128,6 +129,8 @@ derive_mode(const struct cpu *c)
 		mode |= MODE_SMM;
 	if (c->cr4 & CR4_OSXSAVE)
 		mode |= MODE_OSXSAVE;
+	if (c->cr4 & CR4_CET)
+		mode |= cet_mode(c);
 	return mode;
 }
 

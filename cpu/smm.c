@@ -94,6 +94,7 @@ smm_enter(struct cpu *c)
 	cpu_unlock(c);
 	c->halted = false;
 	c->smm_held.pending_dbg = c->pending_dbg;
+	c->smm_held.ssp = c->ssp;
 	c->smm_held.inhibit = c->inhibit;
 	c->smm_held.inhibit_db = c->inhibit_db;
 	c->pending_dbg = 0;
@@ -196,6 +197,7 @@ do_rsm(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	cpu_unlock(c);
 	make_consistent(c);
 	c->pending_dbg = c->smm_held.pending_dbg;
+	c->ssp = c->smm_held.ssp;
 	c->inhibit = c->smm_held.inhibit;
 	c->inhibit_db = c->smm_held.inhibit_db;
 	c->has_code_breakpoints = debug_has_code(c);

@@ -38,18 +38,20 @@ enum {
 	CR0_NW = 0x20000000, CR0_CD = 0x40000000,
 	CR4_VME = 1, CR4_PVI = 2, CR4_TSD = 4, CR4_DE = 8, CR4_PSE = 0x10, CR4_PAE = 0x20, CR4_MCE = 0x40, CR4_PGE = 0x80, CR4_PCE = 0x100,
 	CR4_OSFXSR = 0x200, CR4_OSXMMEXCPT = 0x400, CR4_UMIP = 0x800, CR4_LA57 = 0x1000, CR4_FSGSBASE = 0x10000, CR4_PCIDE = 0x20000,
-	CR4_OSXSAVE = 0x40000, CR4_SMEP = 0x100000, CR4_SMAP = 0x200000, CR4_PKE = 0x400000,
+	CR4_OSXSAVE = 0x40000, CR4_SMEP = 0x100000, CR4_SMAP = 0x200000, CR4_PKE = 0x400000, CR4_CET = 0x800000,
 	XCR0_AVX512 = 0xe0,
 	EFER_SCE = 1, EFER_LME = 0x100, EFER_LMA = 0x400, EFER_NXE = 0x800,
 };
 #define CR0_PG 0x80000000u
 
 enum vector { EXC_DE = 0, EXC_DB = 1, EXC_NMI = 2, EXC_BP = 3, EXC_OF = 4, EXC_BR = 5, EXC_UD = 6, EXC_NM = 7, EXC_DF = 8, EXC_TS = 10,
-	EXC_NP = 11, EXC_SS = 12, EXC_GP = 13, EXC_PF = 14, EXC_MF = 16, EXC_AC = 17, EXC_MC = 18, EXC_XM = 19 };
+	EXC_NP = 11, EXC_SS = 12, EXC_GP = 13, EXC_PF = 14, EXC_MF = 16, EXC_AC = 17, EXC_MC = 18, EXC_XM = 19,
+	EXC_CP = 21 };
 
 /*
  * The mode word of a block's key: all that translated code depends on beside its bytes.
- * cpu_update_mode() derives it from the state; whoever changes CPL, CS, SS.B, segments, CR0, CR4, EFER, TF, DR7, AC calls that.
+ * cpu_update_mode() derives it from the state; whoever changes CPL, CS, SS.B, segments, CR0, CR4, EFER, TF, DR7, AC, U_CET, S_CET
+ * calls that.
  */
 enum {
 	MODE_CPL = 3,             /* bits 1:0 */
@@ -75,7 +77,11 @@ enum {
 	MODE_OSXSAVE = 0x200000,
 	MODE_NO_AVX = 0x400000,   /* VEX-encoded vector instructions are #UD */
 	MODE_NO_AVX512 = 0x800000, /* and those with EVEX, and on masks */
+	MODE_SHSTK = 0x1000000,   /* this level has a shadow stack */
+	MODE_IBT = 0x2000000,     /* indirect branches of this level have to lead to ENDBR */
 	MODE_LA57 = 0x4000000,    /* 64-bit code, with linear addresses of 57 bits */
+	MODE_ENDBR = 0x8000000,   /* MODE_IBT, after an indirect branch: only ENDBR may follow */
+	MODE_IBT_OFF = 0x10000000, /* MODE_IBT, but suppressed until an ENDBR */
 };
 
 /* Halted by: HLT; MWAIT; UMWAIT or TPAUSE, until their deadline or until the system's limit, which sets CF. */
@@ -92,6 +98,8 @@ struct cpu {
 	uint64_t efer, star, lstar, cstar, fmask, kernel_gs_base, tsc_aux, pat, misc_enable, tsc_offset, tsc_adjust;
 	uint64_t umwait_control;
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+	uint64_t ssp;              /* of the current level's shadow stack */
+	uint64_t u_cet, s_cet, pl_ssp[4], ssp_table;
 	uint64_t mtrr_def, mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
 	uint64_t smbase;
 	uint32_t eflags;   /* all but the arithmetic flags and DF, which are in f.flags and f.df */
@@ -106,7 +114,7 @@ struct cpu {
 	uint64_t monitor_addr;
 	bool monitor_armed, umonitor_armed; /* by MONITOR, by UMONITOR */
 	uint64_t pending_dbg; /* DR6 bits of traps that follow the current instruction */
-	struct { uint64_t pending_dbg; bool inhibit, inhibit_db; } smm_held; /* what waits for the end of SMM */
+	struct { uint64_t pending_dbg, ssp; bool inhibit, inhibit_db; } smm_held; /* what waits for the end of SMM */
 
 	/* The exception being raised, between cpu_raise and its delivery in cpu_run. */
 	struct { int vector; uint32_t error; bool has_error, raised, software; uint8_t software_len; } exc;
@@ -149,6 +157,13 @@ struct cpu {
 		uint8_t view;
 		bool write;
 	} io_pages[8];              /* pages of devices' registers, which the shadow tables don't hold */
+	struct cet_page {
+		uint64_t page, phys; /* linear >> 12, and where it is */
+		uint8_t *host;
+		const struct region *region;
+		uint32_t generation; /* as above */
+		bool user;
+	} cet_pages[4];             /* pages of shadow stacks, in which the shadow tables have no writes */
 	struct space_listener listener;
 	struct cpu *_Atomic sharing; /* the next vCPU with the same struct tcg */
 	struct cpu *first;          /* head of that list */

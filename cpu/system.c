@@ -51,6 +51,8 @@ cpu_write_cr0(struct cpu *c, uint64_t value)
 	if (value >> 32 || (value & CR0_PG && !(value & CR0_PE)) || (value & CR0_NW && !(value & CR0_CD)))
 		cpu_raise_error(c, EXC_GP, 0);
 	value = (value & 0xe005003f) | CR0_ET;
+	if (c->cr4 & CR4_CET && !(value & CR0_WP))
+		cpu_raise_error(c, EXC_GP, 0);
 	changed = value ^ c->cr0;
 	if (changed & CR0_PG && value & CR0_PG && c->cr4 & CR4_PAE && !(c->efer & EFER_LME) && !pdptes_valid(c, c->cr3))
 		cpu_raise_error(c, EXC_GP, 0);
@@ -95,6 +97,8 @@ cpu_write_cr4(struct cpu *c, uint64_t value)
 	uint64_t changed = value ^ c->cr4;
 
 	if (value & ~cpuid_cr4_mask(c) || (in_long_mode(c) && (!(value & CR4_PAE) || changed & CR4_LA57)))
+		cpu_raise_error(c, EXC_GP, 0);
+	if (value & CR4_CET && !(c->cr0 & CR0_WP))
 		cpu_raise_error(c, EXC_GP, 0);
 	if (changed & value & CR4_PCIDE && (!in_long_mode(c) || c->cr3 & 0xfff))
 		cpu_raise_error(c, EXC_GP, 0);

@@ -42,22 +42,27 @@ cpu_iopl(const struct cpu *c)
 	return c->eflags >> 12 & 3;
 }
 
+/* LINEAR with the bits that don't count made copies of the highest that does: of 57 (WIDE), or of 48. */
+static inline uint64_t
+linear_extended(uint64_t linear, bool wide)
+{
+	unsigned unused = wide ? 7 : 16;
+
+	return (uint64_t)((int64_t)(linear << unused) >> unused);
+}
+
 /* As an address that is accessed or gone to: the paging mode decides. */
 static inline bool
 is_canonical(const struct cpu *c, uint64_t linear)
 {
-	unsigned unused = c->cr4 & CR4_LA57 ? 7 : 16;
-
-	return (int64_t)(linear << unused) >> unused == (int64_t)linear;
+	return linear_extended(linear, c->cr4 & CR4_LA57) == linear;
 }
 
 /* As a base, or in an MSR: what the processor has counts, in any mode. */
 static inline bool
 is_loadable(const struct cpu *c, uint64_t linear)
 {
-	unsigned unused = cpu_has(c, FEAT_la57) ? 7 : 16;
-
-	return (int64_t)(linear << unused) >> unused == (int64_t)linear;
+	return linear_extended(linear, cpu_has(c, FEAT_la57)) == linear;
 }
 
 /* The address behind the current instruction. */
@@ -130,6 +135,7 @@ void mmu_write_pkru(struct cpu *c, uint32_t value);
 struct walk {
 	uint64_t phys, bytes; /* of the page */
 	bool user, write, no_execute, global, dirty;
+	bool tables_write; /* all levels but the last allow writes */
 	uint8_t key;
 };
 /* No rights asked, nothing set.  False: not mapped. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Task switches (Intel SDM volume 3, "Task Management"). */
+#include "cpu/cet.h"
 #include "cpu/system.h"
 
-enum { TYPE_TSS16 = 1, TYPE_TSS32 = 9, TYPE_BUSY = 2, TSS16_LIMIT = 0x2b, TSS32_LIMIT = 0x67 };
+enum { TYPE_TSS16 = 1, TYPE_TSS32 = 9, TYPE_BUSY = 2, TSS16_LIMIT = 0x2b, TSS32_LIMIT = 0x67, TSS_SSP = 0x68 };
 
 /* What a TSS holds of a task's state. */
 struct task {
-	uint32_t cr3, eip, eflags, gpr[8];
+	uint32_t cr3, eip, eflags, gpr[8], ssp;
 	uint16_t seg[6], ldt;
 	bool trap;
 };
@@ -167,19 +168,23 @@ task_switch(struct cpu *c, uint16_t selector, enum task_cause cause, uint64_t ne
 {
 	uint64_t raw = check_tss(c, selector, cause), flags = cpu_eflags(c);
 	struct segment tss = desc_segment(selector, raw);
-	bool tss32 = tss.flags & 8;
+	bool tss32 = tss.flags & 8, nests = cause == TASK_CALL || cause == TASK_INT;
+	struct cet_task cet;
 	struct task t;
 
 	/* Everything that can fault in the old task comes first. */
 	span_check(c, c->tr.base, (c->tr.flags & 8 ? TSS32_LIMIT : TSS16_LIMIT) + 1, true, system_view(c), SEG_DS);
 	span_check(c, tss.base, (tss32 ? TSS32_LIMIT : TSS16_LIMIT) + 1, true, system_view(c), SEG_DS);
 	task_load(c, tss.base, tss32, &t);
+	if (tss32 && c->cr4 & CR4_CET && tss.limit >= TSS_SSP + 3)
+		t.ssp = sys_load(c, tss.base + TSS_SSP, 4);
+	cet = cet_task_out(c, t.eflags & EFL_VM ? 3 : t.seg[1] & SEL_RPL, nests, cause == TASK_IRET, next);
 	if (cause == TASK_IRET)
 		flags &= ~(uint64_t)EFL_NT;
 	if (cause == TASK_IRET || cause == TASK_JMP)
 		set_busy(c, c->tr.selector, false);
 	task_save(c, c->tr.base, c->tr.flags & 8, next, flags);
-	if (cause == TASK_CALL || cause == TASK_INT) {
+	if (nests) {
 		sys_store(c, tss.base, c->tr.selector, 2);
 		t.eflags |= EFL_NT;
 	}
@@ -198,6 +203,7 @@ task_switch(struct cpu *c, uint16_t selector, enum task_cause cause, uint64_t ne
 	c->dr[7] &= ~0x155ull;
 	c->has_code_breakpoints = debug_has_code(c);
 	load_segments(c, &t);
+	cet_task_in(c, &cet, cause == TASK_IRET, t.ssp);
 	if (t.trap)
 		c->pending_dbg |= 1ull << 63 | 1 << 15;
 	if (c->f.rip > c->seg[SEG_CS].limit)

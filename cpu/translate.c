@@ -105,6 +105,22 @@ lacks_feature(const struct trans *t)
 	return feature != 0 && !trans_has(t, feature - 1);
 }
 
+/* Where indirect branches are tracked: INT3 may stand in ENDBR's place. */
+static bool
+may_follow_branch(const struct trans *t, enum decode_result result)
+{
+	void (*gen)(struct trans *) = result == DECODE_OK && t->insn.row != NULL ? t->insn.row->gen : NULL;
+
+	return gen == gen_INT3 || gen == (t->dm.code == 8 ? gen_ENDBR64 : gen_ENDBR32);
+}
+
+static void
+gen_no_endbr(struct trans *t)
+{
+	gen_helper(t, &helper_no_endbr, ir_none(), ir_none(), ir_none(), 0);
+	end_exit_rip_set(t);
+}
+
 /* IR for the instruction just decoded. */
 static void
 gen_insn(struct trans *t, enum decode_result result)
@@ -118,7 +134,11 @@ gen_insn(struct trans *t, enum decode_result result)
 	t->width = opnd_width(t, 0);
 	if (t->width == 0)
 		t->width = i->width;
-	if (result == DECODE_LONG || past_limit(t))
+	if (past_limit(t))
+		gen_raise(t, EXC_GP);
+	else if (t->mode & MODE_ENDBR && !may_follow_branch(t, result))
+		gen_no_endbr(t);
+	else if (result == DECODE_LONG)
 		gen_raise(t, EXC_GP);
 	else if (result != DECODE_OK || lacks_feature(t))
 		gen_raise(t, EXC_UD);

@@ -8,6 +8,7 @@
  */
 #include "cpu/xsave.h"
 
+#include "cpu/cet.h"
 #include "cpu/fpu.h"
 #include "cpu/system.h"
 
@@ -162,6 +163,74 @@ pkru_in_use(const struct cpu *c)
 	return c->pkru != 0;
 }
 
+/* ---- U_CET and PL3_SSP; PL0_SSP to PL2_SSP ---- */
+
+static unsigned
+cet_user_bytes(const struct cpu *c)
+{
+	(void)c;
+	return 16;
+}
+
+static void
+cet_user_out(const struct cpu *c, uint8_t *to)
+{
+	store_le(to, c->u_cet, 8);
+	store_le(to + 8, c->pl_ssp[3], 8);
+}
+
+static void
+cet_user_in(struct cpu *c, const uint8_t *from)
+{
+	c->u_cet = load_le(from, 8);
+	c->pl_ssp[3] = load_le(from + 8, 8);
+}
+
+static bool
+cet_user_in_use(const struct cpu *c)
+{
+	return c->u_cet || c->pl_ssp[3];
+}
+
+static unsigned
+cet_super_bytes(const struct cpu *c)
+{
+	(void)c;
+	return 24;
+}
+
+static void
+cet_super_out(const struct cpu *c, uint8_t *to)
+{
+	for (unsigned n = 0; n < 3; n++)
+		store_le(to + 8 * n, c->pl_ssp[n], 8);
+}
+
+static void
+cet_super_in(struct cpu *c, const uint8_t *from)
+{
+	for (unsigned n = 0; n < 3; n++)
+		c->pl_ssp[n] = load_le(from + 8 * n, 8);
+}
+
+static bool
+cet_super_in_use(const struct cpu *c)
+{
+	return c->pl_ssp[0] || c->pl_ssp[1] || c->pl_ssp[2];
+}
+
+/* What WRMSR would refuse. */
+static bool
+cet_is_valid(const struct cpu *c, unsigned number, const uint8_t *from)
+{
+	if (number == 11)
+		return cet_msr_is_valid(c, MSR_U_CET, load_le(from, 8)) && cet_msr_is_valid(c, MSR_PL3_SSP, load_le(from + 8, 8));
+	for (unsigned n = 0; n < 3; n++)
+		if (!cet_msr_is_valid(c, MSR_PL0_SSP + n, load_le(from + 8 * n, 8)))
+			return false;
+	return true;
+}
+
 static const struct component {
 	unsigned number;
 	enum cpu_feature feature;
@@ -191,13 +260,19 @@ is_in(const struct component *p, uint64_t mask)
 
 /* ---- what there is ---- */
 
+static bool
+is_there(const struct cpu *c, const struct component *p)
+{
+	return cpu_has(c, p->feature) || (p->feature == FEAT_shstk && cpu_has(c, FEAT_ibt));
+}
+
 static uint64_t
 components_of(const struct cpu *c, bool supervisor)
 {
 	uint64_t mask = 0;
 
 	for EACH_COMPONENT(p)
-		if (p->supervisor == supervisor && cpu_has(c, p->feature))
+		if (p->supervisor == supervisor && is_there(c, p))
 			mask |= 1ull << p->number;
 	return mask;
 }
@@ -261,7 +336,7 @@ void
 xsave_describe(const struct cpu *c, unsigned number, uint32_t out[4])
 {
 	for EACH_COMPONENT(p)
-		if (p->number == number && cpu_has(c, p->feature)) {
+		if (p->number == number && is_there(c, p)) {
 			out[0] = p->room;
 			out[1] = p->supervisor ? 0 : p->at;
 			out[2] = p->supervisor | p->aligned << 1;
@@ -459,6 +534,9 @@ restore(struct cpu *c, uint64_t ea, uint32_t aux, struct form form)
 		else if (is_in(p, mask))
 			memset(part[n], 0, p->room);
 	}
+	for (unsigned n = 0; n < ARRAY_SIZE(components); n++)
+		if (components[n].feature == FEAT_shstk && is_in(&components[n], mask) && !cet_is_valid(c, components[n].number, part[n]))
+			cpu_raise_error(c, EXC_GP, 0);
 	loads_mxcsr = form.compact ? mask & present & SSE : mask & (SSE | YMM);
 	if (loads_mxcsr)
 		fpu_check_mxcsr(c, image);

@@ -273,6 +273,8 @@ int refcount_change(struct qcow2 *q, uint64_t cluster, uint64_t count, int by);
 /* ENOENT: no block describes it. */
 int refcount_set(struct qcow2 *q, uint64_t cluster, uint64_t value);
 bool refcount_has_block(const struct qcow2 *q, uint64_t cluster);
+/* There is one, and that part of it is in memory. */
+bool refcount_is_cached(const struct qcow2 *q, uint64_t cluster);
 /* A new table and new blocks, behind the CLUSTERS clusters whose counts COUNT_OF says. */
 int refcount_rebuild(struct qcow2 *q, uint64_t clusters, uint64_t (*count_of)(const void *opaque, uint64_t cluster),
 	const void *opaque);
@@ -291,6 +293,7 @@ void compressed_range(const struct qcow2 *q, uint64_t entry, uint64_t *offset, u
 /* ---- tables (qcow2_table.c); all under LOCK ---- */
 
 int slices_get(struct qcow2 *q, struct cache *c, uint64_t offset, struct slice **out);
+bool slices_has(const struct cache *c, uint64_t offset);
 void slices_dirty(struct cache *c, struct slice *s);
 int slices_write(struct qcow2 *q, struct cache *c);
 int table_load(struct qcow2 *q, uint64_t offset, uint32_t entries, uint64_t **table);

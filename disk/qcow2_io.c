@@ -547,7 +547,10 @@ qcow2_read_now(struct image *i, uint64_t offset, void *buf, size_t len)
 	return error;
 }
 
-/* Can clusters be entered for OFFSET with the tables that there are, without a round of writing them or a search from the start? */
+/*
+ * Can clusters be entered for OFFSET with the tables that there are, in memory, without a round of writing them or a search from
+ * the start?
+ */
 static bool
 can_enter_now(struct qcow2 *q, uint64_t offset, size_t len)
 {
@@ -555,7 +558,8 @@ can_enter_now(struct qcow2 *q, uint64_t offset, size_t len)
 	bool ok;
 
 	pthread_mutex_lock(&q->lock);
-	ok = !q->committing && !commit_is_due(q) && q->first_free != 0 && (q->l1[index] & COPIED) != 0 && refcount_has_block(q, behind);
+	ok = !q->committing && !commit_is_due(q) && q->first_free != 0 && (q->l1[index] & COPIED) != 0 &&
+		refcount_is_cached(q, q->first_free) && refcount_is_cached(q, behind);
 	pthread_mutex_unlock(&q->lock);
 	return ok;
 }

@@ -58,21 +58,30 @@ refcount_load_table(struct qcow2 *q, struct err *e)
 	return error == 0 || err_set(e, "%s: its refcount table can't be read: %s", q->image.file, strerror(error));
 }
 
+/* Where in the file the slice with the count of a host cluster is, and the count's place in it; 0: no block describes it. */
+static uint64_t
+block_slice_offset(const struct qcow2 *q, uint64_t cluster, uint64_t *index)
+{
+	uint64_t block = cluster / block_entries(q), per_slice = (uint64_t)q->blocks.slice_bytes * 8 >> q->refcount_order;
+
+	*index = cluster % per_slice;
+	if (block >= q->rt_entries || q->rt[block] == 0)
+		return 0;
+	return q->rt[block] + cluster % block_entries(q) / per_slice * q->blocks.slice_bytes;
+}
+
 /* The slice with the count of a host cluster; NULL: no block describes it. */
 static int
 block_slice(struct qcow2 *q, uint64_t cluster, struct slice **s, uint64_t *index)
 {
-	uint64_t block = cluster / block_entries(q), byte, per_slice = (uint64_t)q->blocks.slice_bytes * 8 >> q->refcount_order;
-	uint64_t offset = block < q->rt_entries ? q->rt[block] : 0;
+	uint64_t offset = block_slice_offset(q, cluster, index);
 
 	*s = NULL;
 	if (offset == 0)
 		return 0;
-	if ((offset & (q->cluster_bytes - 1)) != 0)
-		return qcow2_corrupt(q, "a refcount block is not aligned", offset);
-	byte = cluster % block_entries(q) / per_slice * q->blocks.slice_bytes;
-	*index = cluster % per_slice;
-	return slices_get(q, &q->blocks, offset + byte, s);
+	if ((q->rt[cluster / block_entries(q)] & (q->cluster_bytes - 1)) != 0)
+		return qcow2_corrupt(q, "a refcount block is not aligned", q->rt[cluster / block_entries(q)]);
+	return slices_get(q, &q->blocks, offset, s);
 }
 
 int
@@ -92,6 +101,14 @@ refcount_has_block(const struct qcow2 *q, uint64_t cluster)
 	uint64_t block = cluster / block_entries(q);
 
 	return block < q->rt_entries && q->rt[block] != 0;
+}
+
+bool
+refcount_is_cached(const struct qcow2 *q, uint64_t cluster)
+{
+	uint64_t index, offset = block_slice_offset(q, cluster, &index);
+
+	return offset != 0 && slices_has(&q->blocks, offset);
 }
 
 int

@@ -27,7 +27,7 @@ slices_init(struct cache *c, uint32_t slice_bytes, uint64_t limit_bytes)
 }
 
 static struct slice **
-bucket(struct cache *c, uint64_t offset)
+bucket(const struct cache *c, uint64_t offset)
 {
 	uint64_t hash = offset / c->slice_bytes * 0x9e3779b97f4a7c15ull;
 
@@ -64,13 +64,19 @@ remove_slice(struct cache *c, struct slice *s)
 }
 
 static struct slice *
-find_slice(struct cache *c, uint64_t offset)
+find_slice(const struct cache *c, uint64_t offset)
 {
 	struct slice *s = *bucket(c, offset);
 
 	while (s != NULL && s->offset != offset)
 		s = s->hash_next;
 	return s;
+}
+
+bool
+slices_has(const struct cache *c, uint64_t offset)
+{
+	return find_slice(c, offset) != NULL;
 }
 
 void

@@ -113,8 +113,8 @@ enum { HOST_BMI1 = 1, HOST_BMI2 = 2, HOST_LZCNT = 4, HOST_ADX = 8, HOST_POPCNT =
 	HOST_PCLMUL = 1 << 13, HOST_SSE2 = 1 << 14, HOST_SSE3 = 1 << 15, HOST_SSSE3 = 1 << 16, HOST_SSE41 = 1 << 17, HOST_SHA = 1 << 18,
 	HOST_GFNI = 1 << 19, HOST_SSE4A = 1 << 20,
 	HOST_AVX512 = 1 << 21 /* F, CD, BW, DQ, VL */, HOST_IFMA = 1 << 22, HOST_VBMI = 1 << 23, HOST_VBMI2 = 1 << 24, HOST_VNNI = 1 << 25,
-	HOST_BITALG = 1 << 26, HOST_VPOPCNTDQ = 1 << 27, HOST_BF16 = 1 << 28,
-	HOST_XSAVE = 1 << 29 /* without it, the x87 alone can't be loaded */ };
+	HOST_BITALG = 1 << 26, HOST_VPOPCNTDQ = 1 << 27, HOST_BF16 = 1 << 28, HOST_FP16 = 1 << 29,
+	HOST_VP2INTERSECT = 1 << 30, HOST_XSAVE = (int)(1u << 31) /* without it, the x87 alone can't be loaded */ };
 
 struct tcg {
 	struct tcg_options options;

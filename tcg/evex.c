@@ -19,6 +19,7 @@ enum { AVX_ROW_own = -1 };
 #define IMM8 VEC_IMM8
 #define REGS VEC_REGS
 #define WIDE VEC_WIDE
+#define FLAGS VEC_FLAGS
 #define COUNT VEC_COUNT
 #define WIDEN VEC_WIDEN
 #define NARROW VEC_NARROW
@@ -27,6 +28,10 @@ enum { AVX_ROW_own = -1 };
 #define NOT_MASKED EVEX_NOT_MASKED
 #define PACKED EVEX_PACKED
 #define BLEND EVEX_BLEND
+#define HALF EVEX_HALF
+#define NARROW4 EVEX_NARROW4
+#define PAIR EVEX_PAIR
+#define DISTINCT EVEX_DISTINCT
 
 const struct evex_row evex_rows[EVEX_ROWS] = {
 #define EVEX(name, prefix, map, opcode, ext, form, reg, rm, l, w, size, broadcast, mask, feature, twin, flags) \
@@ -93,5 +98,7 @@ evex_elements(const struct evex_row *r, unsigned length)
 		length = evex_memory_size(r, length, false, 0);
 	else if (evex_flags(r) & VEC_NARROW)
 		length /= 2;
+	else if (r->flags & EVEX_NARROW4)
+		length /= 4;
 	return r->mask != 0 ? length / r->mask : 1;
 }

@@ -10,12 +10,16 @@
 enum { EVEX_L_Y = AVX_L_IG + 1, EVEX_L_2 };
 enum { EVEX_SIZE_Q = AVX_SIZE_H - 1, EVEX_SIZE_E = AVX_SIZE_H - 2 };
 /* Flags beside those of avx.h. */
-enum { EVEX_ER = 1 << 19, EVEX_SAE = 1 << 20, EVEX_NOT_MASKED = 1 << 21, EVEX_PACKED = 1 << 22, EVEX_BLEND = 1 << 23 };
+enum {
+	EVEX_ER = 1 << 19, EVEX_SAE = 1 << 20, EVEX_NOT_MASKED = 1 << 21, EVEX_PACKED = 1 << 22, EVEX_BLEND = 1 << 23, EVEX_HALF = 1 << 24,
+	EVEX_NARROW4 = 1 << 25, EVEX_PAIR = 1 << 26, EVEX_DISTINCT = 1 << 27,
+};
 
 enum evex_feature {
 	EVEX_FEATURE_avx512f, EVEX_FEATURE_avx512bw, EVEX_FEATURE_avx512cd, EVEX_FEATURE_avx512dq, EVEX_FEATURE_avx512ifma,
 	EVEX_FEATURE_avx512vbmi, EVEX_FEATURE_avx512_vbmi2, EVEX_FEATURE_avx512_vnni, EVEX_FEATURE_avx512_bitalg,
-	EVEX_FEATURE_avx512_vpopcntdq, EVEX_FEATURE_avx512_bf16, EVEX_FEATURE_gfni, EVEX_FEATURE_vaes, EVEX_FEATURE_vpclmulqdq,
+	EVEX_FEATURE_avx512_vpopcntdq, EVEX_FEATURE_avx512_bf16, EVEX_FEATURE_avx512_fp16,
+	EVEX_FEATURE_avx512_vp2intersect, EVEX_FEATURE_gfni, EVEX_FEATURE_vaes, EVEX_FEATURE_vpclmulqdq,
 	EVEX_FEATURES
 };
 

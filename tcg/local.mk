@@ -23,6 +23,9 @@ noinst_LIBRARIES += %D%/libtcg.a
 %C%_libtcg_a_SOURCES += %D%/interp/evex_move.c
 %C%_libtcg_a_SOURCES += %D%/interp/avx_float.c
 %C%_libtcg_a_SOURCES += %D%/interp/fma.c %D%/interp/fma.h
+%C%_libtcg_a_SOURCES += %D%/interp/half.c %D%/interp/half.h
+%C%_libtcg_a_SOURCES += %D%/interp/evex_half.c
+%C%_libtcg_a_SOURCES += %D%/interp/ieee.c %D%/interp/ieee.h
 %C%_libtcg_a_SOURCES += %D%/warm.c %D%/vec.h %D%/vec.def
 %C%_libtcg_a_SOURCES += %D%/interp/alu.c %D%/interp/alu.h
 %C%_libtcg_a_SOURCES += %D%/interp/insn.c %D%/interp/interp.h
@@ -54,6 +57,7 @@ if HOST_X64
 %C%_libtcg_a_SOURCES += %D%/x64/stack.c
 %C%_libtcg_a_SOURCES += %D%/x64/piece.c
 %C%_libtcg_a_SOURCES += %D%/x64/thunk.c
+%C%_libtcg_a_SOURCES += %D%/x64/gather.c
 %C%_libtcg_a_SOURCES += %D%/x64/vector.c
 else
 %C%_libtcg_a_SOURCES += %D%/no_back_end.c

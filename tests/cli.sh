@@ -106,6 +106,7 @@ refuse "vhost" -display none -nic tap,vhost=on
 refuse "nobody listens there" -display none -nic socket,connect=127.0.0.1:1
 refuse "nobody listens there" -display none -nic stream,addr.type=unix,addr.path="$none/x"
 refuse "object 'rng-random' is not supported" -object rng-random,id=r
+refuse "there is a secret 's' already" -object secret,id=s,data=1 -object secret,id=s,data=2
 refuse "netdev=ID and file=FILE are needed" -display none -object filter-dump,id=f
 refuse "no network with that id" -display none -object filter-dump,id=f,netdev=n,file="$dir/pcap"
 refuse "-D" -D "$none/x"

@@ -130,7 +130,6 @@ make(const struct net_end_ops *ops)
 	memset(lines, 0, sizeof(lines));
 }
 
-/* Link, and both rings with 64 descriptors. */
 void
 start(void)
 {
@@ -209,7 +208,6 @@ put_context(unsigned ipcss, unsigned ipcso, unsigned tucss, unsigned tucso, unsi
 		header << 8 | mss << 16);
 }
 
-/* A frame of LEN bytes whose bytes count up, at ADDR. */
 void
 fill(uint64_t addr, size_t len)
 {
@@ -235,7 +233,6 @@ get_be(const uint8_t *p, unsigned size)
 	return v;
 }
 
-/* Plain, so that it is not the code under test. */
 uint16_t
 sum16(const uint8_t *p, size_t len, uint32_t sum)
 {
@@ -246,7 +243,6 @@ sum16(const uint8_t *p, size_t len, uint32_t sum)
 	return sum;
 }
 
-/* The pseudo header's sum without the length. */
 uint16_t
 pseudo(const uint8_t *frame, unsigned protocol)
 {
@@ -255,7 +251,6 @@ pseudo(const uint8_t *frame, unsigned protocol)
 	return sum16(six ? frame + 22 : frame + 26, six ? 32 : 8, protocol);
 }
 
-/* Headers of IP and TCP or UDP (PROTOCOL) before LEN bytes, with sums as a driver leaves them for the card.  Returns their length. */
 unsigned
 headers(uint8_t *f, bool six, unsigned protocol, size_t len, bool tso)
 {
@@ -311,7 +306,6 @@ arrive(const void *bytes, size_t len)
 	return net_send(peer.end, &f);
 }
 
-/* A frame to ADDRESS of LEN bytes. */
 uint8_t *
 frame_to(const char *address, size_t len)
 {

@@ -16,7 +16,6 @@ unsigned edges[2]; /* how often they rose */
 static char disk_path[64], cd_path[64];
 struct disk *disk, *cd, *faulty;
 
-/* What sector N of an image has in its dword I. */
 uint32_t
 pattern(uint32_t n, uint32_t i)
 {
@@ -90,7 +89,6 @@ configure(void)
 	set_conf(0x04, 5, 2);
 }
 
-/* Drives: a disk, nothing, a CD, and a disk with faults. */
 void
 set_up(void)
 {
@@ -171,7 +169,6 @@ wait_irq(unsigned channel)
 	ck_assert_int_eq(irqs[channel], 1);
 }
 
-/* Registers 1 to 7 of a 28-bit command. */
 void
 command(unsigned channel, unsigned device, uint32_t lba, uint8_t count, uint8_t code)
 {
@@ -223,7 +220,6 @@ word(const uint8_t *page, unsigned n)
 	return load_le(page + 2 * n, 2);
 }
 
-/* One PRD. */
 void
 put_prd(unsigned n, uint32_t addr, uint32_t len, bool last)
 {

@@ -80,6 +80,18 @@ tests_test_cpu_decode_SOURCES = tests/test_cpu_decode.c
 tests_test_cpu_decode_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(CAPSTONE_CFLAGS)
 tests_test_cpu_decode_LDADD = cpu/libcpu.a tcg/libtcg.a base/libbase.a $(CHECK_LIBS) $(CAPSTONE_LIBS)
 
+# AVX-512 that no host is asked about.
+if HAVE_CHECK
+check_PROGRAMS += tests/test_half tests/test_avx512
+TESTS += tests/test_half tests/test_avx512
+endif
+tests_test_half_SOURCES = tests/test_half.c tests/check_main.h
+tests_test_half_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_half_LDADD = tcg/libtcg.a base/libbase.a $(CHECK_LIBS)
+tests_test_avx512_SOURCES = tests/test_avx512.c tests/check_main.h
+tests_test_avx512_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_avx512_LDADD = cpu/libcpu.a tcg/libtcg.a base/libbase.a $(CHECK_LIBS) $(CAPSTONE_LIBS)
+
 # Every EVEX encoding against a second decoder.
 if HAVE_ZYDIS
 if HAVE_CHECK

@@ -58,7 +58,6 @@ static const struct difference {
 	{ MAP_0F, 0xb8, 0xb8, ANY, 0, ANY, "JMPE: not offered" },
 	{ MAP_0F, 0xb9, 0xb9, ANY, 1, ANY, "UD1 has ModRM" },
 	{ MAP_0F, 0xff, 0xff, ANY, 1, ANY, "UD0 has ModRM" },
-	{ MAP_0F38, 0xf5, 0xf6, ANY, 0, ANY, "shadow stacks: not offered" },
 	{ MAP_0F, 0xc7, 0xc7, ANY, 0, ANY, "virtualization: not offered" },
 	{ MAP_0F38, 0x80, 0x81, ANY, 0, ANY, "virtualization: not offered" },
 	{ MAP_0F, 0x10, 0xff, OPSIZE, 0, ANY, "a mandatory prefix that no row has" },
@@ -83,7 +82,7 @@ static const struct difference {
 	{ MAP_0F38, 0xf8, 0xf9, ANY, 1, ANY, "Capstone 5 looks at the operand size of MOVDIR64B, and takes no MOVDIRI of its own forms" },
 	{ MAP_0F38, 0xcf, 0xcf, OPSIZE, 1, ANY, "Capstone 5 doesn't know GFNI" },
 	{ MAP_0F3A, 0xce, 0xcf, OPSIZE, 1, ANY, "the same" },
-	{ MAP_0F38, 0xf5, 0xf5, OPSIZE, 0, ANY, "shadow stacks: not offered" },
+	{ MAP_0F38, 0xf5, 0xf6, ANY, 1, ANY, "Capstone before 5.0.7 doesn't know WRSS and WRUSS" },
 };
 
 static const struct difference *

@@ -524,8 +524,10 @@ run_program(int keys)
 static bool
 start_program(void)
 {
-	if (getenv("CALQUE") == NULL || access(FIRMWARE_DIR "/bios-256k.bin", R_OK) != 0)
+	if (getenv("CALQUE") == NULL || access(FIRMWARE_DIR "/bios-256k.bin", R_OK) != 0) {
+		printf("SKIP: the whole program: %s\n", getenv("CALQUE") == NULL ? "CALQUE doesn't name it" : "its firmware is not installed");
 		return false;
+	}
 	start(run_program);
 	await(sees, "No bootable device");
 	return true;

@@ -50,6 +50,17 @@ START_TEST(avx_rows_sorted)
 }
 END_TEST
 
+START_TEST(evex_rows_sorted)
+{
+	for (unsigned row = 1; row < EVEX_ROWS; row++) {
+		const struct evex_row *a = &evex_rows[row - 1], *b = &evex_rows[row];
+
+		ck_assert_msg((a->map << 16 | a->opcode << 8 | a->prefix) <= (b->map << 16 | b->opcode << 8 | b->prefix),
+			"%s stands before %s", a->name, b->name);
+	}
+}
+END_TEST
+
 /* VZEROALL, gathers and moves by a mask: the interpreter does them apart from the others. */
 static bool
 stands_alone(const struct avx_row *r)
@@ -75,9 +86,10 @@ START_TEST(evex_rows_complete)
 {
 	for (unsigned row = 0; row < EVEX_ROWS; row++) {
 		const struct evex_row *r = &evex_rows[row];
-		unsigned found = (evex_move_ops[row].run != NULL) + (evex_int_ops[row].run != NULL) + (evex_convert_ops[row].run != NULL) +
-			(evex_float_ops[row].run != NULL);
+		unsigned found = 0;
 
+		for (unsigned n = 0; n < EVEX_IMPLS; n++)
+			found += evex_impls[n][row].run != NULL;
 		ck_assert_msg(found == (r->twin < 0 && r->form != AVX_GATHER && r->form != AVX_SCATTER), "%s has %u functions", r->name, found);
 	}
 }
@@ -963,6 +975,7 @@ main(void)
 	tcase_add_test(host, vec_rows_complete);
 	tcase_add_test(host, avx_rows_sorted);
 	tcase_add_test(host, avx_rows_complete);
+	tcase_add_test(host, evex_rows_sorted);
 	tcase_add_test(host, evex_rows_complete);
 	add_host_tests(host);
 	tcase_set_timeout(host, 120);

@@ -661,6 +661,28 @@ START_TEST(keys_and_pointer)
 }
 END_TEST
 
+/* Keysyms of letters from before Unicode, by the guest's layout; the client holds Shift and AltGr itself. */
+START_TEST(letters)
+{
+	static const struct { const char *layout; uint32_t keysym; unsigned key; } rows[] = {
+		{ "ru", 0x6ca, 0x10 }, { "ru", 0x6ea, 0x10 }, { "ru", 0x10006d1, 0 }, { "ru", 0x1000439, 0x10 }, { "ru", 0x6a3, 0x29 },
+		{ "pl", 0x1b1, 0x1e }, { "pl", 0x1a3, 0x26 }, { "tr", 0x2bb, 0x1a }, { "tr", 0x1aa, 0x27 }, { "tr", 0x2b9, 0x17 },
+		{ "hu", 0x1f5, 0x1a }, { "hu", 0x1a2, 0x05 }, { "pl", 0x7e1, 0 }, { "pl", 0x1a4, 0 }, { "ru", 0x7ff, 0 },
+	};
+	struct rig *r = rig_new(NULL);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		r->vnc->config.layout = layout_find(rows[i].layout);
+		r->key_count = 0;
+		vnc_key(r->vnc, rows[i].keysym, true);
+		vnc_key(r->vnc, rows[i].keysym, false);
+		ck_assert_msg(r->key_count == (rows[i].key != 0 ? 2 : 0), "%s %x: %u keys, %x", rows[i].layout, rows[i].keysym, r->key_count, r->keys[0]);
+		ck_assert_msg(rows[i].key == 0 || r->keys[0] == rows[i].key, "%s %x: %x", rows[i].layout, rows[i].keysym, r->keys[0]);
+	}
+	rig_free(r);
+}
+END_TEST
+
 /* A client gets in by the right password alone. */
 START_TEST(passwords)
 {
@@ -778,6 +800,7 @@ main(void)
 	tcase_add_test(t, only_what_changed);
 	tcase_add_test(t, resizing);
 	tcase_add_test(t, keys_and_pointer);
+	tcase_add_test(t, letters);
 	tcase_add_test(t, passwords);
 	tcase_add_loop_test(t, garbage, 0, 4);
 	tcase_add_test(t, strangers);

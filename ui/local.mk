@@ -24,7 +24,7 @@ endif
 %C%_libui_a_SOURCES += %D%/vnc.c %D%/vnc.h
 %C%_libui_a_SOURCES += %D%/vnc_client.c
 %C%_libui_a_SOURCES += %D%/vnc_encode.c
-%C%_libui_a_SOURCES += %D%/vnc_keys.c %D%/vnc_keys.def
+%C%_libui_a_SOURCES += %D%/vnc_keys.c %D%/vnc_keys.def %D%/vnc_letters.def
 %C%_libui_a_SOURCES += %D%/vnc_pack.c
 %C%_libui_a_SOURCES += %D%/vnc_update.c
 if HAVE_NETTLE

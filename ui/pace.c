@@ -80,18 +80,24 @@ pace_rest(struct pace *p, unsigned ms)
 	timerfd_settime(p->fd, 0, &t, NULL);
 }
 
-void
-pace_next(struct pace *p, bool changed, uint64_t spent_ns)
+unsigned
+pace_wait_ms(unsigned *interval_ms, unsigned fastest_ms, bool changed, uint64_t spent_ns)
 {
 	unsigned cheapest = 0;
 
 	if (changed)
-		p->interval_ms = PACE_FASTEST_MS;
+		*interval_ms = fastest_ms;
 	else
-		p->interval_ms = MIN(p->interval_ms + p->interval_ms / 4, (unsigned)PACE_SLOWEST_MS);
-	if (p->interval_ms == PACE_FASTEST_MS)
+		*interval_ms = MIN(*interval_ms + *interval_ms / 4, (unsigned)PACE_SLOWEST_MS);
+	if (*interval_ms == fastest_ms)
 		cheapest = (unsigned)MIN(spent_ns * COST_SHARE / 1000000, (uint64_t)PACE_SLOWEST_MS);
-	pace_rest(p, MAX(p->interval_ms, cheapest));
+	return MAX(*interval_ms, cheapest);
+}
+
+void
+pace_next(struct pace *p, bool changed, uint64_t spent_ns)
+{
+	pace_rest(p, pace_wait_ms(&p->interval_ms, PACE_FASTEST_MS, changed, spent_ns));
 }
 
 void

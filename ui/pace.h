@@ -27,6 +27,8 @@ void pace_start(struct pace *p, struct loop *l);
 void pace_free(struct pace *p);
 /* CHANGED: the display has.  SPENT_NS of processor time went into the look, which limits how soon the next one is. */
 void pace_next(struct pace *p, bool changed, uint64_t spent_ns);
+/* The same for who has a timer of his own: how many ms to wait.  *INTERVAL_MS is kept from one look to the next. */
+unsigned pace_wait_ms(unsigned *interval_ms, unsigned fastest_ms, bool changed, uint64_t spent_ns);
 void pace_rest(struct pace *p, unsigned ms);
 /* Something will change: no waiting for long. */
 void pace_soon(struct pace *p);

@@ -19,8 +19,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-/* A screen that changes is looked at 30 times a second, one that stays as it is 10 times; nobody looks without a client. */
-enum { FASTEST_MS = 33, SLOWEST_MS = 100, FIRST_PORT = 5900 };
+/* A screen that changes is looked at 30 times a second, one that stays as it is less often; nobody looks without a client. */
+enum { FASTEST_MS = 33, FIRST_PORT = 5900 };
 
 static void
 set_timer(struct vnc *v, uint64_t at_ns)
@@ -198,12 +198,11 @@ look_at_rest(struct vnc *v)
 static void
 look(struct vnc *v, uint64_t now_ns)
 {
-	if (look_at_display(v))
-		v->interval_ms = FASTEST_MS;
-	else
-		v->interval_ms = MIN(v->interval_ms * 5 / 4, (unsigned)SLOWEST_MS);
+	bool changed = look_at_display(v);
+
 	look_at_rest(v);
-	v->next_look_ns = now_ns + v->interval_ms * 1000000ull;
+	v->next_look_ns = now_ns + pace_wait_ms(&v->interval_ms, FASTEST_MS, changed, v->spent_ns) * 1000000ull;
+	v->spent_ns = 0;
 }
 
 /* ---- turns ---- */
@@ -244,7 +243,7 @@ static void
 timer_came(void *opaque, short revents)
 {
 	struct vnc *v = opaque;
-	uint64_t now_ns = pace_now_ns(), next_ns = UINT64_MAX, count;
+	uint64_t now_ns = pace_now_ns(), before_ns = pace_spent_ns(), next_ns = UINT64_MAX, count;
 	bool more = false, asked = false, served = false;
 
 	(void)revents;
@@ -264,6 +263,7 @@ timer_came(void *opaque, short revents)
 		served = true;
 	}
 	rotate(v);
+	v->spent_ns += pace_spent_ns() - before_ns;
 	for (struct vnc_client *c = v->clients; c != NULL; c = c->next) {
 		if (c->gone)
 			more = true;

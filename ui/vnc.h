@@ -121,6 +121,7 @@ struct vnc {
 	struct vnc_rect damage;
 	uint64_t next_look_ns;
 	unsigned interval_ms;
+	uint64_t spent_ns;          /* processor time for the last look, and for what was sent of it */
 
 	uint32_t *pointer;
 	unsigned pointer_width, pointer_height, hot_x, hot_y;

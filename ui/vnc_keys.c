@@ -3,6 +3,7 @@
 #include "ui/vnc.h"
 
 #include "base/util.h"
+#include "ui/utf8.h"
 
 enum { SHIFT = 0x2a, SHIFT_RIGHT = 0x36, KEYSYM_UNICODE = 0x01000000 };
 
@@ -15,6 +16,44 @@ special(uint32_t keysym)
 #undef KEY
 	}
 	return 0;
+}
+
+/* What a letter's keysym of the time before Unicode types; 0: it is none. */
+static uint32_t
+letter(uint32_t keysym)
+{
+	static const struct { uint16_t first; const char *text; } rows[] = {
+#define LETTERS(keysym, text) { keysym, text },
+#include "ui/vnc_letters.def"
+#undef LETTERS
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *text = rows[i].text, *end = text + strlen(text);
+		uint32_t at = rows[i].first, code;
+
+		for (; keysym >= rows[i].first && (code = utf8_take(&text, end)) != 0; at++) {
+			if (at == keysym)
+				return code != ' ' ? code : 0;
+		}
+	}
+	return 0;
+}
+
+/* Letters whose small and large form are on the same key: those of English, of Latin beyond Latin-1, Greek and Cyrillic. */
+static bool
+has_case(uint32_t code)
+{
+	return ((code | 0x20) >= 'a' && (code | 0x20) <= 'z') || (code >= 0x100 && code <= 0x24f) || (code >= 0x370 && code <= 0x52f);
+}
+
+/* The small form of a large letter of Latin Extended-A, which layouts may not have: it takes AltGr and Shift. */
+static uint32_t
+small_form(uint32_t code)
+{
+	bool odd = (code >= 0x139 && code <= 0x148) || (code >= 0x179 && code <= 0x17e);
+
+	return code >= 0x100 && code <= 0x17e && code != 0x138 && code != 0x178 && (code & 1) == odd ? code + 1 : code;
 }
 
 /* Dead keys are known to layouts by their combining marks. */
@@ -33,7 +72,7 @@ unicode(uint32_t keysym)
 	for (unsigned i = 0; i < ARRAY_SIZE(dead); i++)
 		if (dead[i].keysym == keysym)
 			return dead[i].code;
-	return 0;
+	return letter(keysym);
 }
 
 static bool
@@ -70,17 +109,17 @@ vnc_key(struct vnc *v, uint32_t keysym, bool down)
 	struct stroke strokes[LAYOUT_STROKES];
 	uint32_t code = unicode(keysym);
 	unsigned key = special(keysym);
-	bool letter = (keysym | 0x20) >= 'a' && (keysym | 0x20) <= 'z';
 
 	if (key != 0) {
 		input_key(in, key, down);
 		return;
 	}
-	if (code == 0 || layout_strokes(v->config.layout, code, strokes) != 1)
+	if (code == 0 || (layout_strokes(v->config.layout, code, strokes) != 1 &&
+	    layout_strokes(v->config.layout, small_form(code), strokes) != 1))
 		return;
 	key = strokes[0].keys[strokes[0].count - 1];
 	/* Letters may be large by Caps Lock, and AltGr is the client's own. */
-	if (!down || letter || (strokes[0].count > 1 && strokes[0].keys[0] != SHIFT))
+	if (!down || has_case(code) || (strokes[0].count > 1 && strokes[0].keys[0] != SHIFT))
 		input_key(in, key, down);
 	else
 		press(in, key, strokes[0].count > 1);

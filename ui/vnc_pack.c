@@ -80,9 +80,8 @@ put_pixel(const struct vnc_format *f, uint32_t p, unsigned first, unsigned count
 	vnc_put(out, bytes, count);
 }
 
-/* ---- ZRLE ---- */
-
-struct zrle_tile {
+/* A rectangle to be packed: of ZRLE one of many, of Tight all. */
+struct tile {
 	const struct vnc_format *format;
 	unsigned first, bytes;      /* of a pixel, those that are sent */
 	const uint32_t *pixels;
@@ -92,21 +91,43 @@ struct zrle_tile {
 	unsigned runs, long_runs;   /* LONG_RUNS: bytes that lengths past 1 take in a palette's runs */
 };
 
-static void
-zrle_pixel(const struct zrle_tile *t, uint32_t p, struct vnc_bytes *out)
-{
-	put_pixel(t->format, p, t->first, t->bytes, out);
-}
-
 /* The pixel at place I of the tile, row by row. */
 static uint32_t
-tile_at(const struct zrle_tile *t, unsigned i)
+tile_at(const struct tile *t, unsigned i)
 {
 	return t->pixels[i / t->w * t->stride + i % t->w];
 }
 
+/* BITS an index, rows from a new byte on. */
+static void
+put_indices(const struct tile *t, unsigned bits, struct vnc_bytes *out)
+{
+	for (unsigned y = 0; y < t->h; y++) {
+		unsigned byte = 0, filled = 0;
+
+		for (unsigned x = 0; x < t->w; x++) {
+			byte = byte << bits | colour_index(&t->palette, t->pixels[y * t->stride + x]);
+			filled += bits;
+			if (filled == 8) {
+				vnc_put_number(out, byte, 1);
+				byte = filled = 0;
+			}
+		}
+		if (filled != 0)
+			vnc_put_number(out, byte << (8 - filled), 1);
+	}
+}
+
+/* ---- ZRLE ---- */
+
+static void
+zrle_pixel(const struct tile *t, uint32_t p, struct vnc_bytes *out)
+{
+	put_pixel(t->format, p, t->first, t->bytes, out);
+}
+
 static unsigned
-run_at(const struct zrle_tile *t, unsigned i)
+run_at(const struct tile *t, unsigned i)
 {
 	uint32_t p = tile_at(t, i);
 	unsigned n = 1;
@@ -117,7 +138,7 @@ run_at(const struct zrle_tile *t, unsigned i)
 }
 
 static void
-measure(struct zrle_tile *t)
+measure(struct tile *t)
 {
 	t->fits = true;
 	t->palette.count = 0;
@@ -140,7 +161,7 @@ put_length(unsigned n, struct vnc_bytes *out)
 }
 
 static void
-put_runs(const struct zrle_tile *t, bool by_palette, struct vnc_bytes *out)
+put_runs(const struct tile *t, bool by_palette, struct vnc_bytes *out)
 {
 	for (unsigned i = 0, n; i < t->w * t->h; i += n) {
 		uint32_t p = tile_at(t, i);
@@ -155,28 +176,8 @@ put_runs(const struct zrle_tile *t, bool by_palette, struct vnc_bytes *out)
 	}
 }
 
-/* BITS an index, rows from a new byte on. */
 static void
-put_indices(const struct zrle_tile *t, unsigned bits, struct vnc_bytes *out)
-{
-	for (unsigned y = 0; y < t->h; y++) {
-		unsigned byte = 0, filled = 0;
-
-		for (unsigned x = 0; x < t->w; x++) {
-			byte = byte << bits | colour_index(&t->palette, t->pixels[y * t->stride + x]);
-			filled += bits;
-			if (filled == 8) {
-				vnc_put_number(out, byte, 1);
-				byte = filled = 0;
-			}
-		}
-		if (filled != 0)
-			vnc_put_number(out, byte << (8 - filled), 1);
-	}
-}
-
-static void
-put_tile(struct zrle_tile *t, struct vnc_bytes *out)
+put_tile(struct tile *t, struct vnc_bytes *out)
 {
 	unsigned pixels = t->w * t->h, colours, bits, packed = UINT32_MAX, by_palette = UINT32_MAX;
 
@@ -209,7 +210,7 @@ void
 vnc_encode_zrle(struct vnc_encoder *e, const uint32_t *pixels, unsigned w, unsigned h, struct vnc_bytes *out)
 {
 	const struct vnc_format *f = &e->format;
-	struct zrle_tile t = { .format = f, .bytes = f->bytes, .stride = w };
+	struct tile t = { .format = f, .bytes = f->bytes, .stride = w };
 	struct vnc_bytes plain = { 0 }, packed = { 0 };
 	uint32_t used = f->map[0][255] | f->map[1][255] | f->map[2][255];
 
@@ -278,7 +279,7 @@ put_stream(struct vnc_encoder *e, unsigned stream, const struct vnc_bytes *plain
 }
 
 static void
-put_by_palette(struct vnc_encoder *e, struct zrle_tile *t, struct vnc_bytes *out)
+put_by_palette(struct vnc_encoder *e, struct tile *t, struct vnc_bytes *out)
 {
 	const struct palette *p = &t->palette;
 	struct vnc_bytes plain = { 0 };
@@ -297,7 +298,7 @@ put_by_palette(struct vnc_encoder *e, struct zrle_tile *t, struct vnc_bytes *out
 void
 vnc_encode_tight(struct vnc_encoder *e, const uint32_t *pixels, unsigned w, unsigned h, struct vnc_bytes *out)
 {
-	struct zrle_tile t = { .format = &e->format, .pixels = pixels, .w = w, .h = h, .stride = w };
+	struct tile t = { .format = &e->format, .pixels = pixels, .w = w, .h = h, .stride = w };
 	size_t count = (size_t)w * h;
 	/* A palette of 256 is no gain for pixels of a byte. */
 	unsigned most = e->format.bytes == 1 ? 2 : MIN(256u, MAX(count / 8, 2u));

@@ -87,14 +87,16 @@ source_status(struct copy *c, uint64_t at, uint64_t len, struct image_extent *x,
 static void
 salvage(struct source *s, uint64_t offset, uint8_t *buf, uint64_t len)
 {
+	struct err why;
+
 	for (uint64_t n = 0; n < len; n += SECTOR) {
 		int error = image_read(s->image, offset + n, buf + n, MIN(SECTOR, len - n));
 
 		if (error == 0)
 			continue;
 		memset(buf + n, 0, MIN(SECTOR, len - n));
-		fprintf(stderr, "calque-img: warning: %s: can't read at byte %" PRIu64 ": %s; zeros are taken\n", s->file, offset + n,
-			strerror(error));
+		img_io_error(&why, s->file, "read", offset + n, error);
+		fprintf(stderr, "calque-img: warning: %s; zeros are taken\n", why.text);
 	}
 }
 

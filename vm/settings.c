@@ -24,6 +24,7 @@ settings_init(struct settings *c)
 		.defaults = true,
 		.hpet = true,
 		.vmport = true,
+		.window.layout = layout_find("en-us"),
 	};
 }
 

@@ -99,6 +99,10 @@ settings_add_secret(struct settings *c, const char *spec, struct err *e)
 	ok = ok && keyval_only(&k, "format", "raw", e) && keyval_end(&k, e);
 	if (ok && id == NULL)
 		ok = err_set(e, "id=ID is missing; -vnc ...,password-secret=ID uses it");
+	for (const struct secret_config *other = c->secrets; ok && other != NULL; other = other->next) {
+		if (strcmp(other->id, id) == 0)
+			ok = err_set(e, "there is a secret '%s' already; give each an id of its own", id);
+	}
 	if (ok && (data == NULL) == (file == NULL))
 		ok = err_set(e, "a secret has either data=TEXT or file=FILE");
 	if (ok) {
@@ -176,7 +180,7 @@ machine_open_vnc(struct machine *m, struct err *e)
 	s->vnc.name = s->name;
 	s->vnc.display = m->display;
 	s->vnc.input = &m->input;
-	s->vnc.layout = s->window.layout != NULL ? s->window.layout : layout_find("en-us");
+	s->vnc.layout = s->window.layout;
 	s->vnc.opaque = m;
 	s->vnc.state = state;
 	m->vnc = vnc_new(&s->vnc, e);

@@ -112,7 +112,5 @@ machine_open_window(struct machine *m, struct err *e)
 	count = add_consoles(m, tabs, count, false);
 	if (count == 0)
 		return err_set(e, "nothing to show: no display adapter and no text console; add -vga std, or use -display none");
-	if (s->window.layout == NULL)
-		s->window.layout = layout_find("en-us");
 	return s->display == DISPLAY_CURSES ? open_curses(m, tabs, count, e) : open_sdl(m, tabs, count, e);
 }

@@ -48,9 +48,7 @@ compare(struct avx_op *o)
 
 /* ---- FMA ---- */
 
-enum { NEGATE_PRODUCT = 0x10, SUBTRACT = 0x20, ALTERNATE = 0x40, ORDER_132 = 0, ORDER_213 = 0x100, ORDER_231 = 0x200 };
-
-/* ARG: size of an element, signs, and which operands are multiplied.  With ALTERNATE the even elements have the other sign. */
+/* ARG: size of an element, and FMA_. */
 static void
 multiply_add(struct avx_op *o)
 {
@@ -58,17 +56,9 @@ multiply_add(struct avx_op *o)
 
 	if (is_scalar(o))
 		o->r.lane[0] = o->c.lane[0];
-	for (unsigned n = 0; n < count_of(o, size); n++) {
-		uint64_t one = avx_lane(&o->c, size, n), two = avx_lane(&o->a, size, n), three = avx_lane(&o->b, size, n), x, y, z;
-		bool subtract = (o->arg & SUBTRACT) != 0;
-
-		x = o->arg & (ORDER_213 | ORDER_231) ? two : one;
-		y = o->arg & ORDER_213 ? one : three;
-		z = o->arg & ORDER_213 ? three : o->arg & ORDER_231 ? one : two;
-		if (o->arg & ALTERNATE && !(n & 1))
-			subtract = !subtract;
-		avx_set_lane(&o->r, size, n, fp_fma(&o->env, size, x, y, z, (o->arg & NEGATE_PRODUCT) != 0, subtract));
-	}
+	for (unsigned n = 0; n < count_of(o, size); n++)
+		avx_set_lane(&o->r, size, n, fp_fma_element(&o->env, size, o->arg, n, avx_lane(&o->c, size, n), avx_lane(&o->a, size, n),
+			avx_lane(&o->b, size, n)));
 }
 
 /* FMA4: four operands in their order; of a scalar the rest is cleared. */
@@ -77,14 +67,9 @@ multiply_add_four(struct avx_op *o)
 {
 	unsigned size = o->arg & 15;
 
-	for (unsigned n = 0; n < count_of(o, size); n++) {
-		bool subtract = (o->arg & SUBTRACT) != 0;
-
-		if (o->arg & ALTERNATE && !(n & 1))
-			subtract = !subtract;
-		avx_set_lane(&o->r, size, n, fp_fma(&o->env, size, avx_lane(&o->a, size, n), avx_lane(&o->b, size, n),
-			avx_lane(&o->c, size, n), (o->arg & NEGATE_PRODUCT) != 0, subtract));
-	}
+	for (unsigned n = 0; n < count_of(o, size); n++)
+		avx_set_lane(&o->r, size, n, fp_fma_element(&o->env, size, o->arg | FMA_213, n, avx_lane(&o->b, size, n),
+			avx_lane(&o->a, size, n), avx_lane(&o->c, size, n)));
 }
 
 /* ---- F16C ---- */
@@ -104,9 +89,9 @@ single_to_half(struct avx_op *o)
 }
 
 #define FMA_ORDERS(name, type, arg) \
-	[AVX_ROW_v##name##132##type] = { multiply_add, (arg) | ORDER_132 }, \
-	[AVX_ROW_v##name##213##type] = { multiply_add, (arg) | ORDER_213 }, \
-	[AVX_ROW_v##name##231##type] = { multiply_add, (arg) | ORDER_231 }
+	[AVX_ROW_v##name##132##type] = { multiply_add, (arg) | FMA_132 }, \
+	[AVX_ROW_v##name##213##type] = { multiply_add, (arg) | FMA_213 }, \
+	[AVX_ROW_v##name##231##type] = { multiply_add, (arg) | FMA_231 }
 #define FMA_PACKED(name, arg) FMA_ORDERS(name, ps, (arg) | 4), FMA_ORDERS(name, pd, (arg) | 8)
 #define FMA_ALL(name, arg) FMA_PACKED(name, arg), FMA_ORDERS(name, ss, (arg) | 4), FMA_ORDERS(name, sd, (arg) | 8)
 
@@ -117,9 +102,11 @@ single_to_half(struct avx_op *o)
 const struct avx_impl avx_float_ops[AVX_ROWS] = {
 	[AVX_ROW_vcmpps] = { compare, 4 }, [AVX_ROW_vcmppd] = { compare, 8 }, [AVX_ROW_vcmpss] = { compare, 4 },
 	[AVX_ROW_vcmpsd] = { compare, 8 },
-	FMA_ALL(fmadd, 0), FMA_ALL(fmsub, SUBTRACT), FMA_ALL(fnmadd, NEGATE_PRODUCT), FMA_ALL(fnmsub, NEGATE_PRODUCT | SUBTRACT),
-	FMA_PACKED(fmaddsub, ALTERNATE), FMA_PACKED(fmsubadd, ALTERNATE | SUBTRACT),
-	FMA4_ALL(fmadd, 0), FMA4_ALL(fmsub, SUBTRACT), FMA4_ALL(fnmadd, NEGATE_PRODUCT), FMA4_ALL(fnmsub, NEGATE_PRODUCT | SUBTRACT),
-	FMA4_PACKED(fmaddsub, ALTERNATE), FMA4_PACKED(fmsubadd, ALTERNATE | SUBTRACT),
+	FMA_ALL(fmadd, 0), FMA_ALL(fmsub, FMA_SUBTRACT), FMA_ALL(fnmadd, FMA_NEGATE_PRODUCT),
+	FMA_ALL(fnmsub, FMA_NEGATE_PRODUCT | FMA_SUBTRACT),
+	FMA_PACKED(fmaddsub, FMA_ALTERNATE), FMA_PACKED(fmsubadd, FMA_ALTERNATE | FMA_SUBTRACT),
+	FMA4_ALL(fmadd, 0), FMA4_ALL(fmsub, FMA_SUBTRACT), FMA4_ALL(fnmadd, FMA_NEGATE_PRODUCT),
+	FMA4_ALL(fnmsub, FMA_NEGATE_PRODUCT | FMA_SUBTRACT),
+	FMA4_PACKED(fmaddsub, FMA_ALTERNATE), FMA4_PACKED(fmsubadd, FMA_ALTERNATE | FMA_SUBTRACT),
 	[AVX_ROW_vcvtph2ps] = { half_to_single, 0 }, [AVX_ROW_vcvtps2ph] = { single_to_half, 0 },
 };

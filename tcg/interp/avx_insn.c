@@ -194,32 +194,29 @@ avx_masked_linear(struct tcg_frame *f, const struct ir_insn *i, unsigned at, uns
 	return linear;
 }
 
-/* The elements from *AT on that the mask selects side by side: their bytes, or 0, and where they begin. */
-static unsigned
-next_run(const union vec512 *mask, unsigned bytes, unsigned size, unsigned *at)
+/* The elements of SIZE bytes whose top bit is set. */
+static uint64_t
+chosen_by(const union vec512 *v, unsigned bytes, unsigned size)
 {
-	unsigned end;
+	uint64_t mask = 0;
 
-	while (*at < bytes && !(mask->b[*at + size - 1] & 0x80))
-		*at += size;
-	end = *at;
-	while (end < bytes && mask->b[end + size - 1] & 0x80)
-		end += size;
-	return end - *at;
+	for (unsigned n = 0; n < bytes / size; n++)
+		mask |= (uint64_t)(v->b[(n + 1) * size - 1] >> 7) << n;
+	return mask;
 }
 
 /* All or nothing: every run can be written before the first one is. */
 static void
-masked_store(struct avx_op *o, const struct ir_insn *i, unsigned size, const union vec512 *mask, uint64_t linear)
+masked_store(struct avx_op *o, const struct ir_insn *i, unsigned size, uint64_t mask, uint64_t linear)
 {
 	const struct tcg_guest *g = o->f->guest;
+	unsigned count = o->bytes / size, len;
 	union vec512 data;
-	unsigned len;
 
 	read_operand(o, i, i->src2, &data);
-	for (unsigned at = 0; (len = next_run(mask, o->bytes, size, &at)) != 0; at += len)
+	for (unsigned at = 0; (len = vec_next_run(mask, count, size, &at)) != 0; at += len)
 		g->modify(o->f, avx_element_linear(o->f, i, linear, at, len), len, i->mem.seg);
-	for (unsigned at = 0; (len = next_run(mask, o->bytes, size, &at)) != 0; at += len)
+	for (unsigned at = 0; (len = vec_next_run(mask, count, size, &at)) != 0; at += len)
 		g->store(o->f, avx_element_linear(o->f, i, linear, at, len), data.b + at, len, i->mem.seg);
 }
 
@@ -227,20 +224,21 @@ masked_store(struct avx_op *o, const struct ir_insn *i, unsigned size, const uni
 static void
 masked_move(struct avx_op *o, const struct ir_insn *i, unsigned size)
 {
-	union vec512 mask;
-	unsigned first = 0, len;
-	uint64_t linear;
+	unsigned first = 0, len, count = o->bytes / size;
+	union vec512 selector;
+	uint64_t linear, mask;
 
-	read_operand(o, i, i->src, &mask);
-	len = next_run(&mask, o->bytes, size, &first);
+	read_operand(o, i, i->src, &selector);
+	mask = chosen_by(&selector, o->bytes, size);
+	len = vec_next_run(mask, count, size, &first);
 	linear = len != 0 ? avx_masked_linear(o->f, i, first, len) : 0;
 	if (i->dst.kind == IR_MEM) {
-		masked_store(o, i, size, &mask, linear);
+		masked_store(o, i, size, mask, linear);
 		return;
 	}
-	for (unsigned at = 0; at < o->bytes; at += size)
-		if (mask.b[at + size - 1] & 0x80)
-			o->f->guest->load(o->f, avx_element_linear(o->f, i, linear, at, size), o->r.b + at, size, i->mem.seg);
+	for (unsigned n = 0; n < count; n++)
+		if (mask >> n & 1)
+			o->f->guest->load(o->f, avx_element_linear(o->f, i, linear, n * size, size), o->r.b + n * size, size, i->mem.seg);
 	write_register(o, i);
 }
 
@@ -253,15 +251,13 @@ static const struct gather gathers[AVX_ROWS] = {
 	[AVX_ROW_vgatherdps] = { 4, 4 }, [AVX_ROW_vgatherdpd] = { 4, 8 }, [AVX_ROW_vgatherqps] = { 8, 4 }, [AVX_ROW_vgatherqpd] = { 8, 8 },
 };
 
-/* The operation with the index of element N added to its displacement. */
-static struct ir_insn
-element_insn(const struct ir_insn *i, const union vec512 *index, unsigned bytes, unsigned n)
+struct ir_insn
+avx_element_insn(const struct ir_insn *i, const union vec512 *index, unsigned bytes, unsigned n)
 {
 	struct ir_insn one = *i;
-	int64_t v = bytes == 4 ? (int32_t)avx_lane(index, 4, n) : (int64_t)avx_lane(index, 8, n);
 
 	/* It wraps as addresses do. */
-	one.mem.disp = (int64_t)((uint64_t)one.mem.disp + ((uint64_t)v << i->mem.scale));
+	one.mem.disp = (int64_t)((uint64_t)one.mem.disp + ((uint64_t)avx_lane_signed(index, bytes, n) << i->mem.scale));
 	return one;
 }
 
@@ -280,7 +276,7 @@ gather(struct avx_op *o, const struct ir_insn *i)
 	memcpy(&index, o->f->vec[AVX_AUX_INDEX(i->aux)], 32);
 	for (unsigned n = 0; n < count; n++) {
 		if (mask[(n + 1) * size - 1] & 0x80) {
-			struct ir_insn one = element_insn(i, &index, g->index, n);
+			struct ir_insn one = avx_element_insn(i, &index, g->index, n);
 			uint64_t v = 0;
 
 			o->f->guest->load(o->f, interp_address(o->f, &one, size), &v, size, i->mem.seg);

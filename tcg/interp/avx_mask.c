@@ -2,15 +2,10 @@
 /* AVX-512's instructions on masks alone.  SDM volume 2, the instructions that begin with K. */
 #include "tcg/interp/avx_op.h"
 
+#include "base/util.h"
 #include "tcg/ir.h"
 
 enum { MASK_AND, MASK_ANDN, MASK_OR, MASK_XNOR, MASK_XOR, MASK_ADD, MASK_NOT, MASK_MOVE };
-
-static uint64_t
-ones(unsigned bits)
-{
-	return bits == 64 ? ~0ull : (1ull << bits) - 1;
-}
 
 /* ARG: bits | the operation << 8. */
 static void
@@ -43,14 +38,14 @@ logic(struct avx_op *o)
 	default:
 		r = b;
 	}
-	o->r.q[0] = r & ones(o->arg & 0xff);
+	o->r.q[0] = r & low_bits(o->arg & 0xff);
 }
 
 /* ARG: bits of a half.  The first source becomes the upper one. */
 static void
 unpack(struct avx_op *o)
 {
-	o->r.q[0] = (o->a.q[0] & ones(o->arg)) << o->arg | (o->b.q[0] & ones(o->arg));
+	o->r.q[0] = (o->a.q[0] & low_bits(o->arg)) << o->arg | (o->b.q[0] & low_bits(o->arg));
 }
 
 enum { SHIFT_RIGHT = 0x100 };
@@ -60,26 +55,28 @@ static void
 shift(struct avx_op *o)
 {
 	unsigned bits = o->arg & 0xff;
-	uint64_t v = o->b.q[0] & ones(bits);
+	uint64_t v = o->b.q[0] & low_bits(bits);
 
 	if (o->imm < bits)
-		o->r.q[0] = (o->arg & SHIFT_RIGHT ? v >> o->imm : v << o->imm) & ones(bits);
+		o->r.q[0] = (o->arg & SHIFT_RIGHT ? v >> o->imm : v << o->imm) & low_bits(bits);
 }
 
 /* ZF: none in either; CF: all. */
 static void
 or_test(struct avx_op *o)
 {
-	uint64_t v = (o->c.q[0] | o->b.q[0]) & ones(o->arg);
+	uint64_t v = (o->c.q[0] | o->b.q[0]) & low_bits(o->arg);
 
-	o->eflags = (v == 0 ? FL_ZF : 0) | (v == ones(o->arg) ? FL_CF : 0);
+	o->eflags = (v == 0 ? FL_ZF : 0) | (v == low_bits(o->arg) ? FL_CF : 0);
 }
 
 /* ZF: none in both; CF: none in the second that isn't in the first. */
 static void
 test(struct avx_op *o)
 {
-	o->eflags = ((o->c.q[0] & o->b.q[0] & ones(o->arg)) == 0 ? FL_ZF : 0) | ((~o->c.q[0] & o->b.q[0] & ones(o->arg)) == 0 ? FL_CF : 0);
+	uint64_t v = o->b.q[0] & low_bits(o->arg);
+
+	o->eflags = ((o->c.q[0] & v) == 0 ? FL_ZF : 0) | ((~o->c.q[0] & v) == 0 ? FL_CF : 0);
 }
 
 #define WIDTHS(name, suffix, fn, arg) \

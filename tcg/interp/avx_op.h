@@ -55,6 +55,9 @@ uint64_t avx_masked_linear(struct tcg_frame *f, const struct ir_insn *i, unsigne
 /* The linear address of BYTES that stand AT bytes behind LINEAR, the operand's; where there is a limit they are checked. */
 uint64_t avx_element_linear(struct tcg_frame *f, const struct ir_insn *i, uint64_t linear, unsigned at, unsigned bytes);
 
+/* A gather's or scatter's operation I with the index of element N, of BYTES in INDEX, added to its displacement. */
+struct ir_insn avx_element_insn(const struct ir_insn *i, const union vec512 *index, unsigned bytes, unsigned n);
+
 /* Lane N of SIZE bytes. */
 static inline uint64_t
 avx_lane(const union vec512 *v, unsigned size, unsigned n)
@@ -63,6 +66,14 @@ avx_lane(const union vec512 *v, unsigned size, unsigned n)
 
 	memcpy(&r, v->b + size * n, size);
 	return r;
+}
+
+static inline int64_t
+avx_lane_signed(const union vec512 *v, unsigned size, unsigned n)
+{
+	unsigned shift = 64 - 8 * size;
+
+	return (int64_t)(avx_lane(v, size, n) << shift) >> shift;
 }
 
 static inline void

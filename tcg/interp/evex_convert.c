@@ -2,6 +2,7 @@
 /* AVX-512: conversions to and from unsigned integers, those of 64 bits, and BF16.  SDM volume 2. */
 #include "tcg/interp/evex_op.h"
 #include "tcg/interp/fma.h"
+#include "tcg/interp/half.h"
 
 enum { TRUNCATE = 0x100, IS_SIGNED = 0x200 };
 
@@ -20,7 +21,8 @@ floats_to_integers(struct evex_op *e)
 	unsigned from = e->v.arg & 15;
 
 	for (unsigned n = 0; n < e->count; n++)
-		avx_set_lane(&e->v.r, e->size, n, to_integer(e, from, avx_lane(&e->v.b, from, n), e->size));
+		if (evex_wants(e, n))
+			avx_set_lane(&e->v.r, e->size, n, to_integer(e, from, avx_lane(&e->v.b, from, n), e->size));
 }
 
 static void
@@ -40,6 +42,8 @@ integers_to_floats(struct evex_op *e)
 	for (unsigned n = 0; n < e->count; n++) {
 		uint64_t v = avx_lane(&e->v.b, from, n);
 
+		if (!evex_wants(e, n))
+			continue;
 		v = e->v.arg & IS_SIGNED ? fp_from_int(&e->v.env, e->size, v, from) : fp_from_unsigned(&e->v.env, e->size, v, from);
 		avx_set_lane(&e->v.r, e->size, n, v);
 	}
@@ -49,8 +53,23 @@ integers_to_floats(struct evex_op *e)
 static void
 general_to_float(struct evex_op *e)
 {
+	unsigned to = e->v.arg & 15;
+	uint64_t v = e->v.b.q[0];
+
+	v = e->v.arg & IS_SIGNED ? fp_from_int(&e->v.env, to, v, e->general) : fp_from_unsigned(&e->v.env, to, v, e->general);
 	e->v.r.lane[0] = e->v.a.lane[0];
-	avx_set_lane(&e->v.r, e->v.arg, 0, fp_from_unsigned(&e->v.env, e->v.arg, e->v.b.q[0], e->general));
+	avx_set_lane(&e->v.r, to, 0, v);
+}
+
+/* ARG: size of the source's elements.  One of them is a half; a scalar passes its first source on. */
+static void
+resize(struct evex_op *e)
+{
+	if (e->row->l == AVX_L_IG)
+		e->v.r.lane[0] = e->v.a.lane[0];
+	for (unsigned n = 0; n < e->count; n++)
+		if (evex_wants(e, n))
+			avx_set_lane(&e->v.r, e->size, n, half_resize(&e->v.env, e->v.arg, e->size, avx_lane(&e->v.b, e->v.arg, n)));
 }
 
 /* ---- BF16: rounding to nearest, denormals are zero, and no flags ---- */
@@ -97,6 +116,10 @@ bf16_dot(struct evex_op *e)
 	}
 }
 
+#define FROM_HALVES(type, arg) \
+	[EVEX_ROW_vcvtph2##type] = { floats_to_integers, 2 | (arg) }, \
+	[EVEX_ROW_vcvttph2##type] = { floats_to_integers, 2 | TRUNCATE | (arg) }
+
 const struct evex_impl evex_convert_ops[EVEX_ROWS] = {
 	[EVEX_ROW_vcvttps2udq] = { floats_to_integers, 4 | TRUNCATE }, [EVEX_ROW_vcvttpd2udq] = { floats_to_integers, 8 | TRUNCATE },
 	[EVEX_ROW_vcvttps2uqq] = { floats_to_integers, 4 | TRUNCATE }, [EVEX_ROW_vcvttpd2uqq] = { floats_to_integers, 8 | TRUNCATE },
@@ -111,6 +134,18 @@ const struct evex_impl evex_convert_ops[EVEX_ROWS] = {
 	[EVEX_ROW_vcvtuqq2pd] = { integers_to_floats, 8 }, [EVEX_ROW_vcvtuqq2ps] = { integers_to_floats, 8 },
 	[EVEX_ROW_vcvtqq2pd] = { integers_to_floats, 8 | IS_SIGNED }, [EVEX_ROW_vcvtqq2ps] = { integers_to_floats, 8 | IS_SIGNED },
 	[EVEX_ROW_vcvtusi2ss] = { general_to_float, 4 }, [EVEX_ROW_vcvtusi2sd] = { general_to_float, 8 },
+	[EVEX_ROW_vcvtph2psx] = { resize, 2 }, [EVEX_ROW_vcvtph2pd] = { resize, 2 }, [EVEX_ROW_vcvtsh2ss] = { resize, 2 },
+	[EVEX_ROW_vcvtsh2sd] = { resize, 2 }, [EVEX_ROW_vcvtps2phx] = { resize, 4 }, [EVEX_ROW_vcvtpd2ph] = { resize, 8 },
+	[EVEX_ROW_vcvtss2sh] = { resize, 4 }, [EVEX_ROW_vcvtsd2sh] = { resize, 8 },
+	FROM_HALVES(w, IS_SIGNED), FROM_HALVES(uw, 0), FROM_HALVES(dq, IS_SIGNED), FROM_HALVES(udq, 0), FROM_HALVES(qq, IS_SIGNED),
+	FROM_HALVES(uqq, 0),
+	[EVEX_ROW_vcvtw2ph] = { integers_to_floats, 2 | IS_SIGNED }, [EVEX_ROW_vcvtuw2ph] = { integers_to_floats, 2 },
+	[EVEX_ROW_vcvtdq2ph] = { integers_to_floats, 4 | IS_SIGNED }, [EVEX_ROW_vcvtudq2ph] = { integers_to_floats, 4 },
+	[EVEX_ROW_vcvtqq2ph] = { integers_to_floats, 8 | IS_SIGNED }, [EVEX_ROW_vcvtuqq2ph] = { integers_to_floats, 8 },
+	[EVEX_ROW_vcvtsh2si] = { float_to_general, 2 | IS_SIGNED }, [EVEX_ROW_vcvtsh2usi] = { float_to_general, 2 },
+	[EVEX_ROW_vcvttsh2si] = { float_to_general, 2 | TRUNCATE | IS_SIGNED },
+	[EVEX_ROW_vcvttsh2usi] = { float_to_general, 2 | TRUNCATE },
+	[EVEX_ROW_vcvtsi2sh] = { general_to_float, 2 | IS_SIGNED }, [EVEX_ROW_vcvtusi2sh] = { general_to_float, 2 },
 	[EVEX_ROW_vcvtneps2bf16] = { singles_to_bf16, 0 }, [EVEX_ROW_vcvtne2ps2bf16] = { two_to_bf16, 0 },
 	[EVEX_ROW_vdpbf16ps] = { bf16_dot, 0 },
 };

@@ -8,12 +8,6 @@
 
 #include "base/util.h"
 
-static uint64_t
-all_of(unsigned count)
-{
-	return count == 64 ? ~0ull : (1ull << count) - 1;
-}
-
 /* ---- memory ---- */
 
 static void
@@ -52,8 +46,8 @@ load_wanted(struct evex_op *e, const struct ir_insn *i, union vec512 *v)
 static void
 read_memory(struct evex_op *e, const struct ir_insn *i, union vec512 *v)
 {
-	uint64_t mask = e->k & all_of(e->count);
-	bool all = mask == all_of(e->count);
+	uint64_t mask = e->k & low_bits(e->count);
+	bool all = mask == low_bits(e->count);
 
 	if (EVEX_AUX_B(i->aux)) {
 		if (mask == 0 && !(e->row->flags & EVEX_NOT_MASKED))
@@ -73,19 +67,10 @@ read_memory(struct evex_op *e, const struct ir_insn *i, union vec512 *v)
 	}
 }
 
-/* The elements from *AT on that the mask selects side by side: their bytes, or 0, and where they begin. */
 static unsigned
 next_run(const struct evex_op *e, unsigned *at)
 {
-	unsigned n = *at / e->size, end;
-
-	while (n < e->count && !(e->k >> n & 1))
-		n++;
-	end = n;
-	while (end < e->count && e->k >> end & 1)
-		end++;
-	*at = n * e->size;
-	return (end - n) * e->size;
+	return vec_next_run(e->k, e->count, e->size, at);
 }
 
 /* What a store writes, from the operation's start: elements by the mask, or those of a packed one side by side. */
@@ -95,8 +80,8 @@ stored_bytes(struct evex_op *e, const struct ir_insn *i)
 	unsigned bytes = i->width;
 
 	if (e->row->flags & EVEX_PACKED) {
-		bytes = (unsigned)__builtin_popcountll(e->k & all_of(e->count)) * e->size;
-		e->k = all_of(bytes / e->size);
+		bytes = (unsigned)__builtin_popcountll(e->k & low_bits(e->count)) * e->size;
+		e->k = low_bits(bytes / e->size);
 	}
 	return bytes;
 }
@@ -107,7 +92,7 @@ check_store(struct evex_op *e, const struct ir_insn *i, uint64_t *linear)
 {
 	const struct tcg_guest *g = e->v.f->guest;
 	unsigned len, first = 0, bytes = stored_bytes(e, i);
-	uint64_t mask = e->k & all_of(e->count);
+	uint64_t mask = e->k & low_bits(e->count);
 
 	if (mask == 0 && !(e->row->flags & EVEX_NOT_MASKED))
 		return false;
@@ -180,21 +165,13 @@ read_all(struct evex_op *e, const struct ir_insn *i)
 		e->v.a = e->v.c;
 }
 
-static bool
-is_float(const struct evex_row *r)
-{
-	if (r->flags & (EVEX_ER | EVEX_SAE))
-		return true;
-	return r->twin < 0 && evex_float_ops[r - evex_rows].run != NULL;
-}
-
 static void
 neutralize(union vec512 *v, unsigned size, unsigned n)
 {
 	avx_set_lane(v, size, n, size == 2 ? 0x4400 : size == 4 ? 0x40800000 : 0x4010000000000000);
 }
 
-/* 4.0 instead of what the mask leaves out, so that nothing is raised there. */
+/* In a twin's sources 4.0 instead of what the mask leaves out, so that nothing is raised there. */
 static void
 leave_out(struct evex_op *e)
 {
@@ -227,6 +204,16 @@ write_vector(struct evex_op *e, const struct ir_insn *i, const union vec512 *bef
 }
 
 static void
+write_mask(struct evex_op *e, const struct ir_insn *i)
+{
+	uint64_t *k = &e->v.f->k[i->dst.reg];
+
+	k[0] = e->v.r.q[0] & e->k & low_bits(e->row->mask != 0 ? e->count : 64);
+	if (e->row->flags & EVEX_PAIR)
+		k[1] = e->v.r.q[1];
+}
+
+static void
 write_result(struct evex_op *e, const struct ir_insn *i, const union vec512 *before)
 {
 	struct tcg_frame *f = e->v.f;
@@ -238,7 +225,7 @@ write_result(struct evex_op *e, const struct ir_insn *i, const union vec512 *bef
 	else if (i->dst.kind == IR_XMM)
 		write_vector(e, i, before);
 	else if (i->dst.kind == IR_K)
-		f->k[i->dst.reg] = e->v.r.q[0] & e->k & all_of(e->row->mask != 0 ? e->count : 64);
+		write_mask(e, i);
 	else
 		interp_write(f, i->dst, evex_flags(e->row) & VEC_WIDE ? e->general : 4, e->v.r.q[0]);
 }
@@ -250,17 +237,6 @@ static unsigned
 index_size(const struct evex_row *r)
 {
 	return r->opcode & 1 ? 8 : 4;
-}
-
-/* The operation with the index of element N added to its displacement. */
-static struct ir_insn
-element_insn(const struct ir_insn *i, const union vec512 *index, unsigned bytes, unsigned n)
-{
-	struct ir_insn one = *i;
-
-	/* It wraps as addresses do. */
-	one.mem.disp = (int64_t)((uint64_t)one.mem.disp + ((uint64_t)avx_lane_signed(index, bytes, n) << i->mem.scale));
-	return one;
 }
 
 /* Element by element; the bit of each that is done is cleared, so that after a fault the instruction goes on. */
@@ -276,7 +252,7 @@ by_index(struct evex_op *e, const struct ir_insn *i)
 
 	memcpy(&index, f->vec[EVEX_AUX_INDEX(i->aux)], sizeof(index));
 	for (n = 0; n < count; n++) {
-		struct ir_insn one = element_insn(i, &index, index_bytes, n);
+		struct ir_insn one = avx_element_insn(i, &index, index_bytes, n);
 		uint64_t linear, v = 0;
 
 		if (!(*k >> n & 1))
@@ -297,15 +273,16 @@ by_index(struct evex_op *e, const struct ir_insn *i)
 
 /* ---- all of it ---- */
 
+const struct evex_impl *const evex_impls[EVEX_IMPLS] = { evex_move_ops, evex_int_ops, evex_convert_ops, evex_float_ops, evex_half_ops };
+
 static const struct evex_impl *
 own_impl(unsigned row)
 {
-	static const struct evex_impl *const tables[] = { evex_move_ops, evex_int_ops, evex_convert_ops, evex_float_ops };
 	unsigned n = 0;
 
-	while (tables[n][row].run == NULL)
+	while (evex_impls[n][row].run == NULL)
 		n++;
-	return &tables[n][row];
+	return &evex_impls[n][row];
 }
 
 static void
@@ -332,6 +309,8 @@ suppresses(const struct evex_row *r, const struct ir_insn *i)
 static uint32_t
 control(const struct evex_row *r, const struct ir_insn *i, uint32_t mxcsr)
 {
+	if (r->flags & EVEX_HALF)
+		mxcsr &= ~(MX_DAZ | MX_FTZ);
 	if (!suppresses(r, i))
 		return mxcsr;
 	mxcsr |= MX_FLAGS << MX_MASKS;
@@ -357,7 +336,7 @@ interp_evex(struct tcg_frame *f, const struct ir_insn *i)
 	}
 	read_all(&e, i);
 	before = row->flags & EVEX_BLEND ? e.v.a : e.v.c;
-	if (is_float(row) && row->mask != 0)
+	if (row->twin >= 0 && row->flags & (EVEX_ER | EVEX_SAE) && row->mask != 0)
 		leave_out(&e);
 	compute(&e, i);
 	if (suppresses(row, i))

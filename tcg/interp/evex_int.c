@@ -141,6 +141,20 @@ conflict(struct evex_op *e)
 	}
 }
 
+/* VP2INTERSECTx: which elements of the first source are in the second one, and which of the second in the first.  ARG: their size. */
+static void
+intersect(struct evex_op *e)
+{
+	unsigned size = e->v.arg, count = e->v.bytes / size;
+
+	for (unsigned n = 0; n < count; n++)
+		for (unsigned k = 0; k < count; k++)
+			if (avx_lane(&e->v.a, size, n) == avx_lane(&e->v.b, size, k)) {
+				e->v.r.q[0] |= 1ull << n;
+				e->v.r.q[1] |= 1ull << k;
+			}
+}
+
 /* The immediate is a table of eight bits, by a bit of each source. */
 static void
 ternary(struct evex_op *e)
@@ -284,6 +298,7 @@ const struct evex_impl evex_int_ops[EVEX_ROWS] = {
 	[EVEX_ROW_vpabsq] = { arith, ABSOLUTE }, DQ(vplzcnt, arith, LEADING_ZEROS), BWDQ(vpopcnt, arith, POPULATION),
 	[EVEX_ROW_vpminsq] = { arith, MIN_SIGNED }, [EVEX_ROW_vpminuq] = { arith, MIN_UNSIGNED },
 	[EVEX_ROW_vpmaxsq] = { arith, MAX_SIGNED }, [EVEX_ROW_vpmaxuq] = { arith, MAX_UNSIGNED }, [EVEX_ROW_vpmullq] = { arith, MULTIPLY },
+	[EVEX_ROW_vp2intersectd] = { intersect, 4 }, [EVEX_ROW_vp2intersectq] = { intersect, 8 },
 	DQ(vpconflict, conflict, 0), DQ(vpternlog, ternary, 0),
 	BWDQ(vpcmp, compare, IS_SIGNED), BWDQ(vpcmpu, compare, 0), BWDQ(vpcmpeq, compare, IS(0)), BWDQ(vpcmpgt, compare, IS(6)),
 	BWDQ(vptestm, test, 0), BWDQ(vptestnm, test, 1),

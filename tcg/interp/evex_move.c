@@ -2,6 +2,8 @@
 /* AVX-512: what moves, permutes, packs and broadcasts.  SDM volume 2. */
 #include "tcg/interp/evex_op.h"
 
+#include "base/util.h"
+
 /* ---- repeating ---- */
 
 /* The element that fills the vector: in memory or a register as many bytes as the row says, of a general register the element. */
@@ -21,7 +23,7 @@ broadcast_mask(struct evex_op *e)
 	unsigned size = e->v.arg & 15, bits = e->v.arg >> 4;
 
 	for (unsigned n = 0; n < e->v.bytes / size; n++)
-		avx_set_lane(&e->v.r, size, n, e->v.b.q[0] & ((1ull << bits) - 1));
+		avx_set_lane(&e->v.r, size, n, e->v.b.q[0] & low_bits(bits));
 }
 
 /* VPMOVM2x, VPMOVx2M; ARG: size of an element. */
@@ -119,7 +121,7 @@ narrow(struct evex_op *e)
 	unsigned from = e->v.arg & 15, bits = 8 * e->size;
 
 	for (unsigned n = 0; n < e->v.bytes / from; n++) {
-		uint64_t v = avx_lane(&e->v.a, from, n), max = (1ull << bits) - 1;
+		uint64_t v = avx_lane(&e->v.a, from, n), max = low_bits(bits);
 		int64_t s = avx_lane_signed(&e->v.a, from, n), top = (int64_t)(max >> 1);
 
 		if (e->v.arg & UNSIGNED)
@@ -142,7 +144,7 @@ compress(struct evex_op *e)
 		if (e->k >> n & 1)
 			avx_set_lane(&e->v.r, e->size, to++, avx_lane(&e->v.a, e->size, n));
 	if (!e->in_memory)
-		e->k = to == 64 ? ~0ull : (1ull << to) - 1;
+		e->k = low_bits(to);
 }
 
 static void

@@ -7,9 +7,9 @@
 #include "tcg/interp/avx_op.h"
 
 /*
- * A function leaves its result in v.r, as if every element counted: elements that the mask leaves out are put right by the caller.  A
- * comparison's result is a mask in v.r.q[0].  Elements that are left out of floating point operations have a source of 4.0, which
- * raises nothing.
+ * A function leaves its result in v.r; elements that the mask leaves out are put right by the caller, and floating point passes them
+ * over, since they raise nothing.  A comparison's result is a mask in v.r.q[0].  A twin computes all elements: those that are left out
+ * have a source of 4.0 then.
  */
 struct evex_op {
 	struct avx_op v;     /* a, b as there; c is dst as it was */
@@ -31,13 +31,16 @@ extern const struct evex_impl evex_move_ops[EVEX_ROWS];
 extern const struct evex_impl evex_int_ops[EVEX_ROWS];
 extern const struct evex_impl evex_convert_ops[EVEX_ROWS];
 extern const struct evex_impl evex_float_ops[EVEX_ROWS];
+extern const struct evex_impl evex_half_ops[EVEX_ROWS];
+/* All of these tables. */
+enum { EVEX_IMPLS = 5 };
+extern const struct evex_impl *const evex_impls[EVEX_IMPLS];
 
-static inline int64_t
-avx_lane_signed(const union vec512 *v, unsigned size, unsigned n)
+/* Does the mask select element N? */
+static inline bool
+evex_wants(const struct evex_op *e, unsigned n)
 {
-	unsigned shift = 64 - 8 * size;
-
-	return (int64_t)(avx_lane(v, size, n) << shift) >> shift;
+	return e->k >> n & 1;
 }
 
 #endif

@@ -3,7 +3,8 @@
  * IEEE arithmetic on one element by the host's own SSE unit, under the guest's rounding mode and denormal handling.  This is the
  * only file about vectors that needs an x86 host: another one gets arithmetic in software behind the same header.
  */
-#include "tcg/interp/vec_fp.h"
+#include "tcg/interp/half.h"
+#include "tcg/interp/ieee.h"
 
 #include <string.h>
 
@@ -72,14 +73,6 @@ from_double(double v)
 	return bits;
 }
 
-static bool
-is_denormal(unsigned size, uint64_t v)
-{
-	uint64_t exponent = size == 4 ? 0x7f800000 : 0x7ffull << 52, fraction = size == 4 ? 0x7fffff : (1ull << 52) - 1;
-
-	return (v & exponent) == 0 && (v & fraction) != 0;
-}
-
 /*
  * Is X op Y, rounded to the precision of SIZE but without a bound to its exponent, inexact?  The x87 has such numbers: its
  * precision control rounds the fraction alone.  The guest's x87 state may be in there, so what is there stays.
@@ -115,7 +108,7 @@ inexact_unbounded(const struct fp_env *e, enum fp_op op, unsigned size, double x
 static uint32_t
 adjust_unmasked(const struct fp_env *e, enum fp_op op, unsigned size, double x, double y, uint64_t r, uint32_t raised)
 {
-	if (underflow_unmasked(e) && is_denormal(size, r))
+	if (underflow_unmasked(e) && fp_is_denormal(fp_format_of(size), r))
 		raised |= MX_UE;
 	if (!(raised & ~(e->mxcsr >> MX_MASKS) & (MX_UE | MX_OE)))
 		return raised;
@@ -193,8 +186,11 @@ fp_arith(struct fp_env *e, enum fp_op op, unsigned size, uint64_t a, uint64_t b)
 {
 	struct fp_env one = { .mxcsr = e->mxcsr };
 	double x = size == 4 ? to_float(a) : to_double(a), y = size == 4 ? to_float(b) : to_double(b);
-	uint64_t r = size == 4 ? arith_single(&one, op, to_float(a), to_float(b)) : arith_double(&one, op, x, y);
+	uint64_t r;
 
+	if (size == 2)
+		return half_arith(e, op, a, b);
+	r = size == 4 ? arith_single(&one, op, to_float(a), to_float(b)) : arith_double(&one, op, x, y);
 	e->raised |= op <= FP_DIV ? adjust_unmasked(e, op, size, x, y, r, one.raised) : one.raised;
 	return r;
 }
@@ -206,6 +202,9 @@ fp_compare(struct fp_env *e, unsigned size, uint64_t a, uint64_t b, bool quiet)
 	double dx = to_double(a), dy = to_double(b);
 	uint32_t mx[3] = { control(e) };
 	unsigned char parity, below, zero;
+
+	if (size == 2)
+		return half_compare(e, a, b, quiet);
 
 #define ORDER(insn, x, y) \
 	__asm__ volatile("stmxcsr 8+%[mx]\n\tldmxcsr %[mx]\n\t" insn " %[y_], %[x_]\n\t" \
@@ -279,6 +278,8 @@ double_to_int(struct fp_env *e, double v, unsigned width, bool truncate)
 uint64_t
 fp_to_int(struct fp_env *e, unsigned size, uint64_t a, unsigned width, bool truncate)
 {
+	if (size == 2)
+		return half_to_int(e, a, width, truncate, true);
 	return size == 4 ? single_to_int(e, to_float(a), width, truncate) : double_to_int(e, to_double(a), width, truncate);
 }
 
@@ -289,6 +290,8 @@ fp_from_int(struct fp_env *e, unsigned size, uint64_t v, unsigned width)
 	float single = 0;
 	double r = 0;
 
+	if (size == 2)
+		return half_from_int(e, v, width, true);
 	if (size == 4) {
 		UNDER(e, "cvtsi2ssq %[s], %[r]", [r] "+x"(single), "r"(wide));
 		return from_float(single);
@@ -306,6 +309,8 @@ fp_to_unsigned(struct fp_env *e, unsigned size, uint64_t a, unsigned width, bool
 	uint64_t v = fp_round(&one, size, a, truncate ? 3 : 4), mantissa = (v & ((1ull << bits) - 1)) | 1ull << bits;
 	bool negative = v >> (8 * size - 1);
 
+	if (size == 2)
+		return half_to_int(e, a, width, truncate, false);
 	if (v << (64 - 8 * size + 1) == 0) {
 		e->raised |= one.raised;
 		return 0;
@@ -324,6 +329,8 @@ fp_from_unsigned(struct fp_env *e, unsigned size, uint64_t v, unsigned width)
 {
 	unsigned bits = size == 4 ? 23 : 52;
 
+	if (size == 2)
+		return half_from_int(e, v, width, false);
 	if (width == 4)
 		v = (uint32_t)v;
 	if (!(v >> 63))
@@ -334,18 +341,16 @@ fp_from_unsigned(struct fp_env *e, unsigned size, uint64_t v, unsigned width)
 
 /* ---- rounding to an integral value ---- */
 
-enum { NEAREST, DOWN, UP, TRUNCATE };
-
 /* Is a magnitude, whose cut-off part LOW stands against HALF, to be increased? */
 static bool
 rounds_up(unsigned mode, bool negative, uint64_t low, uint64_t half, bool odd)
 {
 	switch (mode) {
-	case NEAREST:
+	case FP_NEAREST:
 		return low > half || (low == half && odd);
-	case DOWN:
+	case FP_DOWN:
 		return negative;
-	case UP:
+	case FP_UP:
 		return !negative;
 	default:
 		return false;
@@ -360,6 +365,8 @@ fp_round(struct fp_env *e, unsigned size, uint64_t a, unsigned imm)
 	uint64_t one = 1ull << bits, fraction = a & (one - 1), sign = a & 1ull << (8 * size - 1), low, half, rest;
 	bool odd = false;
 
+	if (size == 2)
+		return half_round(e, a, imm);
 	if (exponent == special) {
 		if (fraction != 0 && !(fraction & one >> 1))
 			e->raised |= MX_IE;
@@ -400,17 +407,18 @@ approximation(const struct fp_env *e, unsigned size, double v)
 {
 	uint64_t r = size == 4 ? from_float((float)v) : from_double(v);
 
-	return is_denormal(size, r) && e->mxcsr & MX_FTZ ? r & 1ull << (8 * size - 1) : r;
+	return fp_is_denormal(fp_format_of(size), r) && e->mxcsr & MX_FTZ ? r & 1ull << (8 * size - 1) : r;
 }
 
 #define HOST_APPROXIMATION(insn, v) \
 	__asm__ volatile("stmxcsr 4+%[mx]\n\tldmxcsr %[mx]\n\t" insn " %[s], %[s], %[r]\n\tldmxcsr 4+%[mx]" \
 			 : [mx] "+o"(mx), [r] "=x"(v) : [s] "x"(v))
 
+/* It never underflows: denormals become zero whether that is masked or not. */
 __attribute__((target("avx512f"))) static uint64_t
 host_reciprocal14(const struct fp_env *e, unsigned size, uint64_t a, bool root)
 {
-	uint32_t mx[2] = { control(e) };
+	uint32_t mx[2] = { control(e) | (e->mxcsr & MX_FTZ) };
 	float single = to_float(a);
 	double wide = to_double(a);
 
@@ -432,11 +440,13 @@ fp_reciprocal14(const struct fp_env *e, unsigned size, uint64_t a, bool root)
 	uint64_t infinite = (size == 4 ? 0xffull : 0x7ffull) << (size == 4 ? 23 : 52);
 	double v;
 
+	if (size == 2)
+		return half_reciprocal(a, root);
 	if (__builtin_cpu_supports("avx512f"))
 		return host_reciprocal14(e, size, a, root);
 	if ((a & ~sign) > infinite)
 		return a | quiet;
-	if ((a & ~sign) == 0 || (is_denormal(size, a) && e->mxcsr & MX_DAZ))
+	if ((a & ~sign) == 0 || (fp_is_denormal(fp_format_of(size), a) && e->mxcsr & MX_DAZ))
 		return sign | infinite;
 	if (root && sign)
 		return sign | infinite | quiet;

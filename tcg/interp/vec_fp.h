@@ -3,7 +3,7 @@
  * IEEE arithmetic on one element as SSE does it: rounding, denormals, NaNs and flags by MXCSR.  All functions compute as if every
  * exception were masked and add what was raised to the environment; the caller compares that with the masks.
  *
- * Values are bit patterns; SIZE is 4 or 8 bytes.
+ * Values are bit patterns; SIZE is 4 or 8 bytes, and 2 but where it says otherwise.
  */
 #ifndef TCG_INTERP_VEC_FP_H
 #define TCG_INTERP_VEC_FP_H
@@ -30,9 +30,9 @@ enum fp_order { FP_LESS, FP_EQUAL, FP_GREATER, FP_UNORDERED };
 uint64_t fp_arith(struct fp_env *e, enum fp_op op, unsigned size, uint64_t a, uint64_t b);
 /* QUIET: only a signalling NaN is invalid. */
 enum fp_order fp_compare(struct fp_env *e, unsigned size, uint64_t a, uint64_t b, bool quiet);
-/* From SIZE to the other size. */
+/* From SIZE, 4 or 8, to the other one. */
 uint64_t fp_resize(struct fp_env *e, unsigned size, uint64_t a);
-/* To and from a signed integer of WIDTH bytes, 4 or 8. */
+/* To and from a signed integer of WIDTH bytes, 4 or 8, with half precision also 2. */
 uint64_t fp_to_int(struct fp_env *e, unsigned size, uint64_t a, unsigned width, bool truncate);
 uint64_t fp_from_int(struct fp_env *e, unsigned size, uint64_t v, unsigned width);
 /* To and from an unsigned one. */
@@ -43,7 +43,7 @@ uint64_t fp_from_unsigned(struct fp_env *e, unsigned size, uint64_t v, unsigned 
  * fraction stay in bits 7:4.
  */
 uint64_t fp_round(struct fp_env *e, unsigned size, uint64_t a, unsigned imm);
-/* 1 / A and 1 / square root of A, to 14 bits: the host's own where it has AVX-512. */
+/* 1 / A and 1 / square root of A, to 14 bits (the host's own where it has AVX-512), or to a half. */
 uint64_t fp_reciprocal14(const struct fp_env *e, unsigned size, uint64_t a, bool root);
 
 #endif

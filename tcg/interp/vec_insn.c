@@ -112,31 +112,33 @@ finish_float(struct vec_op *o)
 
 /* ---- MASKMOVQ, MASKMOVDQU ---- */
 
-/* The bytes from *AT on that the mask selects side by side: how many, or 0, and where they begin. */
-static unsigned
-next_run(const struct vec_op *o, const union vec128 *mask, unsigned *at)
+unsigned
+vec_next_run(uint64_t mask, unsigned count, unsigned size, unsigned *at)
 {
-	unsigned end;
+	unsigned n = *at / size, end;
 
-	while (*at < o->bytes && mask->sb[*at] >= 0)
-		++*at;
-	end = *at;
-	while (end < o->bytes && mask->sb[end] < 0)
+	while (n < count && !(mask >> n & 1))
+		n++;
+	end = n;
+	while (end < count && mask >> end & 1)
 		end++;
-	return end - *at;
+	*at = n * size;
+	return (end - n) * size;
 }
 
 /* Stores the bytes of A whose byte in MASK has its top bit set: all or nothing. */
 static void
 store_masked(struct vec_op *o, const struct ir_insn *i, const union vec128 *mask)
 {
-	uint64_t linear = interp_address(o->f, i, o->bytes), wrap = i->mem.how == ADDR_CHECKED ? 0xffffffff : ~0ull;
+	uint64_t linear = interp_address(o->f, i, o->bytes), wrap = i->mem.how == ADDR_CHECKED ? 0xffffffff : ~0ull, chosen = 0;
 	const struct tcg_guest *g = o->f->guest;
 	unsigned len;
 
-	for (unsigned at = 0; (len = next_run(o, mask, &at)) != 0; at += len)
+	for (unsigned n = 0; n < o->bytes; n++)
+		chosen |= (uint64_t)(mask->b[n] >> 7) << n;
+	for (unsigned at = 0; (len = vec_next_run(chosen, o->bytes, 1, &at)) != 0; at += len)
 		g->modify(o->f, (linear + at) & wrap, len, i->mem.seg);
-	for (unsigned at = 0; (len = next_run(o, mask, &at)) != 0; at += len)
+	for (unsigned at = 0; (len = vec_next_run(chosen, o->bytes, 1, &at)) != 0; at += len)
 		g->store(o->f, (linear + at) & wrap, o->a.b + at, len, i->mem.seg);
 }
 

@@ -60,6 +60,12 @@ enum { VEC_IMPLS = 6 };
 extern const struct vec_impl *const vec_impls[VEC_IMPLS];
 const struct vec_impl *vec_impl_of(unsigned row);
 
+/*
+ * The elements of SIZE bytes, COUNT of them, that MASK's bits select: those from the one at *AT on that stand side by side.  Their
+ * bytes, or 0, and in *AT where they begin.
+ */
+unsigned vec_next_run(uint64_t mask, unsigned count, unsigned size, unsigned *at);
+
 /* A row and its MMX twin. */
 #define VEC_BOTH(name, fn, arg) [VEC_##name] = { fn, arg }, [VEC_##name##_mm] = { fn, arg }
 

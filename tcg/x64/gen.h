@@ -121,6 +121,12 @@ bool vector_is_native(const struct tcg *t, const struct ir *ir, const struct ir_
 /* What of the vector registers has to be in the host's: 0 nothing, 1 XMM, 2 YMM, 3 ZMM registers and masks. */
 unsigned vector_level(const struct tcg *t, const struct ir *ir, const struct ir_insn *i);
 bool vector_needs_x87(const struct ir_insn *i);
+
+/* ---- gather.c ---- */
+bool gather_is_native(const struct ir *ir, const struct ir_insn *i);
+bool emit_gather(struct gen *g, const struct ir_insn *i);
+
+/* ---- control.c ---- */
 void emit_entry(struct gen *g);
 void emit_entry_stubs(struct gen *g);
 /* The block's exit N as a direct jump to RIP, and where that goes while it is not chained. */

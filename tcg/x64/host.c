@@ -31,6 +31,7 @@ static const struct {
 	{ 7, 0, C, BIT(11), KEEPS_ZMM, HOST_VNNI }, { 7, 0, C, BIT(12), KEEPS_ZMM, HOST_BITALG },
 	{ 7, 0, C, BIT(14), KEEPS_ZMM, HOST_VPOPCNTDQ }, { 0x80000001, 0, C, BIT(6), 0, HOST_SSE4A },
 	{ 7, 0, B, BIT(16) | BIT(17) | BIT(28) | BIT(30) | BIT(31), KEEPS_ZMM, HOST_AVX512 }, { 7, 1, A, BIT(5), KEEPS_ZMM, HOST_BF16 },
+	{ 7, 0, D, BIT(23), KEEPS_ZMM, HOST_FP16 }, { 7, 0, D, BIT(8), KEEPS_ZMM, HOST_VP2INTERSECT },
 #undef BIT
 };
 
@@ -59,5 +60,6 @@ host_features(void)
 			has |= features[n].has;
 	}
 	/* What is beside it needs it. */
-	return has & HOST_AVX512 ? has : has & ~(HOST_IFMA | HOST_VBMI | HOST_VBMI2 | HOST_VNNI | HOST_BITALG | HOST_VPOPCNTDQ | HOST_BF16);
+	return has & HOST_AVX512 ? has : has & ~(HOST_IFMA | HOST_VBMI | HOST_VBMI2 | HOST_VNNI | HOST_BITALG | HOST_VPOPCNTDQ | HOST_BF16 |
+						 HOST_FP16 | HOST_VP2INTERSECT);
 }

@@ -55,7 +55,6 @@ host_needs(const struct avx_row *r, bool l, bool memory)
 	return needs;
 }
 
-/* Gathers have no address of the guest's that could be checked beforehand. */
 static bool
 avx_is_native(const struct tcg *t, const struct ir *ir, const struct ir_insn *i)
 {
@@ -63,7 +62,7 @@ avx_is_native(const struct tcg *t, const struct ir *ir, const struct ir_insn *i)
 
 	if (r->form == AVX_NONE && AVX_AUX_INDEX(i->aux) != 15)
 		return false;
-	if (!ir->native_sse || r->form == AVX_GATHER || r->flags & VEC_STRING)
+	if (!ir->native_sse || (r->form == AVX_GATHER && !gather_is_native(ir, i)) || r->flags & VEC_STRING)
 		return false;
 	/* What the guest's instruction clears, the host's has to clear too. */
 	if (ir->zmm && !(t->host_has & HOST_AVX512))
@@ -77,7 +76,7 @@ host_feature_of_evex(const struct evex_row *r)
 	static const uint32_t bit[EVEX_FEATURES] = { [EVEX_FEATURE_avx512ifma] = HOST_IFMA, [EVEX_FEATURE_avx512vbmi] = HOST_VBMI,
 		[EVEX_FEATURE_avx512_vbmi2] = HOST_VBMI2, [EVEX_FEATURE_avx512_vnni] = HOST_VNNI, [EVEX_FEATURE_avx512_bitalg] = HOST_BITALG,
 		[EVEX_FEATURE_avx512_vpopcntdq] = HOST_VPOPCNTDQ, [EVEX_FEATURE_avx512_bf16] = HOST_BF16, [EVEX_FEATURE_gfni] = HOST_GFNI,
-		[EVEX_FEATURE_vaes] = HOST_VAES, [EVEX_FEATURE_vpclmulqdq] = HOST_VPCLMUL };
+		[EVEX_FEATURE_avx512_fp16] = HOST_FP16, [EVEX_FEATURE_avx512_vp2intersect] = HOST_VP2INTERSECT, [EVEX_FEATURE_vaes] = HOST_VAES, [EVEX_FEATURE_vpclmulqdq] = HOST_VPCLMUL };
 
 	return HOST_AVX512 | bit[r->feature];
 }
@@ -87,7 +86,9 @@ evex_is_native(const struct tcg *t, const struct ir *ir, const struct ir_insn *i
 {
 	const struct evex_row *r = &evex_rows[i->sub];
 
-	return ir->native_sse && r->form != AVX_GATHER && r->form != AVX_SCATTER && !(host_feature_of_evex(r) & ~t->host_has);
+	if ((r->form == AVX_GATHER || r->form == AVX_SCATTER) && !gather_is_native(ir, i))
+		return false;
+	return ir->native_sse && !(host_feature_of_evex(r) & ~t->host_has);
 }
 
 unsigned
@@ -312,13 +313,25 @@ x87(struct gen *g, const struct ir_insn *i)
 	return true;
 }
 
+static bool
+is_gather(const struct ir_insn *i)
+{
+	if (i->op == IR_avx)
+		return avx_rows[i->sub].form == AVX_GATHER;
+	return i->op == IR_evex && (evex_rows[i->sub].form == AVX_GATHER || evex_rows[i->sub].form == AVX_SCATTER);
+}
+
 bool
 emit_vector(struct gen *g, const struct ir_insn *i)
 {
-	if (i->op == IR_avx)
-		return avx_is_native(g->t, g->ir, i) && avx(g, i);
-	if (i->op == IR_evex)
-		return evex_is_native(g->t, g->ir, i) && evex(g, i);
+	if (i->op == IR_avx && !avx_is_native(g->t, g->ir, i))
+		return false;
+	if (i->op == IR_evex && !evex_is_native(g->t, g->ir, i))
+		return false;
+	if (is_gather(i))
+		return emit_gather(g, i);
+	if (i->op == IR_avx || i->op == IR_evex)
+		return i->op == IR_avx ? avx(g, i) : evex(g, i);
 	if (!vector_is_native(g->t, g->ir, i))
 		return false;
 	return i->op == IR_vec ? vector(g, i) : x87(g, i);

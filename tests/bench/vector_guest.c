@@ -92,6 +92,44 @@ permute_avx512(void)
 	}
 }
 
+AVX2 static void
+gather_avx2(void)
+{
+	__m256i last = _mm256_set1_epi32(WORDS - 1);
+
+	for (int n = 0; n < WORDS; n += 8) {
+		__m256i index = _mm256_and_si256(_mm256_load_si256((__m256i *)(in + 4 * n)), last);
+		__m256i v = _mm256_i32gather_epi32((const int *)in, index, 4);
+
+		_mm256_store_si256((__m256i *)(out + 4 * n), _mm256_add_epi32(v, index));
+	}
+}
+
+AVX512 static void
+gather_avx512(void)
+{
+	__m512i last = _mm512_set1_epi32(WORDS - 1);
+
+	for (int n = 0; n < WORDS; n += 16) {
+		__m512i index = _mm512_and_si512(_mm512_load_si512(in + 4 * n), last);
+		__m512i v = _mm512_i32gather_epi32(index, in, 4);
+
+		_mm512_store_si512(out + 4 * n, _mm512_add_epi32(v, index));
+	}
+}
+
+AVX512 static void
+scatter_avx512(void)
+{
+	__m512i last = _mm512_set1_epi32(WORDS - 1);
+
+	for (int n = 0; n < WORDS; n += 16) {
+		__m512i v = _mm512_load_si512(in + 4 * n);
+
+		_mm512_i32scatter_epi32(out, _mm512_and_si512(v, last), v, 4);
+	}
+}
+
 static uint64_t
 now(void)
 {
@@ -161,11 +199,14 @@ main(void)
 		measure("fma-avx2", fma_avx2);
 		measure("integer-avx2", integer_avx2);
 		measure("bytes-avx2", bytes_avx2);
+		measure("gather-avx2", gather_avx2);
 	}
 	if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
 		measure("fma-avx512", fma_avx512);
 		measure("masked-avx512", masked_avx512);
 		measure("permute-avx512", permute_avx512);
+		measure("gather-avx512", gather_avx512);
+		measure("scatter-avx512", scatter_avx512);
 	}
 	fflush(stdout);
 	if (getpid() == 1) {

@@ -281,6 +281,19 @@ next_instruction(struct machine *m, struct insn *i)
 	return n != 0 && decode(i, bytes, n, c->f.rip, (struct decode_mode){ .code = (uint8_t)code }) == DECODE_OK;
 }
 
+/* A trap behind an instruction has put its flags onto the stack: B's become A's. */
+static void
+take_over_frame(struct machine *a, struct machine *b)
+{
+	const struct cpu *c = a->cpu;
+	unsigned word = c->mode & MODE_CS64 ? 8 : c->mode & MODE_CS32 ? 4 : 2;
+	uint64_t sp = c->f.gpr[4], linear = word == 8 ? sp : (uint32_t)(c->seg[SEG_SS].base + (word == 4 ? (uint32_t)sp : (uint16_t)sp));
+	uint64_t flags;
+
+	if (cpu_peek(a->cpu, linear + 2 * word, &flags, word))
+		cpu_poke(b->cpu, linear + 2 * word, &flags, word);
+}
+
 /*
  * Both step by step, the second one taking over from the first what flags have that have no defined value.  False: that's not all
  * they differ in; WHAT says where it began.
@@ -291,11 +304,14 @@ differ_in_undefined(struct machine *a, struct machine *b, char *what, size_t siz
 	for (unsigned n = 0; n < STEPS && a->end == RUNNING && b->end == RUNNING; n++) {
 		struct insn i;
 		bool known = next_instruction(a, &i);
+		bool traps = cpu_eflags(a->cpu) & EFL_TF || a->cpu->dr[7] & 0xff;
 		uint64_t rip = a->cpu->f.rip, flags;
 
 		machine_run(a, 1);
 		machine_run(b, 1);
 		flags = cpu_eflags(a->cpu) ^ cpu_eflags(b->cpu);
+		if (traps && known && flags_undefined(&i, 0) != 0)
+			take_over_frame(a, b);
 		/* Code that isn't in memory was read from the window. */
 		if (flags != 0 && !(flags & ~(uint64_t)(known ? flags_undefined(&i, 0) : EFL_ARITH)))
 			b->cpu->f.flags = a->cpu->f.flags;

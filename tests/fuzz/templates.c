@@ -213,7 +213,7 @@ print_template(const struct template *t, FILE *to)
 void
 generator_print_seldom(const struct generator *g, uint64_t limit, FILE *to)
 {
-	static const char *const widths[4] = { "8 or 128", "16 or 256", "32 or 512", "64" };
+	static const char *const widths[4] = { "8 or 128", "16 or 256", "32 or 512", "64 (EVEX.L'L is 3)" };
 
 	for (unsigned k = 0; k < g->count; k++) {
 		const struct template *t = &g->template[k];
@@ -228,7 +228,7 @@ generator_print_seldom(const struct generator *g, uint64_t limit, FILE *to)
 			if (met == 0 || met >= limit)
 				continue;
 			print_template(t, to);
-			fprintf(to, ": %s, %s bits: %" PRIu64 " times\n", n & MADE_MEMORY ? "memory" : "registers", widths[n & 3], met);
+			fprintf(to, ": %s, bits: %s: %" PRIu64 " times\n", n & MADE_MEMORY ? "memory" : "registers", widths[n & 3], met);
 		}
 	}
 }

@@ -126,7 +126,7 @@ masks(void)
 	static const uint64_t numbers[] = { 0, 1, 0xffffffffffffffff, 0x8000000000000000, 0x7fffffffffffffff, 0x00000000ffffffff,
 		0xf0f0f0f058585857, 0x1234567880000000 };
 
-	for (unsigned n = 0; n < sizeof(numbers) / sizeof(numbers[0]); n++) {
+	for (unsigned n = 0; n < COUNT(numbers); n++) {
 		TBM("blcfill");
 		TBM("blci");
 		TBM("blcic");

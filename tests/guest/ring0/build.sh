@@ -12,7 +12,7 @@ for name in far segment debug modes vme page events smi triple; do
 	$cc -m32 $flags -T "$here/link.ld" -o "$to/$name.elf" "$here/entry.S" "$here/ring0.c" "$here/prot.c" "$here/$name.c"
 done
 # A multiboot loader takes a file of 32 bits.
-for name in far64 page64 page57 keys64 xsave64 wait64 amd64 intel64 double64 segment64 control64 code64 smi64; do
+for name in far64 page64 page57 cet64 keys64 xsave64 wait64 amd64 intel64 double64 segment64 control64 code64 smi64; do
 	# shellcheck disable=SC2086
 	$cc -m64 -mno-red-zone $flags -T "$here/link.ld" -o "$to/$name.elf64" "$here/entry64.S" "$here/ring0.c" "$here/long.c" "$here/$name.c"
 	objcopy -O elf32-i386 "$to/$name.elf64" "$to/$name.elf"

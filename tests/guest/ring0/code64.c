@@ -6,8 +6,6 @@
 #include "long.h"
 
 enum { CR0_WP = 0x10000, FIRST = 0x24000, SECOND = 0x25000 };
-#define COUNT(array) (sizeof(array) / sizeof(array[0]))
-#define TABLES ((uint64_t *)0x60000)
 
 /* FIRST and SECOND once more, at 8000000000h, and CODE's page at 8000010000h. */
 static void

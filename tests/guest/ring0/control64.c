@@ -5,7 +5,6 @@
  */
 #include "long.h"
 
-#define COUNT(array) (sizeof(array) / sizeof(array[0]))
 
 /*
  * R8: the value that is kept; where it can't be read, R12 stays 1.  For each bit: R15 gets those that are refused, R14 those that don't read back as they were written.
@@ -26,8 +25,7 @@
 static void
 start(void)
 {
-	for (unsigned n = CODE >> 12; n < STACK1 >> 12; n++)
-		page_table[0][n] &= ~4ull;
+	ring0();
 	set_gate(13, SEL_CODE, CODE + 0x280, 0x8e, 0);
 	in.gpr[DX] = 0;
 }

@@ -119,7 +119,7 @@ data_breakpoints(void)
 		{ "access 1", 3, 0x23 }, { "write 4 odd", 13, 0x22 }, { "access 8", 11, 0x20 },
 	};
 
-	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (unsigned i = 0; i < COUNT(cases); i++)
 		for (unsigned k = 0; k < 9; k++) {
 			in.dr[0] = DATA + cases[i].at;
 			in.dr7 = 0x403 | cases[i].type << 16;

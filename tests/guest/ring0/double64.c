@@ -3,7 +3,6 @@
 #include "long.h"
 
 enum { IST3 = 3, IST4 = 4 };
-#define COUNT(array) (sizeof(array) / sizeof(array[0]))
 
 static const char *const firsts[] = { "de", "db", "bp", "of", "ud", "nm", "ts", "np", "ss", "gp", "pf", "ac", "xm", "int" };
 

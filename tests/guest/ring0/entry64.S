@@ -5,7 +5,7 @@
 	.long	0x1BADB002, 0, -0x1BADB002
 
 	.text
-	.globl	_start, stubs, enter, caught_rsp
+	.globl	_start, stubs, enter, caught_rsp, caught_ssp, first_s_cet
 	.code32
 	/* Where the processor has five levels of page tables, it uses them. */
 _start:	cli
@@ -47,6 +47,7 @@ _start:	cli
 stubs:	.set	n, 0
 	.rept	256
 	.balign	16
+	endbr64
 	.byte	0x68
 	.long	n
 	jmp	common
@@ -81,6 +82,9 @@ common:	pushq	%rax
 	movw	%si, caught_seg + 6
 	movw	%di, caught_seg + 8
 	movq	%rsp, caught_rsp
+	xorl	%eax, %eax
+	rdsspq	%rax
+	movq	%rax, caught_ssp
 	movq	saved_rsp, %rsp
 	cld
 	call	caught
@@ -101,7 +105,16 @@ enter:	pushq	%r15
 	pushq	%rbx
 	pushq	%rbp
 	movq	%rsp, saved_rsp
-	movq	$in, %rsp
+	movl	first_s_cet, %eax
+	testl	%eax, %eax
+	jz	1f
+	xorl	%edx, %edx
+	movl	$0x6a2, %ecx
+	wrmsr
+	testl	$1, %eax
+	jz	1f
+	setssbsy
+1:	movq	$in, %rsp
 	popq	%r15
 	popq	%r14
 	popq	%r13
@@ -130,6 +143,10 @@ first_gdt:
 saved_rsp:
 	.quad	0
 caught_rsp:
+	.quad	0
+caught_ssp:
+	.quad	0
+first_s_cet:
 	.quad	0
 	.globl	caught_seg
 caught_seg:

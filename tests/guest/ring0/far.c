@@ -154,7 +154,7 @@ gates(void)
 		{ "past gdt", 0xfff9, 0 }, { "limit", SEL_A | 1, 0x0040b3000000ffff }, { "good", SEL_A | 1, 0x00cfb3000000ffff },
 		{ "limit too short for all", SEL_A | 1, 0x0044b30000007ff4 }, { "ldt", SEL_A | 5, 0 },
 	};
-	for (unsigned i = 0; i < sizeof(stacks) / sizeof(stacks[0]); i++) {
+	for (unsigned i = 0; i < COUNT(stacks); i++) {
 		ring3();
 		gdt[SEL_C / 8] = descriptor(0, 0xfffff, D_FLATCODE | 0x20);
 		gdt[SEL_B / 8] = gate(SEL_C, CODE + 0x200, 0xec, 0);
@@ -208,7 +208,7 @@ handlers(void)
 		{ "task ldt", 0x0000850000440000 },
 	};
 
-	for (unsigned i = 0; i < sizeof(gates) / sizeof(gates[0]); i++)
+	for (unsigned i = 0; i < COUNT(gates); i++)
 		for (unsigned k = 0; k < 2; k++) {
 			gdt[SEL_A / 8] = descriptor(0, 0xfffff, D_FLATCODE & ~D_P);
 			gdt[SEL_C / 8] = descriptor(0, 0xff, D_CODE32);

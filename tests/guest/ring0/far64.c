@@ -115,7 +115,7 @@ handlers(void)
 		{ "stack not there", SEL_CODE, CODE, 0xee, 4 },
 	};
 
-	for (unsigned i = 0; i < sizeof(gates) / sizeof(gates[0]); i++)
+	for (unsigned i = 0; i < COUNT(gates); i++)
 		for (unsigned k = 0; k < 4; k++) {
 			if (k & 2)
 				ring3();
@@ -161,7 +161,7 @@ returns(void)
 		{ "conforming", CODE + 0x200, SEL_D | 3, 2, STACK3, SEL_DATA3 | 3 },
 	};
 
-	for (unsigned i = 0; i < sizeof(frames) / sizeof(frames[0]); i++)
+	for (unsigned i = 0; i < COUNT(frames); i++)
 		for (unsigned k = 0; k < 3; k++) {
 			gdt[SEL_A / 8] = descriptor(0, 0xfffff, D_FLATCODE | D_L);
 			gdt[SEL_B / 8] = descriptor(0, 0xfffff, D_CODE64 & ~D_P);
@@ -237,7 +237,7 @@ jumps(void)
 		{ "high type", SEL_CODE, CODE + 0x200, 0xec, 1ull << 40 },
 		{ "high", SEL_CODE, ~0xffffull, 0xec, 0 },
 	};
-	for (unsigned i = 0; i < sizeof(gates) / sizeof(gates[0]); i++)
+	for (unsigned i = 0; i < COUNT(gates); i++)
 		for (unsigned k = 0; k < 4; k++) {
 			if (k & 2)
 				ring3();
@@ -340,7 +340,7 @@ static const struct { const char *name; uint32_t msr; uint64_t value; } msrs[] =
 static void
 registers(void)
 {
-	for (unsigned i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++) {
+	for (unsigned i = 0; i < COUNT(msrs); i++) {
 		in.gpr[CX] = msrs[i].msr, in.gpr[AX] = (uint32_t)msrs[i].value, in.gpr[DX] = msrs[i].value >> 32;
 		print("msr ");
 		print(msrs[i].name);

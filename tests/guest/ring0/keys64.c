@@ -4,7 +4,6 @@
 
 enum { CR0_WP = 0x10000, CR4_PGE = 0x80, CR4_OSXSAVE = 0x40000, CR4_SMEP = 0x100000, CR4_SMAP = 0x200000, CR4_PKE = 0x400000,
 	FLAG_AC = 0x40000, TARGET = CODE + 0x8000 };
-#define TABLES ((uint64_t *)0x60000) /* for the address 8000000000h: a PDPT, a directory, a table */
 #define KEY(n) ((uint64_t)(n) << 59)
 #define NX (1ull << 63)
 
@@ -20,14 +19,6 @@ map(uint64_t first, uint64_t second)
 	TABLES[1025] = (TARGET + 0x1000) | second;
 	in.watch[0] = &TABLES[1024], in.watch[1] = &TABLES[1025];
 	in.gpr[BX] = 1ull << 39;
-}
-
-/* Code and stack are a supervisor's. */
-static void
-ring0(void)
-{
-	for (unsigned n = CODE >> 12; n < STACK1 >> 12; n++)
-		page_table[0][n] &= ~4ull;
 }
 
 static const struct config { const char *name; uint64_t cr0, cr4, rflags; } configs[] = {
@@ -47,8 +38,8 @@ static const struct { const char *name; uint64_t pte; uint32_t pkru; } cases[] =
 static void
 rights(void)
 {
-	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		for (unsigned n = 0; n < sizeof(configs) / sizeof(configs[0]); n++)
+	for (unsigned i = 0; i < COUNT(cases); i++)
+		for (unsigned n = 0; n < COUNT(configs); n++)
 			for (unsigned k = 0; k < 6; k++) {
 				map(cases[i].pte, 7);
 				in.watch[1] = 0;
@@ -66,12 +57,7 @@ rights(void)
 				print(cases[i].name);
 				print(configs[n].name);
 				print(k & 1 ? "3 " : "0 ");
-				if (k / 2 == 0)
-					RUN("read", "mov 16(%rbx), %eax; xor %eax, %eax");
-				else if (k / 2 == 1)
-					RUN("write", "movl $0x0b0f0b0f, 16(%rbx)");
-				else
-					RUN("exec", "jmp *%rbx");
+				run_access(k / 2);
 			}
 }
 
@@ -84,7 +70,7 @@ large(void)
 		{ "1G, rights of 2M ", 0x85 | KEY(1), 0 },
 	};
 
-	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+	for (unsigned i = 0; i < COUNT(sizes); i++)
 		for (unsigned k = 0; k < 4; k++) {
 			map(7, 7);
 			TABLES[0] = sizes[i].pdpte | (sizes[i].pdpte & 0x80 ? 0 : (uint64_t)(TABLES + 512));

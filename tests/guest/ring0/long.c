@@ -10,7 +10,7 @@ uint64_t pml5[512] __attribute__((aligned(4096))), pml4[512] __attribute__((alig
 uint64_t page_dir[512] __attribute__((aligned(4096))), page_table[2][512] __attribute__((aligned(4096)));
 
 /* What the entry code leaves: see entry64.S. */
-extern uint64_t caught_rsp;
+extern uint64_t caught_rsp, caught_ssp, first_s_cet;
 extern uint16_t caught_seg[5];
 extern const uint8_t stubs[];
 void enter(void);
@@ -28,7 +28,8 @@ write_crs(uint64_t cr0, uint64_t cr3, uint64_t cr4)
 	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
 }
 
-enum { CR4_LA57 = 0x1000, CR4_PKE = 0x400000 };
+enum { CR4_LA57 = 0x1000, CR4_PKE = 0x400000, CR4_CET = 0x800000, U_CET = 0x6a0, S_CET = 0x6a2, PL0_SSP = 0x6a4,
+	SSP_TABLE = 0x6a8 };
 
 static void
 write_pkru(uint32_t pkru)
@@ -102,10 +103,27 @@ reset_pages(void)
 	}
 }
 
+/* S_CET is for entry64.S: no function returns with a shadow stack that wasn't there when it was called. */
+static void
+write_cet(void)
+{
+	wrmsr(U_CET, in.u_cet);
+	for (unsigned i = 0; i < 4; i++)
+		wrmsr(PL0_SSP + i, in.pl_ssp[i]);
+	wrmsr(SSP_TABLE, in.ssp_table);
+	first_s_cet = in.s_cet;
+}
+
 /* Back to what the code of this file runs in. */
 static void
 home(void)
 {
+	uint64_t cr4;
+
+	/* As long as CET is on, WP can't be cleared. */
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	if (cr4 & CR4_CET)
+		__asm__ volatile("mov %0, %%cr4" : : "r"(cr4 & ~(uint64_t)CR4_CET) : "memory");
 	write_crs(0x80000031, first_cr3, first_cr4);
 	__asm__ volatile("mov %0, %%dr7" : : "r"(0x400ul));
 	__asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"(SEL_DATA));
@@ -130,6 +148,13 @@ reset(void)
 		.cstar = CODE + 0x900, .fmask = 0x300, .fs_base = 0xf000, .gs_base = 0x6000, .kernel_gs_base = 0x7000, .dr7 = 0x400 };
 	for (unsigned i = 0; i < 15; i++)
 		in.gpr[i] = 0x1000 * (i + 1);
+}
+
+void
+ring0(void)
+{
+	for (unsigned n = CODE >> 12; n < STACK1 >> 12; n++)
+		page_table[0][n] &= ~4ull;
 }
 
 void
@@ -177,6 +202,22 @@ print_state(const uint64_t *gpr)
 		print_field("kernelgs", rdmsr(KERNEL_GS_BASE));
 	if (rdmsr(EFER) != in.efer)
 		print_field("efer", rdmsr(EFER));
+}
+
+static void
+print_cet(void)
+{
+	static const char *const names[] = { "pl0", "pl1", "pl2", "pl3" };
+
+	print_field("ssp", caught_ssp);
+	if (rdmsr(U_CET) != in.u_cet)
+		print_field("ucet", rdmsr(U_CET));
+	if (rdmsr(S_CET) != in.s_cet)
+		print_field("scet", rdmsr(S_CET));
+	for (unsigned i = 0; i < 4; i++)
+		if (rdmsr(PL0_SSP + i) != in.pl_ssp[i])
+			print_field(names[i], rdmsr(PL0_SSP + i));
+	wrmsr(S_CET, 0);
 }
 
 static void
@@ -233,6 +274,8 @@ caught(void)
 	print_state(p);
 	if (pkru != in.pkru)
 		print_field("pkru", pkru);
+	if (in.cr4 & CR4_CET)
+		print_cet();
 	print_special(vector, cr0, cr2, cr4, dr6);
 }
 
@@ -257,7 +300,10 @@ run_snippet(const char *name, const uint8_t *code, unsigned long size)
 	write_crs(in.cr0, in.cr3, in.cr4);
 	if (in.cr4 & CR4_PKE)
 		write_pkru(in.pkru);
+	if (in.cr4 & CR4_CET)
+		write_cet();
 	enter();
+	first_s_cet = 0;
 	print_char('\n');
 	reset();
 }
@@ -267,4 +313,15 @@ prepare(void)
 {
 	__asm__("mov %%cr3, %0\n\tmov %%cr4, %1" : "=r"(first_cr3), "=r"(first_cr4));
 	wrmsr(EFER, 0xd01);
+}
+
+void
+run_access(unsigned how)
+{
+	if (how == 0)
+		RUN("read", "mov 16(%rbx), %eax; xor %eax, %eax");
+	else if (how == 1)
+		RUN("write", "movl $0x0b0f0b0f, 16(%rbx)");
+	else
+		RUN("exec", "jmp *%rbx");
 }

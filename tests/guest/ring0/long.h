@@ -25,6 +25,7 @@ struct state {
 	const uint64_t *watch[4];
 	bool null_fs, plain_frame;
 	uint32_t pkru; /* where CR4.PKE is set */
+	uint64_t u_cet, s_cet, pl_ssp[4], ssp_table; /* where CR4.CET is set; S_CET only for snippets of level 3 */
 };
 
 struct __attribute__((packed)) tss {
@@ -40,12 +41,20 @@ extern struct tss tss;
 extern uint16_t gdt_limit, idt_limit;
 extern uint64_t pml5[512], pml4[512], pdpt[512], page_dir[512], page_table[2][512];
 
+/* Where guests put tables of their own: for the address 8000000000h a PDPT, a directory and a table. */
+#define TABLES ((uint64_t *)0x60000)
+
+/* Code and stack are a supervisor's alone, for SMEP and SMAP. */
+void ring0(void);
 void ring3(void);
 void compat3(void);
 void compat0(void);
 void set_gate(unsigned vector, uint16_t selector, uint64_t offset, unsigned type, unsigned ist);
 void call_gate(unsigned selector, uint16_t target, uint64_t offset, unsigned type);
 void caught(void);
+
+/* Reads (0), writes (1) or executes (2) what RBX points to. */
+void run_access(unsigned how);
 
 #define RUN(name, code) RUN_MODE(name, ".code64", code)
 #define RUN32(name, code) RUN_MODE(name, ".code32", code)

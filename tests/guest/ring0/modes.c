@@ -282,7 +282,7 @@ static const struct { const char *name; uint32_t limit; unsigned flags; } kinds[
 static void
 tasks(void)
 {
-	for (unsigned k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+	for (unsigned k = 0; k < COUNT(kinds); k++) {
 		print(kinds[k].name);
 		other_descriptor(kinds[k].limit, kinds[k].flags);
 		RUN(" task: jmp", "ljmp $0x40, $0");
@@ -369,7 +369,7 @@ tasks(void)
 		{ "ldt absent", SEL_CODE, SEL_DATA, 0, SEL_A, 2, CODE, 0x0000020000000fff },
 		{ "conforming cs", SEL_A | 3, SEL_DATA3 | 3, 0, 0, 2, CODE, 0x00cf9f000000ffff },
 	};
-	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (unsigned i = 0; i < COUNT(bad); i++) {
 		print(bad[i].name);
 		gdt[SEL_A / 8] = bad[i].d;
 		tss_other.cs = bad[i].cs, tss_other.ss = bad[i].ss, tss_other.ds = bad[i].ds, tss_other.ldt = bad[i].ldt;

@@ -45,7 +45,7 @@ rights(void)
 {
 	static const uint8_t flags[] = { 0, P, P | W, P | U, P | W | U };
 
-	for (unsigned n = 0; n < sizeof(configs) / sizeof(configs[0]); n++)
+	for (unsigned n = 0; n < COUNT(configs); n++)
 		for (unsigned k = 0; k < 3; k++)
 			for (unsigned user = 0; user < 2; user++)
 				for (unsigned i = 0; i < 25; i++) {
@@ -75,7 +75,7 @@ large(void)
 		{ "4M 36 bits ", 0x00002087, CR4_PSE },
 	};
 
-	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (unsigned i = 0; i < COUNT(cases); i++)
 		for (unsigned k = 0; k < 6; k++) {
 			paging();
 			fill((void *)0x60000, 0, 4096);
@@ -106,7 +106,7 @@ pae_pages(void)
 		{ "pae ro nx ", 1, 7 | NX, 5, 0, EFER_NX },
 	};
 
-	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (unsigned i = 0; i < COUNT(cases); i++)
 		for (unsigned k = 0; k < 6; k++) {
 			pae();
 			in.efer = cases[i].efer;
@@ -125,7 +125,7 @@ pdptes(void)
 	static const uint64_t bad[] = { 1, 0, 2, 3, 5, 9, 0x11, 0x21, 0x41, 0x81, 0x101, 0x201, 0x801, 1ull << 62 | 1,
 		1ull << 63 | 1, 1ull << 62 };
 
-	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (unsigned i = 0; i < COUNT(bad); i++) {
 		pae();
 		copy((void *)0x60000, pdpt, 32);
 		*(uint64_t *)0x60018 = bad[i];
@@ -219,7 +219,7 @@ control(void)
 		{ "et", 0x21 }, { "ts em mp", 0x3f }, { "am wp", 0x50031 },
 	};
 
-	for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+	for (unsigned i = 0; i < COUNT(values); i++) {
 		in.gpr[AX] = values[i].cr0;
 		print(values[i].name);
 		RUN(" cr0", "mov %eax, %cr0");

@@ -2,11 +2,9 @@
 /* Paging of five levels: the fifth level's rights, canonical addresses of 57 bits, pages that emulators may take for each other. */
 #include "long.h"
 
-enum { CR0_WP = 0x10000, CR4_SMEP = 0x100000, CR4_SMAP = 0x200000, TARGET = CODE + 0x8000, FIRST = TARGET, SECOND = TARGET + 0x1000,
-	THIRD = TARGET + 0x2000 };
+enum { CR0_WP = 0x10000, CR4_PGE = 0x80, CR4_SMEP = 0x100000, CR4_SMAP = 0x200000, TARGET = CODE + 0x8000, FIRST = TARGET,
+	SECOND = TARGET + 0x1000, THIRD = TARGET + 0x2000 };
 #define NX (1ull << 63)
-#define TABLES ((uint64_t *)0x60000)
-#define COUNT(array) (sizeof(array) / sizeof(array[0]))
 
 static unsigned tables;
 
@@ -54,17 +52,11 @@ rights(void)
 				if (k & 1)
 					ring3();
 				else
-					for (unsigned p = CODE >> 12; p < STACK1 >> 12; p++)
-						page_table[0][p] &= ~4ull;
+					ring0();
 				print(cases[i].name);
 				print(configs[n].name);
 				print(k & 1 ? "3 " : "0 ");
-				if (k / 2 == 0)
-					RUN("read", "mov 16(%rbx), %eax; xor %eax, %eax");
-				else if (k / 2 == 1)
-					RUN("write", "movl $0x0b0f0b0f, 16(%rbx)");
-				else
-					RUN("exec", "jmp *%rbx");
+				run_access(k / 2);
 			}
 }
 
@@ -231,6 +223,43 @@ far_data(void)
 		}
 }
 
+/* A global page and one that isn't, with one index in an emulator's table: after a load of CR3 the second is somewhere else. */
+static void
+global_pages(void)
+{
+	for (unsigned i = 0; i < COUNT(near); i++)
+		for (unsigned k = 0; k < 5; k++) {
+			three(near[i]);
+			map(in.gpr[BX], FIRST, 0x107);
+			in.gpr[R10] = (uint64_t)map(in.gpr[SI], SECOND, 7);
+			in.gpr[R11] = THIRD | 7;
+			in.cr4 |= CR4_PGE;
+			print_hex(near[i], 16);
+			switch (k) {
+			case 0:
+				RUN(" global, local", "mov (%rbx), %rax; mov (%rsi), %rcx; mov %r11, (%r10); mov %cr3, %rbp; mov %rbp, %cr3; mov $0, %ebp; "
+					"mov (%rsi), %rdx; mov (%rbx), %r8");
+				break;
+			case 1:
+				RUN(" local, global", "mov (%rsi), %rcx; mov (%rbx), %rax; mov %r11, (%r10); mov %cr3, %rbp; mov %rbp, %cr3; mov $0, %ebp; "
+					"mov (%rsi), %rdx; mov (%rbx), %r8");
+				break;
+			case 2:
+				RUN(" global, local: write", "incq (%rbx); incq (%rsi); mov %r11, (%r10); mov %cr3, %rbp; mov %rbp, %cr3; mov $0, %ebp; "
+					"incq (%rsi); incq (%rbx)");
+				break;
+			case 3:
+				RUN(" global, local, global, local", "mov (%rbx), %rax; mov (%rsi), %rcx; incq (%rbx); mov (%rsi), %rcx; mov %r11, (%r10); "
+					"mov %cr3, %rbp; mov %rbp, %cr3; mov $0, %ebp; incq (%rsi); mov (%rsi), %rdx");
+				break;
+			case 4:
+				/* The global one stays, and INVLPG ends it. */
+				in.gpr[R10] = (uint64_t)map(in.gpr[BX], FIRST, 0x107);
+				RUN(" global gone", "mov (%rsi), %rcx; mov (%rbx), %rax; mov (%rsi), %rcx; mov %r11, (%r10); invlpg (%rbx); mov (%rbx), %rdx");
+			}
+		}
+}
+
 /* Code: INC of a register, RET. */
 static void
 put_code(uint64_t page, const char *bytes)
@@ -295,6 +324,7 @@ run_tests(void)
 	control();
 	far_code();
 	far_data();
+	global_pages();
 	canonical();
 	rights();
 }

@@ -5,7 +5,6 @@
 enum { CR0_WP = 0x10000, CR4_PGE = 0x80, CR4_SMEP = 0x100000, CR4_SMAP = 0x200000, FLAG_AC = 0x40000,
 	TARGET = CODE + 0x8000 };
 #define NX (1ull << 63)
-#define TABLES ((uint64_t *)0x60000) /* for the address 8000000000h: a PDPT, a directory, a table */
 
 static const struct config { const char *name; uint64_t cr0, cr4, rflags; } configs[] = {
 	{ "", 0, 0, 0 }, { "wp ", CR0_WP, 0, 0 }, { "smep ", CR0_WP, CR4_SMEP, 0 }, { "smap ", CR0_WP, CR4_SMAP, 0 },
@@ -18,24 +17,14 @@ snippets(const struct config *c, unsigned k, bool user)
 	if (user)
 		ring3();
 	else
-		for (unsigned n = CODE >> 12; n < STACK1 >> 12; n++)
-			page_table[0][n] &= ~4ull;
+		ring0();
 	in.cr0 |= c->cr0;
 	in.cr4 |= c->cr4;
 	in.rflags |= c->rflags;
 	in.gpr[BX] = 1ull << 39;
 	print(user ? "3 " : "0 ");
 	print(c->name);
-	switch (k) {
-	case 0:
-		RUN("read", "mov 16(%rbx), %eax; xor %eax, %eax");
-		break;
-	case 1:
-		RUN("write", "movl $0x0b0f0b0f, 16(%rbx)");
-		break;
-	case 2:
-		RUN("exec", "jmp *%rbx");
-	}
+	run_access(k);
 }
 
 static const struct { const char *name; uint64_t e[4]; uint64_t efer; } cases[] = {
@@ -60,8 +49,8 @@ static const struct { const char *name; uint64_t e[4]; uint64_t efer; } cases[] 
 static void
 levels(void)
 {
-	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		for (unsigned n = 0; n < sizeof(configs) / sizeof(configs[0]); n++)
+	for (unsigned i = 0; i < COUNT(cases); i++)
+		for (unsigned n = 0; n < COUNT(configs); n++)
 			for (unsigned k = 0; k < 6; k++) {
 				bool large = cases[i].e[1] & 0x80 || cases[i].e[2] & 0x80;
 
@@ -85,8 +74,6 @@ static void
 implicit(void)
 {
 	ring3();
-	for (unsigned n = 256; n < 512; n++)
-		page_table[0][n] |= 0;
 	in.cr4 |= CR4_SMAP, in.rflags |= FLAG_AC;
 	page_table[0][DATA >> 12] = 0x20007;
 	RUN("smap: user data at 3", "mov 0x20000, %eax");
@@ -95,8 +82,7 @@ implicit(void)
 	page_table[0][(HANDLER_STACK >> 12) - 1] |= 4;
 	RUN("smap: handler's stack", "int $0x30");
 	in.cr4 |= CR4_SMAP;
-	for (unsigned n = CODE >> 12; n < STACK1 >> 12; n++)
-		page_table[0][n] &= ~4ull;
+	ring0();
 	page_table[0][DATA >> 12] |= 4;
 	RUN("smap: stac, clac", "stac; movl $1, 0x20000; movl $0, 0x20000; clac; mov 0x20000, %eax");
 	ring3();

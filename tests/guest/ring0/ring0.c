@@ -52,7 +52,7 @@ fill_code(unsigned long code)
 bool
 has_error(unsigned vector)
 {
-	return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;
+	return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
 }
 
 void

@@ -12,6 +12,8 @@
 
 enum { PORT_DEBUG = 0xe9, PORT_EXIT = 0x501 };
 
+#define COUNT(array) (sizeof(array) / sizeof(array[0]))
+
 static inline void
 outb(uint16_t port, uint8_t value)
 {

@@ -20,7 +20,7 @@ static const struct { const char *name; uint16_t selector; unsigned flags; } kin
 	{ "call32 3", SEL_A | 3, D_P | D_DPL3 | 12 }, { "tss32 absent", SEL_A, 9 }, { "ldt absent", SEL_A, 2 },
 	{ "past gdt", 0xfff8, 0 }, { "ldt without", 0x0c, 0 },
 };
-enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+enum { KINDS = COUNT(kinds) };
 
 static void
 begin(unsigned k, bool user)
@@ -68,8 +68,8 @@ accesses(void)
 	static const uint32_t at[] = { 0, 0x7c, 0x7d, 0x7f, 0x80, 0xfff, 0x1000, 0xfffc, 0xfffd, 0xffff, 0xfffffffc,
 		0xfffffffd, 0xffffffff };
 
-	for (unsigned k = 0; k < sizeof(segs) / sizeof(segs[0]); k++)
-		for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+	for (unsigned k = 0; k < COUNT(segs); k++)
+		for (unsigned i = 0; i < COUNT(at); i++) {
 			gdt[SEL_A / 8] = descriptor(DATA, segs[k].limit, segs[k].flags);
 			in.fs = SEL_A;
 			in.gpr[BX] = at[i];
@@ -180,7 +180,7 @@ stacks(void)
 		{ "down under limit", 0x7fff, 0x8003, D_DATA32 | 4 }, { "down 16", 0x7fff, 0, D_DATA | 4 },
 	};
 
-	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (unsigned i = 0; i < COUNT(cases); i++)
 		for (unsigned k = 0; k < 8; k++) {
 			ring3();
 			gdt[SEL_A / 8] = descriptor(STACK_BEGIN, cases[i].limit, cases[i].flags | D_DPL3);

@@ -50,7 +50,7 @@ void
 run_tests(void)
 {
 	for (unsigned how = 0; how < 4; how++)
-		for (unsigned k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		for (unsigned k = 0; k < COUNT(kinds); k++) {
 			BOTH(" mov ds", "mov %ax, %ds");
 			BOTH(" mov ss", "mov %ax, %ss; mov %ss, %bx; nop");
 			BOTH(" mov gs", "mov %ax, %gs");

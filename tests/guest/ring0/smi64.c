@@ -22,8 +22,7 @@ run_tests(void)
 	in.fs_base = 0xffff800000000000, in.gs_base = 0x7fffffffffff, in.kernel_gs_base = 0x1234;
 	RUN("bases", SMI);
 	in.cr4 |= 0x700000;
-	for (unsigned n = CODE >> 12; n < STACK1 >> 12; n++)
-		page_table[0][n] &= ~4ull;
+	ring0();
 	RUN("smep, smap, pke", SMI "mov %cr4, %rax");
 	in.cr4 |= 0x20000;
 	RUN("pcid", "mov %cr3, %rax; or $5, %rax; mov %rax, %cr3; " SMI "mov %cr3, %rdx; and $0xfff, %edx; xor %eax, %eax");

@@ -3,7 +3,6 @@
 #include "prot.h"
 
 enum { VME = 1, PVI = 2, TF = 0x100, IF = 0x200, NT = 0x4000, VIF = 0x80000, VIP = 0x100000, MAP = 0x88 - 32 };
-#define COUNT(array) (sizeof(array) / sizeof(array[0]))
 
 /* Where INT goes to in virtual-8086 mode: what it pushed, in AX, BX, CX. */
 #define HANDLER "; ud2; .org 7701b + 0x80; pop %ax; pop %bx; pop %cx"

@@ -5,7 +5,6 @@
 enum { CR4_OSFXSR = 0x200, CR4_OSXSAVE = 0x40000, CR4_PKE = 0x400000, AREA = DATA + 0x1000, HEADER = 512, YMM = 576, PKRU = 2688,
 	COUNT_MASKS = 6 };
 #define COMPACT (1ull << 63)
-#define COUNT(array) (sizeof(array) / sizeof(array[0]))
 
 /* XCR0 in r8, XSAVE's mask in r9, PKRU in r10, what stands in both halves of YMM1 in r11. */
 #define STATE "xor %ecx, %ecx; xor %edx, %edx; mov %r10d, %eax; wrpkru; mov $7, %eax; xsetbv; vzeroall; vmovd %r11d, %xmm1; " \
