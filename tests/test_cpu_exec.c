@@ -3,8 +3,8 @@
  * Integer instructions through decoder, semantics and the IR's interpreter, against the host's own processor: random
  * registers, flags and memory, every unprivileged opcode in its forms.
  */
-#include <cpuid.h>
 #include <check.h>
+#include <cpuid.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
