@@ -35,8 +35,8 @@ struct cpu_config {
 	/* The guest has read the time, NOW_NS: what is late by then may be made up for.  Without the lock.  May be NULL. */
 	void (*time_read)(void *opaque, uint64_t now_ns);
 	/*
-	 * For tests that count: asked before each block that the run loop starts, and before it waits; true: cpu_run returns.  UNCHAINED:
-	 * that is each block there is.  BEFORE_BLOCK may be NULL.
+	 * For tests that count: asked before each block that the run loop starts, and before it waits; true: cpu_run returns.
+	 * UNCHAINED: that is each block there is.  BEFORE_BLOCK may be NULL.
 	 */
 	void *block_opaque;
 	bool (*before_block)(void *opaque);
