@@ -100,5 +100,7 @@ unsigned cpu_disassemble(struct cpu *c, uint64_t addr, const uint8_t *code, unsi
 
 /* For -cpu help. */
 void cpu_list_models(FILE *to);
+/* What the processor that -cpu TEXT names has, the model has not, and TEXT doesn't switch off: words in TO.  False: nothing. */
+bool cpu_model_lacks(const char *text, char *to, size_t size);
 
 #endif
