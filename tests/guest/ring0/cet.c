@@ -173,6 +173,10 @@ tasks(void)
 	in.watch[1] = at(SSP_OTHER), in.watch[2] = at(SSP_OTHER - 8), in.watch[3] = at(SSP_OTHER - 24);
 	RUN("task: there and back", ON "call 1f; ud2; 1: lcall $0x40, $0; rdsspd %ebx");
 	stacks(0);
+	copy(hidden(HANDLER), "\xf3\x0f\xae\xe8\xcf\x90", 6);
+	tss_other.eax = 1;
+	RUN("task: back from an unaligned stack", ON "lcall $0x40, $0");
+	stacks(0);
 	task_ssp(&tss_other, SEL_OTHER, SSP_OTHER - 4);
 	RUN("task: unaligned", ON "lcall $0x40, $0");
 	stacks(0);
