@@ -368,6 +368,8 @@ cet_task_out(struct cpu *c, unsigned new_cpl, bool nests, bool returns, uint64_t
 
 	if (!cet_has_stack(c, c->cpl))
 		return t;
+	if (returns && c->ssp & 7)
+		cpu_raise_error(c, EXC_CP, CP_FAR_RET);
 	if (nests && c->cpl == 3 && new_cpl != 3) {
 		c->pl_ssp[3] = c->ssp;
 	} else if (nests) {

@@ -130,7 +130,7 @@ cpu_new(const struct cpu_config *config, struct err *e)
 	c->a20 = true;
 	atomic_store(&c->pins, 1u << PIN_A20);
 	init_sync(c);
-	c->model = cpuid_parse(config->model, tcg_has_avx512(&config->tcg), e);
+	c->model = cpuid_parse(config->model, tcg_native_avx512(&config->tcg), e);
 	c->shadow = c->model ? shadow_new(slots, e) : NULL;
 	if (!c->shadow || !init_tcg(c, e)) {
 		cpu_free(c);

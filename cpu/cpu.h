@@ -35,8 +35,8 @@ struct cpu_config {
 	/* The guest has read the time, NOW_NS: what is late by then may be made up for.  Without the lock.  May be NULL. */
 	void (*time_read)(void *opaque, uint64_t now_ns);
 	/*
-	 * For tests that count: asked before each block that the run loop starts, and before it waits; true: cpu_run returns.  UNCHAINED:
-	 * that is each block there is.  BEFORE_BLOCK may be NULL.
+	 * For tests that count: asked before each block that the run loop starts, and before it waits; true: cpu_run returns.
+	 * UNCHAINED: that is each block there is.  BEFORE_BLOCK may be NULL.
 	 */
 	void *block_opaque;
 	bool (*before_block)(void *opaque);
@@ -100,5 +100,7 @@ unsigned cpu_disassemble(struct cpu *c, uint64_t addr, const uint8_t *code, unsi
 
 /* For -cpu help. */
 void cpu_list_models(FILE *to);
+/* What the processor that -cpu TEXT names has, the model has not, and TEXT doesn't switch off: words in TO.  False: nothing. */
+bool cpu_model_lacks(const char *text, char *to, size_t size);
 
 #endif

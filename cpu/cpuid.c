@@ -30,7 +30,7 @@ static const char implemented[] =
 	" arat fsgsbase tsc_adjust smep erms invpcid smap umip pku la57 fsrm rdpid xsaveopt xsavec xgetbv1 xsaves"
 	" movbe bmi1 bmi2 adx abm clflushopt clwb avx avx2 fma f16c vaes vpclmulqdq sha_ni gfni rdrand rdseed"
 	" avx512f avx512dq avx512ifma avx512cd avx512bw avx512vl avx512vbmi avx512_vbmi2 avx512_vnni avx512_bitalg"
-	" avx512_vpopcntdq avx512_bf16"
+	" avx512_vpopcntdq avx512_bf16 avx512_fp16 avx512_vp2intersect wbnoinvd fzrm fsrs fsrc"
 	" shstk ibt serialize movdiri movdir64b cldemote waitpkg lahf_lm cr8_legacy sse4a xop fma4 tbm 3dnowprefetch syscall nx pdpe1gb"
 	" rdtscp lm ";
 
@@ -44,13 +44,34 @@ static const struct {
 #undef MODEL
 };
 
-/* Other spellings of features. */
+/* Other names of features. */
 static const struct { const char *name, *ours; } aliases[] = {
-	{ "pni", "sse3" }, { "sse4.1", "sse4_1" }, { "sse4.2", "sse4_2" }, { "sse4-1", "sse4_1" }, { "sse4-2", "sse4_2" },
-	{ "tsc-deadline", "tsc_deadline" }, { "tsc-adjust", "tsc_adjust" }, { "lahf-lm", "lahf_lm" }, { "pclmuldq", "pclmulqdq" },
-	{ "cr8legacy", "cr8_legacy" }, { "sha-ni", "sha_ni" }, { "3dnowprefetch", "3dnowprefetch" }, { "xd", "nx" },
-	{ "i64", "lm" },
+	{ "pni", "sse3" }, { "pclmuldq", "pclmulqdq" }, { "xd", "nx" }, { "i64", "lm" },
 };
+
+static bool
+separates(char c)
+{
+	return c == '-' || c == '_' || c == '.';
+}
+
+/* Are A and the LEN characters at B the same name?  It may be written avx512_fp16, avx512-fp16, avx512fp16. */
+static bool
+same_feature(const char *a, size_t a_len, const char *b, size_t len)
+{
+	const char *a_end = a + a_len, *b_end = b + len;
+
+	for (;; a++, b++) {
+		while (a < a_end && separates(*a))
+			a++;
+		while (b < b_end && separates(*b))
+			b++;
+		if (a == a_end || b == b_end)
+			return a == a_end && b == b_end;
+		if (*a != *b)
+			return false;
+	}
+}
 
 /* Does the list, words between spaces, have the word? */
 static bool
@@ -59,7 +80,7 @@ has_word(const char *list, const char *word, size_t len)
 	for (const char *at = list; *at;) {
 		size_t n = strcspn(at, " ");
 
-		if (n == len && !memcmp(at, word, len))
+		if (same_feature(at, n, word, len))
 			return true;
 		at += n;
 		at += strspn(at, " ");
@@ -77,15 +98,25 @@ static int
 find_feature(const char *name, size_t len)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(aliases); i++)
-		if (strlen(aliases[i].name) == len && !memcmp(aliases[i].name, name, len)) {
+		if (same_feature(aliases[i].name, strlen(aliases[i].name), name, len)) {
 			name = aliases[i].ours;
 			len = strlen(name);
 			break;
 		}
 	for (unsigned i = 0; i < ARRAY_SIZE(features); i++)
-		if (strlen(features[i].name) == len && !memcmp(features[i].name, name, len))
+		if (same_feature(features[i].name, strlen(features[i].name), name, len))
 			return i;
 	return -1;
+}
+
+/* Is it the name of a feature that some model's processor has, though there is nothing of it here? */
+static bool
+is_lacking(const char *name, size_t len)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
+		if (has_word(models[i].features, name, len))
+			return true;
+	return false;
 }
 
 /* One word of the list behind the model: "+f", "-f", "f=on", "f=off", "f". */
@@ -115,6 +146,8 @@ parse_feature(struct cpuid_model *m, const char *text, size_t len, struct err *e
 	if (has_word("enforce check", text, name_len))
 		return true;
 	feature = find_feature(text, name_len);
+	if (feature < 0 && is_lacking(text, name_len))
+		return !on || err_set(e, "-cpu: feature '%.*s' is not implemented", (int)name_len, text);
 	if (feature < 0)
 		return err_set(e, "-cpu: there is no feature '%.*s'", (int)name_len, text);
 	if (on && !is_implemented(feature))
@@ -123,27 +156,47 @@ parse_feature(struct cpuid_model *m, const char *text, size_t len, struct err *e
 	return true;
 }
 
-static bool
-set_model(struct cpuid_model *m, const char *name, size_t len, bool fast_avx512, struct err *e)
+/* The number of the model that TEXT begins with, or -1. */
+static int
+find_model(const char *text, size_t len)
 {
-	unsigned i = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
+		if (strlen(models[i].name) == len && !memcmp(models[i].name, text, len))
+			return (int)i;
+	return -1;
+}
+
+/* `max` is what runs at full speed.  FAST: TCG_ bits. */
+static bool
+is_slow(unsigned feature, unsigned fast)
+{
+	if (strncmp(features[feature].name, "avx512", 6) != 0)
+		return false;
+	if (feature == FEAT_avx512_fp16)
+		return !(fast & TCG_FP16);
+	if (feature == FEAT_avx512_vp2intersect)
+		return !(fast & TCG_VP2INTERSECT);
+	return !(fast & TCG_AVX512);
+}
+
+static bool
+set_model(struct cpuid_model *m, const char *name, size_t len, unsigned fast_avx512, struct err *e)
+{
+	int i = find_model(name, len);
 	bool leave_out;
 
-	while (i < ARRAY_SIZE(models) && (strlen(models[i].name) != len || memcmp(models[i].name, name, len)))
-		i++;
-	if (i == ARRAY_SIZE(models))
+	if (i < 0)
 		return err_set(e, "-cpu: there is no model '%.*s'; -cpu help lists them", (int)len, name);
 	snprintf(m->vendor, sizeof(m->vendor), "%s", models[i].vendor);
-	m->amd = strcmp(m->vendor, "AuthenticAMD") == 0;
+	m->amd = strcmp(m->vendor, "GenuineIntel") != 0;
 	snprintf(m->brand, sizeof(m->brand), "%s", models[i].brand);
 	m->signature = models[i].signature;
 	m->max_leaf = models[i].max_leaf;
 	m->max_ext_leaf = 0x80000008;
-	/* `max` is what runs at full speed. */
-	leave_out = strcmp(models[i].name, "max") == 0 && !fast_avx512;
+	leave_out = strcmp(models[i].name, "max") == 0;
 	for (unsigned f = 0; f < ARRAY_SIZE(features); f++)
 		m->has[f] = has_word(models[i].features, features[f].name, strlen(features[f].name)) && is_implemented(f) &&
-			!(leave_out && strncmp(features[f].name, "avx512", 6) == 0);
+			!(leave_out && is_slow(f, fast_avx512));
 	return true;
 }
 
@@ -152,33 +205,66 @@ static const struct { enum cpu_feature feature, needs; } needs[] = {
 	{ FEAT_avx, FEAT_xsave }, { FEAT_avx2, FEAT_avx }, { FEAT_fma, FEAT_avx }, { FEAT_f16c, FEAT_avx }, { FEAT_vaes, FEAT_avx },
 	{ FEAT_vpclmulqdq, FEAT_avx }, { FEAT_xsaveopt, FEAT_xsave }, { FEAT_xsavec, FEAT_xsave }, { FEAT_xgetbv1, FEAT_xsave },
 	{ FEAT_avx512f, FEAT_avx2 }, { FEAT_avx512f, FEAT_fma }, { FEAT_avx512f, FEAT_f16c }, { FEAT_avx512cd, FEAT_avx512f },
-	{ FEAT_avx512bw, FEAT_avx512f }, { FEAT_avx512dq, FEAT_avx512f }, { FEAT_avx512vl, FEAT_avx512f }, { FEAT_avx512ifma, FEAT_avx512f },
-	{ FEAT_avx512vbmi, FEAT_avx512bw }, { FEAT_avx512_vbmi2, FEAT_avx512bw }, { FEAT_avx512_vnni, FEAT_avx512f },
+	{ FEAT_avx512bw, FEAT_avx512f }, { FEAT_avx512dq, FEAT_avx512f }, { FEAT_avx512vl, FEAT_avx512f },
+	{ FEAT_avx512ifma, FEAT_avx512f }, { FEAT_avx512vbmi, FEAT_avx512bw }, { FEAT_avx512_vbmi2, FEAT_avx512bw }, { FEAT_avx512_vnni, FEAT_avx512f },
 	{ FEAT_avx512_bitalg, FEAT_avx512bw }, { FEAT_avx512_vpopcntdq, FEAT_avx512f }, { FEAT_avx512_bf16, FEAT_avx512bw },
 	{ FEAT_avx512_vp2intersect, FEAT_avx512f }, { FEAT_avx512_fp16, FEAT_avx512bw },
 	{ FEAT_xsaves, FEAT_xsave }, { FEAT_pku, FEAT_lm }, { FEAT_la57, FEAT_lm }, { FEAT_pku, FEAT_xsave }, { FEAT_xop, FEAT_avx },
 	{ FEAT_fma4, FEAT_avx }, { FEAT_shstk, FEAT_pae }, { FEAT_ibt, FEAT_pae },
 };
 
-/* Of what the model of this name has, what is not there: the first one, for `enforce`. */
+/* The next word of a model's list of features, from *AT on, that is not implemented: its length, or 0. */
+static size_t
+next_lacking(const char **at)
+{
+	for (*at += strspn(*at, " "); **at; *at += strspn(*at, " ")) {
+		size_t n = strcspn(*at, " ");
+		int feature = find_feature(*at, n);
+
+		if (feature < 0 || !is_implemented(feature))
+			return n;
+		*at += n;
+	}
+	return 0;
+}
+
+/* For `enforce`. */
 static bool
 check_model(const char *name, size_t len, struct err *e)
 {
-	const char *at = "";
+	int model = find_model(name, len);
+	const char *at = model < 0 ? "" : models[model].features;
+	size_t n = next_lacking(&at);
 
-	for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
-		if (strlen(models[i].name) == len && !memcmp(models[i].name, name, len))
-			at = models[i].features;
-	while (*at) {
-		size_t n = strcspn(at, " ");
-		int feature = find_feature(at, n);
+	return n == 0 || err_set(e, "-cpu %.*s,enforce: feature '%.*s' is not implemented", (int)len, name, (int)n, at);
+}
 
-		if (feature < 0 || !is_implemented(feature))
-			return err_set(e, "-cpu %.*s,enforce: feature '%.*s' is not implemented", (int)len, name, (int)n, at);
-		at += n;
-		at += strspn(at, " ");
+/* Does the list switch the feature off? */
+static bool
+is_off(const char *list, const char *name, size_t len)
+{
+	for (; *list == ','; list += strcspn(list, ",")) {
+		size_t n = strcspn(++list, ","), value = strcspn(list, "=,");
+
+		if (*list == '-' && same_feature(name, len, list + 1, n - 1))
+			return true;
+		if (value + 4 == n && !memcmp(list + value, "=off", 4) && same_feature(name, len, list, value))
+			return true;
 	}
-	return true;
+	return false;
+}
+
+bool
+cpu_model_lacks(const char *text, char *to, size_t size)
+{
+	size_t len = text ? strcspn(text, ",") : 0, used = 0, n;
+	int model = text ? find_model(text, len) : -1;
+	const char *at = model < 0 ? "" : models[model].features;
+
+	for (; (n = next_lacking(&at)) != 0; at += n)
+		if (!is_off(text + len, at, n) && used + n + 2 < size)
+			used += (size_t)snprintf(to + used, size - used, "%s%.*s", used != 0 ? " " : "", (int)n, at);
+	return used != 0;
 }
 
 static bool
@@ -194,7 +280,7 @@ asks_enforce(const char *list)
 }
 
 struct cpuid_model *
-cpuid_parse(const char *text, bool fast_avx512, struct err *e)
+cpuid_parse(const char *text, unsigned fast_avx512, struct err *e)
 {
 	struct cpuid_model *m = xcalloc(1, sizeof(*m));
 	size_t len;
@@ -297,8 +383,9 @@ query_7(const struct cpu *c, uint32_t subleaf, uint32_t out[4])
 {
 	if (subleaf == 0 && c->cr4 & CR4_PKE)
 		out[2] |= 1u << 4; /* OSPKE */
-	if (subleaf == 0 && cpu_has(c, FEAT_avx512_bf16))
-		out[0] = 1; /* the last subleaf */
+	for (unsigned i = 0; subleaf == 0 && i < ARRAY_SIZE(features); i++)
+		if (c->model->has[i] && features[i].leaf == 7 && features[i].subleaf > out[0])
+			out[0] = features[i].subleaf; /* the last one */
 }
 
 /* Topology: one thread a core, up to 256 processors a package. */

@@ -14,8 +14,8 @@ struct cpuid_model {
 	bool has[CPU_FEATURES];
 };
 
-/* From "model,+feature,-feature,feature=on|off"; `max` has AVX-512 if FAST_AVX512.  NULL with E set. */
-struct cpuid_model *cpuid_parse(const char *text, bool fast_avx512, struct err *e);
+/* From "model,+feature,-feature,feature=on|off"; `max` has of AVX-512 what FAST_AVX512 (TCG_) says.  NULL with E set. */
+struct cpuid_model *cpuid_parse(const char *text, unsigned fast_avx512, struct err *e);
 
 static inline bool
 cpu_has(const struct cpu *c, enum cpu_feature f)

@@ -622,12 +622,13 @@ decode_readable(struct insn *i, const uint8_t *bytes, unsigned avail, uint64_t r
 		return lengths(i, &r, DECODE_UD);
 	if (i->encoding == ENC_EVEX && !i->no_such)
 		return avx512(i, m, &r);
-	if (i->encoding == ENC_VEX)
-		row = i->no_such ? NULL : vex_row(i->map, i->prefix, i->opcode);
-	else
-		row = i->map == MAP_0F3A ? NULL : &map_rows[i->map][i->opcode];
+	/* Before a row is looked for: there are maps with EVEX alone. */
 	if (i->no_such)
 		return lengths(i, &r, DECODE_UD);
+	if (i->encoding == ENC_VEX)
+		row = vex_row(i->map, i->prefix, i->opcode);
+	else
+		row = i->map == MAP_0F3A ? NULL : &map_rows[i->map][i->opcode];
 	if (row == NULL || (row->gen == NULL && row->group == 0))
 		return i->map == MAP_1 ? lengths(i, &r, DECODE_UD) : i->encoding == ENC_VEX ? avx(i, m, &r) : vector(i, m, &r);
 	i->row = resolve(i, row, &r, &has_modrm);

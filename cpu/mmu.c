@@ -741,6 +741,8 @@ cet_exchange(struct cpu *c, uint64_t linear, uint64_t expected, uint64_t value, 
 	struct piece p[2];
 	uint64_t old;
 
+	if (linear & 7)
+		cpu_raise_error(c, EXC_GP, 0);
 	cet_span(c, linear, 8, true, user, p);
 	if (p[0].host) {
 		old = expected;

@@ -3,7 +3,8 @@
 #include "cpu/cet.h"
 #include "cpu/system.h"
 
-enum { TYPE_TSS16 = 1, TYPE_TSS32 = 9, TYPE_BUSY = 2, TSS16_LIMIT = 0x2b, TSS32_LIMIT = 0x67, TSS_SSP = 0x68 };
+enum { TYPE_TSS16 = 1, TYPE_TSS32 = 9, TYPE_BUSY = 2, TSS16_LIMIT = 0x2b, TSS32_LIMIT = 0x67, TSS_SSP = 0x68,
+	NO_SSP = 1 /* not aligned: refused where it is needed */ };
 
 /* What a TSS holds of a task's state. */
 struct task {
@@ -20,7 +21,7 @@ task_load(struct cpu *c, uint64_t base, bool tss32, struct task *t)
 {
 	unsigned width = tss32 ? 4 : 2, at = tss32 ? 0x20 : 0x0e, segs = tss32 ? 6 : 4;
 
-	*t = (struct task){ .cr3 = c->cr3 };
+	*t = (struct task){ .cr3 = c->cr3, .ssp = NO_SSP };
 	if (tss32)
 		t->cr3 = sys_load(c, base + 0x1c, 4);
 	t->eip = sys_load(c, base + at, width);

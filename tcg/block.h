@@ -166,7 +166,7 @@ struct back_end {
 	void (*unwind)(struct tcg_frame *f);
 	void (*x87_sync)(struct tcg_frame *f); /* called while x87_resident */
 	void (*disassemble)(const struct tcg *t, const struct tcg_block *b);
-	bool (*has_avx512)(void); /* natively */
+	unsigned (*native_avx512)(void); /* TCG_ */
 };
 
 /* The host's; NULL: it has none, and there is the interpreter. */

@@ -688,10 +688,10 @@ tcg_has_back_end(void)
 	return host_back_end != NULL;
 }
 
-bool
-tcg_has_avx512(const struct tcg_options *o)
+unsigned
+tcg_native_avx512(const struct tcg_options *o)
 {
-	return host_back_end != NULL && o->accel == ACCEL_NATIVE && !o->portable && host_back_end->has_avx512();
+	return host_back_end != NULL && o->accel == ACCEL_NATIVE && !o->portable ? host_back_end->native_avx512() : 0;
 }
 
 static bool

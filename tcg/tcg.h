@@ -73,8 +73,9 @@ struct tcg_options {
 
 /* Does this host have one?  ACCEL_NATIVE is refused where not. */
 bool tcg_has_back_end(void);
-/* Would AVX-512 run natively with these options? */
-bool tcg_has_avx512(const struct tcg_options *o);
+/* What of AVX-512 would run natively with these options? */
+enum { TCG_AVX512 = 1 /* F, CD, BW, DQ, VL */, TCG_FP16 = 2, TCG_VP2INTERSECT = 4 };
+unsigned tcg_native_avx512(const struct tcg_options *o);
 
 struct tcg *tcg_new(const struct tcg_options *o, const struct tcg_guest *guest, struct err *e);
 void tcg_free(struct tcg *t);

@@ -88,6 +88,8 @@ refuse "-pidfile" -display none -pidfile "$none/x"
 refuse "-cpu" -display none -cpu abacus
 refuse "-cpu" -display none -cpu qemu64,+abacus
 refuse "svm" -display none -cpu EPYC,+svm,enforce
+refuse "feature 'hle' is not implemented" -display none -cpu SapphireRapids,enforce
+refuse "feature 'amx-tile' is not implemented" -display none -cpu SapphireRapids,+amx-tile
 refuse "unknown option" -frobnicate
 refuse "argument is missing" -m
 

@@ -80,6 +80,14 @@ tests_test_cpu_decode_SOURCES = tests/test_cpu_decode.c
 tests_test_cpu_decode_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(CAPSTONE_CFLAGS)
 tests_test_cpu_decode_LDADD = cpu/libcpu.a tcg/libtcg.a base/libbase.a $(CHECK_LIBS) $(CAPSTONE_LIBS)
 
+if HAVE_CHECK
+check_PROGRAMS += tests/test_cpu_model
+TESTS += tests/test_cpu_model
+endif
+tests_test_cpu_model_SOURCES = tests/test_cpu_model.c tests/check_main.h
+tests_test_cpu_model_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_cpu_model_LDADD = $(CPU_LIBS) $(CHECK_LIBS)
+
 # AVX-512 that no host is asked about.
 if HAVE_CHECK
 check_PROGRAMS += tests/test_half tests/test_avx512

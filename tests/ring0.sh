@@ -27,7 +27,7 @@ for guest in "$dir"/*.elf "$dir"/*.bin; do
 	case $name in
 	keys64 | xsave64 | control64) cpu=EPYC-Milan ;;
 	page57) cpu=max,+la57 ;;
-	cet64) cpu=Skylake-Client,+pku,+shstk,+ibt ;;
+	cet | cet64) cpu=Skylake-Client,+pku,+shstk,+ibt ;;
 	amd64) cpu=Opteron_G5 ;;
 	intel64) cpu=Haswell ;;
 	*) cpu=max ;;

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "base/util.h"
+#include "ui/pace.h"
 #include "ui/ui.h"
 
 #include <arpa/inet.h>
@@ -542,6 +543,23 @@ START_TEST(test_pictures)
 }
 END_TEST
 
+/* Who changes is looked at soon, but for a quarter of a processor at the most; who doesn't, less and less often. */
+START_TEST(test_pace)
+{
+	unsigned interval = 50;
+
+	ck_assert_uint_eq(pace_wait_ms(&interval, 16, true, 1000 * 1000), 16);
+	ck_assert_uint_eq(pace_wait_ms(&interval, 16, true, 10 * 1000 * 1000), 40);
+	ck_assert_uint_eq(pace_wait_ms(&interval, 16, true, UINT64_MAX / 8), PACE_SLOWEST_MS);
+	ck_assert_uint_eq(pace_wait_ms(&interval, 16, false, 0), 20);
+	ck_assert_uint_eq(pace_wait_ms(&interval, 16, false, 10 * 1000 * 1000), 25);
+	for (unsigned i = 0; i < 10; i++)
+		pace_wait_ms(&interval, 16, false, 0);
+	ck_assert_uint_eq(pace_wait_ms(&interval, 16, false, 0), PACE_SLOWEST_MS);
+	ck_assert_uint_eq(pace_wait_ms(&interval, 16, true, 0), 16);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -562,6 +580,7 @@ main(void)
 	tcase_add_test(t, test_keys);
 	tcase_add_test(t, test_input);
 	tcase_add_test(t, test_pictures);
+	tcase_add_test(t, test_pace);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

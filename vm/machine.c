@@ -12,7 +12,9 @@
 #include "net/net.h"
 #include "vm/vcpu.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { PM_BASE = 0x600, SCI_IRQ = 9 };
@@ -165,6 +167,17 @@ smi(void *opaque)
 
 /* ---- the board ---- */
 
+/* What the guest isn't offered of the processor that was asked for. */
+static void
+warn_of_model(const char *model)
+{
+	char lacking[400];
+
+	if (cpu_model_lacks(model, lacking, sizeof(lacking)))
+		fprintf(stderr, "calque: warning: -cpu %.*s: left out, because not implemented: %s\n", (int)strcspn(model, ","), model,
+			lacking);
+}
+
 static bool
 make_processor(struct machine *m, struct err *e)
 {
@@ -184,6 +197,8 @@ make_processor(struct machine *m, struct err *e)
 	};
 
 	m->cpu = vcpu_new(&config, e);
+	if (m->cpu != NULL)
+		warn_of_model(s->cpu);
 	return m->cpu != NULL;
 }
 

@@ -559,10 +559,12 @@ patch(struct tcg *t, struct tcg_slot *s, const uint8_t *target)
 	set_rel32(s->patch, t->to_rx, target);
 }
 
-static bool
-has_avx512(void)
+static unsigned
+native_avx512(void)
 {
-	return host_features() & HOST_AVX512;
+	unsigned has = host_features();
+
+	return (has & HOST_AVX512 ? TCG_AVX512 : 0) | (has & HOST_FP16 ? TCG_FP16 : 0) | (has & HOST_VP2INTERSECT ? TCG_VP2INTERSECT : 0);
 }
 
 static const struct back_end x64 = {
@@ -573,7 +575,7 @@ static const struct back_end x64 = {
 	.unwind = unwind,
 	.x87_sync = sync_x87,
 	.disassemble = x64_disassemble,
-	.has_avx512 = has_avx512,
+	.native_avx512 = native_avx512,
 };
 
 const struct back_end *const host_back_end = &x64;

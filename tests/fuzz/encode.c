@@ -140,7 +140,8 @@ is_gather(const struct template *t)
 static unsigned
 put_gathered(struct build *b, const struct template *t, unsigned reg, uint8_t *rex, bool gs, uint8_t *to)
 {
-	unsigned base = b->base[random_below(b->r, b->bases)], mod = gs || random_percent(b->r, 4) ? 0 : 1 + random_below(b->r, 2), n = 2;
+	unsigned base = b->base[random_below(b->r, b->bases)], n = 2;
+	unsigned mod = gs || random_percent(b->r, 4) ? 0 : 1 + random_below(b->r, 2);
 
 	if (rex == NULL && base >= 8)
 		base = RBX;

@@ -2,8 +2,8 @@
 /*
  * fuzz [-n executions] [-s seed] [-k folder] [-m most] [-c counts] [-v] [case ...]: random snippets, and the cases given as
  * files, on the host's processor and in every kind of guest.  What differs is reduced and printed as a case, the first 40 of
- * them or as many as -m says, and kept in the folder; the program fails if anything does.  A file of counts adds up what several runs met;
- * -v lists what was met less than a thousand times.
+ * them or as many as -m says, and kept in the folder; the program fails if anything does.  A file of counts adds up what
+ * several runs met; -v lists what was met less than a thousand times.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -172,8 +172,8 @@ uint64_t generator_executions(const struct generator *g);
 
 /* ---- compare.c ---- */
 /* False, with what is different in WHAT.  DATA is what they began with. */
-bool outcome_equal(const struct snippet *s, const uint8_t *data, const struct outcome *host, const struct outcome *ours, char *what,
-	size_t size);
+bool outcome_equal(const struct snippet *s, const uint8_t *data, const struct outcome *host, const struct outcome *ours,
+	char *what, size_t size);
 
 /* ---- text.c ---- */
 void snippet_print(const struct snippet *s, FILE *to);

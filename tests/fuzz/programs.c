@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * programs [-n programs] [-s first seed]: random programs of 4 KiB as boot sectors and as kernels, each in the interpreter and in the
- * back end, from the same state: all have to end in the same one, memory included, having asked the same of the ports.
+ * programs [-n programs] [-s first seed]: random programs of 4 KiB as boot sectors and as kernels, each in the interpreter and in
+ * the back end, from the same state: all have to end in the same one, memory included, having asked the same of the ports.
  *
- * Nothing comes from outside, so a program does the same each time, up to its end: HLT, a triple fault, or a number of blocks.  Blocks
- * are the same with either accelerator, and counted by not chaining them; a program that came to an end of its own runs once more as
- * a guest does, chained.  Programs read flags that have no defined value: one that differs is run step by step, so that it is seen
- * whether that is all.
+ * Nothing comes from outside, so a program does the same each time, up to its end: HLT, a triple fault, or a number of blocks.
+ * Blocks are the same with either accelerator, and counted by not chaining them; a program that came to an end of its own runs
+ * once more as a guest does, chained.  Programs read flags that have no defined value: one that differs is run step by step, so
+ * that it is seen whether that is all.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -47,6 +47,10 @@ boot page-table-isolation "pti=on nopcid nokaslr" -no-reboot
 boot no-smap "nosmap nosmep noxsave mitigations=off no5lvl" -no-reboot
 boot no-features "" -cpu qemu64,-xsave,-pcid,-x2apic,-tsc_deadline,-rdtscp,-pdpe1gb -no-reboot
 boot core2 "" -cpu core2duo -no-reboot
+boot haswell "" -cpu Haswell -no-reboot
+for level in 1 2 3 4; do
+	boot "x86-64-v$level" "" -cpu "x86-64-v$level" -no-reboot
+done
 boot little-memory "" -m 112 -no-reboot
 boot much-memory "slub_debug=FZPU" -m 5G -no-reboot
 boot firmware "" -machine pc,kernel-through=firmware -no-reboot

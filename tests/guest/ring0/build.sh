@@ -7,7 +7,7 @@ to=$1
 cc=${GUEST_CC:-cc}
 flags="-O1 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only
 	-Wall -Wextra -nostdlib -static -Wl,--build-id=none"
-for name in far segment debug modes vme page events smi triple; do
+for name in far segment debug modes cet vme page events smi triple; do
 	# shellcheck disable=SC2086
 	$cc -m32 $flags -T "$here/link.ld" -o "$to/$name.elf" "$here/entry.S" "$here/ring0.c" "$here/prot.c" "$here/$name.c"
 done

@@ -25,6 +25,7 @@ _start:	movl	$stack_top, %esp
 stubs:	.set	n, 0
 	.rept	256
 	.balign	16
+	endbr32
 	pushl	$n
 	jmp	common
 	.set	n, n + 1
@@ -58,6 +59,7 @@ leave:	movl	$SEL_DATA, %eax
 	ret
 
 df_entry:
+	endbr32
 	clts
 	call	caught_double
 	jmp	leave
@@ -105,6 +107,7 @@ enter_real:
 	SAVE
 	ljmp	$0x78, $REAL
 	.code16
+	.balign	8
 real_start:
 	movw	$0x80, %ax
 	movw	%ax, %ds

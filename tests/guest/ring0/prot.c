@@ -36,9 +36,17 @@ write_crs(uint32_t cr0, uint32_t cr3, uint32_t cr4)
 	__asm__ volatile("mov %0, %%cr0" : : "r"(cr0) : "memory");
 }
 
+enum { CR4_CET = 0x800000 };
+
 static void
 paging_off(void)
 {
+	uint32_t cr4;
+
+	/* As long as CET is on, WP can't be cleared. */
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	if (cr4 & CR4_CET)
+		__asm__ volatile("mov %0, %%cr4" : : "r"(cr4 & ~CR4_CET) : "memory");
 	__asm__ volatile("mov %0, %%cr0" : : "r"(0x31) : "memory");
 	write_crs(0x31, 0, 0);
 }
