@@ -294,6 +294,21 @@ take_over_frame(struct machine *a, struct machine *b)
 		cpu_poke(b->cpu, linear + 2 * word, &flags, word);
 }
 
+/* Shifts of 16-bit pairs by more than 16 have no defined result: it depends on the host, in a register or in memory. */
+static void
+take_over_pair(struct machine *a, struct machine *b, const struct insn *i)
+{
+	if (i->width != 2 || (strcmp(insn_name(i), "SHLD") != 0 && strcmp(insn_name(i), "SHRD") != 0))
+		return;
+	memcpy(b->cpu->f.gpr, a->cpu->f.gpr, sizeof(a->cpu->f.gpr));
+	for (unsigned at = 0; at < PROGRAM_RAM; at++) {
+		if (a->ram[at] == b->ram[at])
+			continue;
+		b->ram[at] = a->ram[at];
+		tcg_invalidate(cpu_tcg(b->cpu), at, 1);
+	}
+}
+
 /*
  * Both step by step, the second one taking over from the first what flags have that have no defined value.  False: that's not all
  * they differ in; WHAT says where it began.
@@ -310,6 +325,8 @@ differ_in_undefined(struct machine *a, struct machine *b, char *what, size_t siz
 		machine_run(a, 1);
 		machine_run(b, 1);
 		flags = cpu_eflags(a->cpu) ^ cpu_eflags(b->cpu);
+		if (known)
+			take_over_pair(a, b, &i);
 		if (traps && known && flags_undefined(&i, 0) != 0)
 			take_over_frame(a, b);
 		/* Code that isn't in memory was read from the window. */
