@@ -266,6 +266,19 @@ difference(const struct machine *a, const struct machine *b, char *what, size_t 
 
 /* ---- flags without a defined value ---- */
 
+/* A byte of code as the processor sees it, which may not have heard yet that its page is another one. */
+static bool
+code_byte(struct machine *m, uint64_t linear, uint8_t *to)
+{
+	uint32_t frame = SHADOW_IS_NEAR(linear) ? m->cpu->f.exec[SHADOW_INDEX(linear)] : 0;
+	uint64_t phys = ((uint64_t)frame - 1) * FUZZ_PAGE + linear % FUZZ_PAGE;
+
+	if (frame == 0 || phys >= PROGRAM_RAM)
+		return cpu_peek(m->cpu, linear, to, 1);
+	*to = m->ram[phys];
+	return true;
+}
+
 /* The instruction that M is at; false: none that can be read. */
 static bool
 next_instruction(struct machine *m, struct insn *i)
@@ -276,7 +289,7 @@ next_instruction(struct machine *m, struct insn *i)
 	uint8_t bytes[15];
 	unsigned n = 0;
 
-	while (n < sizeof(bytes) && cpu_peek(c, linear + n, bytes + n, 1))
+	while (n < sizeof(bytes) && code_byte(m, code == 8 ? linear + n : (uint32_t)(linear + n), bytes + n))
 		n++;
 	return n != 0 && decode(i, bytes, n, c->f.rip, (struct decode_mode){ .code = (uint8_t)code }) == DECODE_OK;
 }
