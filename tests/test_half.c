@@ -249,7 +249,7 @@ START_TEST(fused)
 
 		if (!is_finite(v[0]) || !is_finite(v[1]) || !is_finite(v[2]))
 			continue;
-		x = signed_sum(value(v[0]) * value(v[1]) * (negate ? -1 : 1) + (value(v[2]) << 24) * (subtract ? -1 : 1), 48);
+		x = signed_sum(value(v[0]) * value(v[1]) * (negate ? -1 : 1) + value(v[2]) * (1 << 24) * (subtract ? -1 : 1), 48);
 		r = fp_fma(&e, 2, v[0], v[1], v[2], negate, subtract);
 		if (x.n != 0)
 			check_value("fma", &x, mode, v[0], v[1], is_denormal(v[0]) || is_denormal(v[1]) || is_denormal(v[2]), r, e.raised);
@@ -364,7 +364,7 @@ START_TEST(to_integers)
 	for (unsigned n = 0; n < 0x10000 * 5; n++) {
 		unsigned a = n & 0xffff, mode = n >> 16;
 		struct fp_env e = masked(mode & 3);
-		__int128 v = value(a), q = v >> 24, rest = v - (q << 24), half = 1 << 23;
+		__int128 v = value(a), q = v >> 24, rest = v - q * (1 << 24), half = 1 << 23;
 		uint64_t r = is_signed ? fp_to_int(&e, 2, a, width, mode == 4) : fp_to_unsigned(&e, 2, a, width, mode == 4);
 
 		if (mode == NEAREST)

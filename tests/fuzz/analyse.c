@@ -92,6 +92,10 @@ static const struct { const char *name, *why; } excluded[] = {
 	{ "CLAC", "depends on the host's features" },
 	{ "INVPCID", "depends on the host's features" },
 	{ "RSM", "only of use in system management mode" },
+	{ "vrcpph", "an approximation, of which the interpreter has the nearest half" },
+	{ "vrcpsh", "an approximation, of which the interpreter has the nearest half" },
+	{ "vrsqrtph", "an approximation, of which the interpreter has the nearest half" },
+	{ "vrsqrtsh", "an approximation, of which the interpreter has the nearest half" },
 	{ "INT1", "a host that is a virtual machine itself may report it before the instruction" },
 };
 

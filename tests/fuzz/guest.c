@@ -221,6 +221,8 @@ add_features(struct cpu *c)
 
 	for (unsigned n = 0; n < ARRAY_SIZE(features); n++)
 		c->model->has[features[n]] = true;
+	c->model->has[FEAT_avx512_fp16] = native_has(FEAT_avx512_fp16);
+	c->model->has[FEAT_avx512_vp2intersect] = native_has(FEAT_avx512_vp2intersect);
 }
 
 struct guest *

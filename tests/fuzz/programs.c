@@ -266,6 +266,19 @@ difference(const struct machine *a, const struct machine *b, char *what, size_t 
 
 /* ---- flags without a defined value ---- */
 
+/* A byte of code as the processor sees it, which may not have heard yet that its page is another one. */
+static bool
+code_byte(struct machine *m, uint64_t linear, uint8_t *to)
+{
+	uint32_t frame = SHADOW_IS_NEAR(linear) ? m->cpu->f.exec[SHADOW_INDEX(linear)] : 0;
+	uint64_t phys = ((uint64_t)frame - 1) * FUZZ_PAGE + linear % FUZZ_PAGE;
+
+	if (frame == 0 || phys >= PROGRAM_RAM)
+		return cpu_peek(m->cpu, linear, to, 1);
+	*to = m->ram[phys];
+	return true;
+}
+
 /* The instruction that M is at; false: none that can be read. */
 static bool
 next_instruction(struct machine *m, struct insn *i)
@@ -276,7 +289,7 @@ next_instruction(struct machine *m, struct insn *i)
 	uint8_t bytes[15];
 	unsigned n = 0;
 
-	while (n < sizeof(bytes) && cpu_peek(c, linear + n, bytes + n, 1))
+	while (n < sizeof(bytes) && code_byte(m, code == 8 ? linear + n : (uint32_t)(linear + n), bytes + n))
 		n++;
 	return n != 0 && decode(i, bytes, n, c->f.rip, (struct decode_mode){ .code = (uint8_t)code }) == DECODE_OK;
 }
@@ -292,6 +305,21 @@ take_over_frame(struct machine *a, struct machine *b)
 
 	if (cpu_peek(a->cpu, linear + 2 * word, &flags, word))
 		cpu_poke(b->cpu, linear + 2 * word, &flags, word);
+}
+
+/* Shifts of 16-bit pairs by more than 16 have no defined result: it depends on the host, in a register or in memory. */
+static void
+take_over_pair(struct machine *a, struct machine *b, const struct insn *i)
+{
+	if (i->width != 2 || (strcmp(insn_name(i), "SHLD") != 0 && strcmp(insn_name(i), "SHRD") != 0))
+		return;
+	memcpy(b->cpu->f.gpr, a->cpu->f.gpr, sizeof(a->cpu->f.gpr));
+	for (unsigned at = 0; at < PROGRAM_RAM; at++) {
+		if (a->ram[at] == b->ram[at])
+			continue;
+		b->ram[at] = a->ram[at];
+		tcg_invalidate(cpu_tcg(b->cpu), at, 1);
+	}
 }
 
 /*
@@ -310,6 +338,8 @@ differ_in_undefined(struct machine *a, struct machine *b, char *what, size_t siz
 		machine_run(a, 1);
 		machine_run(b, 1);
 		flags = cpu_eflags(a->cpu) ^ cpu_eflags(b->cpu);
+		if (known)
+			take_over_pair(a, b, &i);
 		if (traps && known && flags_undefined(&i, 0) != 0)
 			take_over_frame(a, b);
 		/* Code that isn't in memory was read from the window. */
