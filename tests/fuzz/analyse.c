@@ -284,6 +284,9 @@ is_vendors_own(const struct insn *i)
 	/* FMA4: some processors do it, but don't say so. */
 	if (i->avx != NULL && avx_row_feature(i->avx) == FEAT_fma4 && !native_has(FEAT_fma4))
 		return true;
+	/* Protection keys: what a snippet denies itself stays denied. */
+	if ((is_named(i, "RDPKRU") || is_named(i, "WRPKRU")) && native_has(FEAT_pku))
+		return true;
 	/* PREFETCHW's register form: AMD's raise #UD. */
 	return i->map == MAP_0F && i->opcode == 0x0d && i->mod == 3;
 }
@@ -295,7 +298,7 @@ feature_of(const struct insn *i)
 	if (i->evex != NULL)
 		return evex_row_feature(i->evex);
 	if (i->avx != NULL)
-		return avx_row_feature(i->avx);
+		return avx_feature(i);
 	if (i->vec != NULL)
 		return vec_feature(i->vec);
 	return i->flags >> 24 != 0 ? (i->flags >> 24) - 1 : CPU_FEATURES;

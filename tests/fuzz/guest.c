@@ -232,7 +232,7 @@ guest_new(enum guest_kind kind)
 	struct err e = { 0 };
 	/* What `max` has only where it runs natively. */
 	static const char avx512[] = "max,+avx512f,+avx512cd,+avx512bw,+avx512dq,+avx512vl,+avx512ifma,+avx512vbmi,+avx512_vbmi2,"
-		"+avx512_vnni,+avx512_bitalg,+avx512_vpopcntdq,+avx512_bf16";
+		"+avx512_vnni,+avx512_bitalg,+avx512_vpopcntdq,+avx512_bf16,+avx512-fp16,+avx512-vp2intersect";
 	struct cpu_config config = { .model = native_has_avx512() ? avx512 : "max",
 		.lock_opaque = g, .lock = no_lock, .unlock = no_lock, .now_ns = no_time,
 		.tcg = { .accel = kind == GUEST_INTERP ? ACCEL_INTERP : ACCEL_NATIVE, .verify = true, .one_insn = kind == GUEST_NATIVE_ONE,
@@ -256,6 +256,7 @@ guest_new(enum guest_kind kind)
 		exit(1);
 	}
 	add_features(g->cpu);
+	g->cpu->model->amd = native_is_amd();
 	make_tables(g);
 	make_descriptors(g);
 	make_code(g);

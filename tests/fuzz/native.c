@@ -111,6 +111,15 @@ native_has(unsigned feature)
 }
 
 bool
+native_is_amd(void)
+{
+	uint32_t a, b, c, d;
+
+	__cpuid(0, a, b, c, d);
+	return b != 0x756e6547; /* "Genu"ineIntel */
+}
+
+bool
 native_has_avx(void)
 {
 	static enum { UNKNOWN, NO, YES } has;
@@ -399,7 +408,7 @@ work(void)
 {
 	uint8_t n;
 
-	if (!prepare())
+	if (!native_has(FEAT_osxsave) || !prepare())
 		_exit(UNABLE);
 	/* What the worker before this one died of. */
 	for (n = 0; n < BATCHES; n++)
