@@ -178,7 +178,7 @@ uint64_t
 do_no_endbr(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	struct cpu *c = cpu_of(f);
-	uint64_t *cet = control(c), linear = in_mode64(c) ? f->rip : (uint32_t)(c->seg[SEG_CS].base + f->rip);
+	uint64_t *cet = control(c), linear = linear_rip(c, f->rip);
 
 	(void)a, (void)b, (void)aux;
 	if (!(*cet & CET_LEGACY) || !is_legacy_code(c, linear))
@@ -292,12 +292,10 @@ cet_enter(struct cpu *c, unsigned level, unsigned ist, uint64_t next)
 	/* Virtual-8086 mode ends with this. */
 	if (vm86 ? !(c->s_cet & CET_SHSTK) : !cet_has_stack(c, level))
 		return m;
-	if (ist && level != 3)
-		s.ssp = sys_load(c, c->ssp_table + ist * 8, 8);
-	else if (level != c->cpl)
-		s.ssp = c->pl_ssp[level];
-	if ((ist && level != 3) || level != c->cpl)
+	if ((ist && level != 3) || level != c->cpl) {
+		s.ssp = ist && level != 3 ? sys_load(c, c->ssp_table + ist * 8, 8) : c->pl_ssp[level];
 		take_stack(c, s.ssp, in_long_mode(c));
+	}
 	if (level == c->cpl || c->cpl != 3)
 		push_frame(&s, c->seg[SEG_CS].selector, next, c->ssp);
 	m.ssp = s.ssp;
@@ -310,8 +308,11 @@ cet_leave(struct cpu *c, uint16_t cs, uint64_t linear, bool to64, bool iret)
 	struct cet_move m = { c->ssp, c->pl_ssp[3], false };
 	struct shadow_stack s = { c, c->ssp, c->cpl == 3 };
 	unsigned level = cs & SEL_RPL;
-	bool has_stack = cet_has_stack(c, c->cpl), outer = level != c->cpl;
+	bool has_stack, outer = level != c->cpl;
 
+	if (!(c->cr4 & CR4_CET))
+		return m;
+	has_stack = cet_has_stack(c, c->cpl);
 	if (has_stack && c->ssp & 7)
 		cpu_raise_error(c, EXC_CP, CP_FAR_RET);
 	if (has_stack && (!outer || level != 3))

@@ -44,7 +44,7 @@ struct cet_move cet_enter(struct cpu *c, unsigned level, unsigned ist, uint64_t 
 struct cet_move cet_leave(struct cpu *c, uint16_t cs, uint64_t linear, bool to64, bool iret);
 /* The new mode and level are there already. */
 void cet_commit(struct cpu *c, const struct cet_move *m);
-/* SYSCALL, SYSENTER, from the old level still. */
+/* SYSCALL, SYSENTER, from the old level still; where CR4.CET is set, level 0 is there behind it, and VM clear. */
 void cet_enter_system(struct cpu *c);
 /* SYSRET, SYSEXIT, at the new level. */
 void cet_leave_system(struct cpu *c);

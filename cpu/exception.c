@@ -201,13 +201,6 @@ pushed_flags(const struct cpu *c, const struct event *e)
 	return cpu_eflags(c) | (e->sets_rf ? EFL_RF : 0);
 }
 
-/* The interrupted instruction's linear address. */
-static uint64_t
-linear_rip(const struct cpu *c, const struct event *e)
-{
-	return in_mode64(c) ? e->rip : (uint32_t)(c->seg[SEG_CS].base + e->rip);
-}
-
 /* EFLAGS on entry to a handler. */
 static void
 enter_flags(struct cpu *c, bool interrupt_gate)
@@ -293,7 +286,7 @@ deliver_long(struct cpu *c, const struct event *e)
 	span_check(c, sp - 8, 8, true, level == 3 ? VIEW_USER : system_view(c), SEG_SS);
 	sp -= (6 - first) * 8;
 	span_store(c, sp, &frame[first], (6 - first) * 8, level == 3 ? VIEW_USER : system_view(c), SEG_SS);
-	move = cet_enter(c, level, ist, linear_rip(c, e));
+	move = cet_enter(c, level, ist, linear_rip(c, e->rip));
 	if (level != c->cpl) {
 		set_cs(c, selector, raw, level);
 		segment_set_null(c, SEG_SS, level);
@@ -355,7 +348,7 @@ deliver_gate(struct cpu *c, const struct event *e, uint64_t gate, unsigned type)
 	if (vm86)
 		push_vm86_segments(c, &s, width);
 	push_frame(c, e, &s, inner, width);
-	move = cet_enter(c, level, 0, linear_rip(c, e));
+	move = cet_enter(c, level, 0, linear_rip(c, e->rip));
 	enter_flags(c, !(type & 1));
 	if (vm86)
 		for (unsigned seg = SEG_ES; seg <= SEG_GS; seg++)

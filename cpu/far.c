@@ -28,13 +28,6 @@ do_check_rip(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	cpu_raise_error(c, EXC_GP, 0);
 }
 
-/* Linear, in the code that runs. */
-static uint64_t
-linear_rip(const struct cpu *c, uint64_t rip)
-{
-	return in_mode64(c) ? rip : (uint32_t)(c->seg[SEG_CS].base + rip);
-}
-
 /* Is RAW a segment of 64-bit code? */
 static bool
 is_code64(const struct cpu *c, uint64_t raw)

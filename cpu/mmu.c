@@ -646,11 +646,17 @@ lin_store(struct cpu *c, uint64_t linear, uint64_t value, unsigned size, unsigne
 
 /* ---- shadow stacks ---- */
 
+static struct cet_page *
+cet_page(struct cpu *c, uint64_t linear)
+{
+	return &c->cet_pages[linear >> 12 & (ARRAY_SIZE(c->cet_pages) - 1)];
+}
+
 /* Where an access to a remembered page goes, if there is nothing else to do about it; or NULL. */
 static uint8_t *
 cet_held(struct cpu *c, uint64_t linear, unsigned size, bool write, bool user)
 {
-	const struct cet_page *held = &c->cet_pages[linear >> 12 & (ARRAY_SIZE(c->cet_pages) - 1)];
+	const struct cet_page *held = cet_page(c, linear);
 
 	if (held->page != linear >> 12 || held->user != user || held->generation != shadow_generation(c->shadow) ||
 		(linear & 0xfff) + size > 0x1000)
@@ -664,7 +670,7 @@ cet_held(struct cpu *c, uint64_t linear, unsigned size, bool write, bool user)
 static struct piece
 cet_locate(struct cpu *c, uint64_t linear, unsigned size, bool write, bool user)
 {
-	struct cet_page *held = &c->cet_pages[linear >> 12 & (ARRAY_SIZE(c->cet_pages) - 1)];
+	struct cet_page *held = cet_page(c, linear);
 	struct walker k = { .c = c, .linear = linear, .access = write ? ACCESS_WRITE : ACCESS_READ,
 		.view = user ? VIEW_USER : VIEW_SUPER, .shadow_stack = true };
 	struct piece p = { .size = size, .is_new = true };

@@ -24,6 +24,13 @@ in_mode64(const struct cpu *c)
 	return c->mode & MODE_CS64;
 }
 
+/* RIP as a linear address, in the code that runs. */
+static inline uint64_t
+linear_rip(const struct cpu *c, uint64_t rip)
+{
+	return in_mode64(c) ? rip : (uint32_t)(c->seg[SEG_CS].base + rip);
+}
+
 static inline bool
 in_protected(const struct cpu *c)
 {

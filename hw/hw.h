@@ -93,9 +93,8 @@ struct vmport_cpu {
 	void (*set)(void *opaque, enum vmport_register r, uint32_t value);
 };
 struct dev *vmport_new(const struct dev_env *env, const struct vmport_cpu *cpu, struct irq announce, struct input *in);
-/* Port 92h: fast A20 and reset. */
+/* Port 92h: fast A20 and reset.  Both A20 sources are ORed by the board. */
 struct dev *port92_new(const struct dev_env *env, struct irq reset, struct irq a20);
-/* Both A20 sources are ORed by the board. */
 /* Port F0h: x87 errors of a processor without CR0.NE, given as FERR#, to IRQ 13. */
 struct dev *portf0_new(const struct dev_env *env, struct irq irq13, struct irq ignne);
 struct irq portf0_ferr(struct dev *portf0);

@@ -2,6 +2,7 @@
 /* One block of IR to host code. */
 #include "tcg/x64/gen.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/trace.h"
@@ -63,5 +64,6 @@ x64_compile(struct tcg *t, struct tcg_block *b, struct ir *ir)
 	emit_stubs(&g);
 	emit_entry_stubs(&g);
 	b->end = g.a.p + t->to_rx;
+	assert(g.a.p <= s->code_end);
 	s->code_next = g.a.p;
 }

@@ -6,7 +6,8 @@
  *
  * Nothing of the guest's changes before all elements have passed their checks: a gather's data is collected in the frame, a scatter
  * first collects the host's addresses there.  An element that doesn't pass (a miss, a device, a page crossing) leaves the whole
- * instruction to the slow path, which knows what a fault halfway leaves behind.
+ * instruction to the slow path, which knows what a fault halfway leaves behind.  An address that isn't canonical passes, and faults at the
+ * access: the slow path then stores again what a scatter has stored already.
  */
 #include "tcg/x64/gen.h"
 

@@ -26,16 +26,13 @@ row_is_native(const struct vec_row *v)
 	return v->form != VEC_MASK && !(v->flags & VEC_STRING);
 }
 
-/* What was never seen on a host this runs on is left to the interpreter. */
-#define NO_HOST (1u << 31)
-
 static unsigned
 host_feature_of(const struct avx_row *r)
 {
 	static const uint32_t bit[] = { [AVX_FEATURE_avx] = HOST_AVX, [AVX_FEATURE_avx2] = HOST_AVX2, [AVX_FEATURE_fma] = HOST_FMA,
 		[AVX_FEATURE_f16c] = HOST_F16C, [AVX_FEATURE_aes] = HOST_AES, [AVX_FEATURE_pclmulqdq] = HOST_PCLMUL,
 		[AVX_FEATURE_gfni] = HOST_GFNI, [AVX_FEATURE_avx512f] = HOST_AVX512, [AVX_FEATURE_avx512bw] = HOST_AVX512,
-		[AVX_FEATURE_avx512dq] = HOST_AVX512, [AVX_FEATURE_fma4] = NO_HOST, [AVX_FEATURE_xop] = NO_HOST };
+		[AVX_FEATURE_avx512dq] = HOST_AVX512 };
 
 	return bit[r->feature];
 }
@@ -64,6 +61,9 @@ avx_is_native(const struct tcg *t, const struct ir *ir, const struct ir_insn *i)
 		return false;
 	if (!ir->native_sse || (r->form == AVX_GATHER && !gather_is_native(ir, i)) || r->flags & VEC_STRING)
 		return false;
+	/* What was never seen on a host this runs on is left to the interpreter. */
+	if (r->feature == AVX_FEATURE_fma4 || r->feature == AVX_FEATURE_xop)
+		return false;
 	/* What the guest's instruction clears, the host's has to clear too. */
 	if (ir->zmm && !(t->host_has & HOST_AVX512))
 		return false;
@@ -76,7 +76,8 @@ host_feature_of_evex(const struct evex_row *r)
 	static const uint32_t bit[EVEX_FEATURES] = { [EVEX_FEATURE_avx512ifma] = HOST_IFMA, [EVEX_FEATURE_avx512vbmi] = HOST_VBMI,
 		[EVEX_FEATURE_avx512_vbmi2] = HOST_VBMI2, [EVEX_FEATURE_avx512_vnni] = HOST_VNNI, [EVEX_FEATURE_avx512_bitalg] = HOST_BITALG,
 		[EVEX_FEATURE_avx512_vpopcntdq] = HOST_VPOPCNTDQ, [EVEX_FEATURE_avx512_bf16] = HOST_BF16, [EVEX_FEATURE_gfni] = HOST_GFNI,
-		[EVEX_FEATURE_avx512_fp16] = HOST_FP16, [EVEX_FEATURE_avx512_vp2intersect] = HOST_VP2INTERSECT, [EVEX_FEATURE_vaes] = HOST_VAES, [EVEX_FEATURE_vpclmulqdq] = HOST_VPCLMUL };
+		[EVEX_FEATURE_avx512_fp16] = HOST_FP16, [EVEX_FEATURE_avx512_vp2intersect] = HOST_VP2INTERSECT,
+		[EVEX_FEATURE_vaes] = HOST_VAES, [EVEX_FEATURE_vpclmulqdq] = HOST_VPCLMUL };
 
 	return HOST_AVX512 | bit[r->feature];
 }
@@ -324,14 +325,11 @@ is_gather(const struct ir_insn *i)
 bool
 emit_vector(struct gen *g, const struct ir_insn *i)
 {
-	if (i->op == IR_avx && !avx_is_native(g->t, g->ir, i))
-		return false;
-	if (i->op == IR_evex && !evex_is_native(g->t, g->ir, i))
-		return false;
-	if (is_gather(i))
-		return emit_gather(g, i);
-	if (i->op == IR_avx || i->op == IR_evex)
-		return i->op == IR_avx ? avx(g, i) : evex(g, i);
+	if (i->op == IR_avx || i->op == IR_evex) {
+		if (i->op == IR_avx ? !avx_is_native(g->t, g->ir, i) : !evex_is_native(g->t, g->ir, i))
+			return false;
+		return is_gather(i) ? emit_gather(g, i) : i->op == IR_avx ? avx(g, i) : evex(g, i);
+	}
 	if (!vector_is_native(g->t, g->ir, i))
 		return false;
 	return i->op == IR_vec ? vector(g, i) : x87(g, i);

@@ -104,8 +104,9 @@ struct batch {
 bool native_init(void);
 /* Has the host's processor a feature (enum cpu_feature)? */
 bool native_has(unsigned feature);
-/* Are there YMM registers, and all that is in avx.def? */
+/* Of any maker but Intel, like cpuid_model's AMD. */
 bool native_is_amd(void);
+/* Are there YMM registers, and all that is in avx.def? */
 bool native_has_avx(void);
 /* Are there ZMM registers and masks, and AVX512F, CD, BW, DQ and VL? */
 bool native_has_avx512(void);

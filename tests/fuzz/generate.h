@@ -67,7 +67,7 @@ struct generator {
 	uint16_t by_class[CLASSES][MAX_TEMPLATES];
 	uint8_t pool[POOL][16];
 	struct build last; /* what the latest code was made with */
-	uint64_t executions; /* of earlier runs, by generator_add_total() */
+	uint64_t executions; /* of earlier runs, by generator_load_totals() */
 };
 
 bool in_words(const char *list, const char *name);

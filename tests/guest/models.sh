@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # models.sh CALQUE FOLDER [MODEL...]: the small guests under each processor of -cpu MODEL (x86-64-v1 to v4 and max, unless others
-# are named): FOLDER/vmlinuz with FOLDER/initrd, and FOLDER/vmlinuz-cloud; what firmware.sh boots (GRUB, iPXE, Memtest86+, OVMF);
+# are named): FOLDER/vmlinuz with FOLDER/initrd, and FOLDER/vmlinuz-cloud (another kernel, if somebody has put one there); what firmware.sh boots (GRUB, iPXE, Memtest86+, OVMF);
 # and the disk FOLDER/debian.img, which debian.sh makes, without changing it.  What isn't there is left out.  Prints a line
 # "PASS name" or "FAIL name" for each.  It takes some minutes for each processor.
 set -u

@@ -3,7 +3,7 @@
 # selftests.sh CALQUE FOLDER [OPTIONS...]: takes the kernel's own tests of x86 (tools/testing/selftests/x86, and those of
 # protection keys and of hardware breakpoints) out of the distribution's source package, builds them for 64 and for 32 bits,
 # and runs them in a guest: FOLDER/vmlinuz, with OPTIONS (-cpu MODEL, say).  Prints a line "PASS name", "SKIP name" or "FAIL
-# name" for each; docs/guests.md says what they found.  All they wrote is in FOLDER/selftests/log.  KERNEL and BUSYBOX name
+# name" for each; docs/selftests.md says what they found.  All they wrote is in FOLDER/selftests/log.  KERNEL and BUSYBOX name
 # others than FOLDER/vmlinuz and the host's: those of 32 bits.  TESTS names the tests, with commas; GUEST_TIMEOUT is the limit
 # of the boot in seconds.
 set -u

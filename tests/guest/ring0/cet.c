@@ -182,9 +182,6 @@ tasks(void)
 	stacks(0);
 	gdt[SEL_OTHER / 8] = descriptor((uint32_t)&tss_other, TSS_SSP - 1, D_TSS);
 	RUN("task: no ssp", ON "lcall $0x40, $0");
-	stacks(0);
-	copy(hidden(HANDLER), "\xcf\x90", 2);
-	in.watch[1] = at(SSP_OTHER), in.watch[2] = at(SSP_OTHER - 8), in.watch[3] = at(SSP_OTHER - 24);
 }
 
 static void

@@ -5,7 +5,6 @@
  */
 #include "long.h"
 
-
 /*
  * R8: the value that is kept; where it can't be read, R12 stays 1.  For each bit: R15 gets those that are refused, R14 those that don't read back as they were written.
  * The handler is at 7701b + 180h; R13 is the address behind the instruction.
