@@ -15,7 +15,7 @@ struct tcg_site {
 	const uint8_t *stub;           /* the call of the slow thunk */
 	uint64_t rip;                  /* of the guest instruction */
 	uint64_t delta;                /* host - guest of the page that this access went to last: what it will go to next, we guess */
-	uint64_t since;                /* when CREDIT was given, in ns */
+	uint32_t since;                /* when CREDIT was given, in us; 0: never */
 	int32_t credit;                /* wrong guesses until it is asked whether guessing pays */
 	struct ir_insn insn;
 };

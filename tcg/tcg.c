@@ -426,10 +426,10 @@ tcg_guess_pays(const struct tcg *t, uint64_t rip)
 void
 tcg_settle_guess(struct tcg *t, struct tcg_site *s)
 {
-	uint64_t now = now_ns();
+	uint32_t now = (uint32_t)(now_ns() / 1000);
 	unsigned h = guess_hash(s->rip);
 
-	if (s->since == 0 || now - s->since > (uint64_t)GUESS_CREDIT * GUESS_NS) {
+	if (s->since == 0 || now - s->since > GUESS_CREDIT * GUESS_NS / 1000) {
 		s->since = now;
 		s->credit = GUESS_CREDIT;
 		return;
