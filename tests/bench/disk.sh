@@ -46,7 +46,7 @@ make_initrd() {
 	(cd "$work/root" && find . | busybox cpio -o -H newc 2>/dev/null) | gzip -1 >"$work/initrd"
 }
 
-# The image is in the host's page cache, so that it is the path to it that is measured.
+# The image is in the host's page cache, so that it is the path to it that is measured, and written back before.
 make_disk() {
 	rm -f "$work/disk"
 	head -c "${mib}M" /dev/zero | tr '\0' '\251' >"$work/disk.raw"
@@ -56,6 +56,7 @@ make_disk() {
 		qemu-img convert -f raw -O "$format" "$work/disk.raw" "$work/disk"
 		rm -f "$work/disk.raw"
 	fi
+	sync "$work/disk"
 	cat "$work/disk" >/dev/null
 }
 
