@@ -47,4 +47,11 @@ extern const struct avx_row avx_rows[AVX_ROWS];
 /* Bytes of its memory operand with VEX.L as L, and general registers of GPR_WIDTH. */
 unsigned avx_memory_size(const struct avx_row *r, unsigned l, unsigned gpr_width);
 
+/* Bytes of an index of a gather or scatter, by its opcode. */
+static inline unsigned
+avx_index_size(unsigned opcode)
+{
+	return opcode & 1 ? 8 : 4;
+}
+
 #endif

@@ -232,19 +232,12 @@ write_result(struct evex_op *e, const struct ir_insn *i, const union vec512 *bef
 
 /* ---- gathers and scatters ---- */
 
-/* Bytes of an index: those of a quadword where the opcode is odd. */
-static unsigned
-index_size(const struct evex_row *r)
-{
-	return r->opcode & 1 ? 8 : 4;
-}
-
 /* Element by element; the bit of each that is done is cleared, so that after a fault the instruction goes on. */
 static void
 by_index(struct evex_op *e, const struct ir_insn *i)
 {
 	struct tcg_frame *f = e->v.f;
-	unsigned index_bytes = index_size(e->row), size = e->size, count = e->v.bytes / MAX(index_bytes, size), n;
+	unsigned index_bytes = avx_index_size(e->row->opcode), size = e->size, count = e->v.bytes / MAX(index_bytes, size), n;
 	bool scatters = e->row->form == AVX_SCATTER;
 	uint8_t *data = f->vec[scatters ? i->src.reg : i->dst.reg];
 	uint64_t *k = &f->k[EVEX_AUX_K(i->aux)];

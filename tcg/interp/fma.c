@@ -107,15 +107,5 @@ fp_from_half(struct fp_env *e, uint16_t v)
 uint16_t
 fp_to_half(struct fp_env *e, uint32_t v, unsigned imm)
 {
-	unsigned mode = imm & 4 ? fp_mode(e) : imm & 3;
-	uint16_t sign = v >> 16 & 0x8000;
-
-	if (fp_is_nan(&fp_single, v))
-		return (uint16_t)(sign | fp_half.infinity | fp_fraction(&fp_single, fp_quieted(e, &fp_single, v)) >> 13);
-	if (fp_is_infinite(&fp_single, v))
-		return (uint16_t)(sign | fp_half.infinity);
-	v = (uint32_t)fp_denormal_rules(e, &fp_single, v);
-	if (fp_is_zero(&fp_single, v))
-		return sign;
-	return (uint16_t)fp_pack(e, &fp_half, fp_unpack(&fp_single, v), mode, false);
+	return (uint16_t)fp_reformat(e, &fp_single, &fp_half, v, imm & 4 ? fp_mode(e) : imm & 3);
 }

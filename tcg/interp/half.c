@@ -305,17 +305,5 @@ half_round(struct fp_env *e, uint64_t a, unsigned imm)
 uint64_t
 half_resize(struct fp_env *e, unsigned from, unsigned to, uint64_t a)
 {
-	const struct fp_format *f = fp_format_of(from), *t = fp_format_of(to);
-	uint64_t sign = a & f->sign ? t->sign : 0, fraction;
-
-	if (fp_is_nan(f, a)) {
-		fraction = fp_fraction(f, fp_quieted(e, f, a));
-		return sign | t->infinity | (f->bits < t->bits ? fraction << (t->bits - f->bits) : fraction >> (f->bits - t->bits));
-	}
-	if (fp_is_infinite(f, a))
-		return sign | t->infinity;
-	a = fp_denormal_rules(e, f, a);
-	if (fp_is_zero(f, a))
-		return sign;
-	return fp_pack(e, t, fp_unpack(f, a), fp_mode(e), false);
+	return fp_reformat(e, fp_format_of(from), fp_format_of(to), a, fp_mode(e));
 }

@@ -142,3 +142,20 @@ fp_sum(struct fp_number a, struct fp_number b)
 	s.zero = s.mantissa == 0;
 	return s.zero ? s : fp_normal(s);
 }
+
+uint64_t
+fp_reformat(struct fp_env *e, const struct fp_format *from, const struct fp_format *to, uint64_t a, unsigned mode)
+{
+	uint64_t sign = a & from->sign ? to->sign : 0, fraction;
+
+	if (fp_is_nan(from, a)) {
+		fraction = fp_fraction(from, fp_quieted(e, from, a));
+		return sign | to->infinity | (from->bits < to->bits ? fraction << (to->bits - from->bits) : fraction >> (from->bits - to->bits));
+	}
+	if (fp_is_infinite(from, a))
+		return sign | to->infinity;
+	a = fp_denormal_rules(e, from, a);
+	if (fp_is_zero(from, a))
+		return sign;
+	return fp_pack(e, to, fp_unpack(from, a), mode, false);
+}

@@ -131,6 +131,8 @@ struct fp_number fp_unpack(const struct fp_format *f, uint64_t v);
 uint64_t fp_round_off(fp_wide v, unsigned n, bool sign, unsigned mode, bool *inexact);
 /* Rounded; N is normal and not 0.  FLUSH: tiny results become 0. */
 uint64_t fp_pack(struct fp_env *e, const struct fp_format *f, struct fp_number n, unsigned mode, bool flush);
+/* A as a number of another format, rounded. */
+uint64_t fp_reformat(struct fp_env *e, const struct fp_format *from, const struct fp_format *to, uint64_t a, unsigned mode);
 struct fp_number fp_product(struct fp_number a, struct fp_number b);
 /* Neither is 0. */
 struct fp_number fp_sum(struct fp_number a, struct fp_number b);

@@ -20,10 +20,12 @@ struct gather {
 	bool evex, scatters;
 };
 
-static bool
-is_index_of_quadwords(unsigned opcode)
+bool
+is_gather(const struct ir_insn *i)
 {
-	return opcode & 1;
+	if (i->op == IR_avx)
+		return avx_rows[i->sub].form == AVX_GATHER;
+	return i->op == IR_evex && (evex_rows[i->sub].form == AVX_GATHER || evex_rows[i->sub].form == AVX_SCATTER);
 }
 
 static struct gather
@@ -37,7 +39,7 @@ gather_of(const struct ir_insn *i)
 	d.index = evex ? EVEX_AUX_INDEX(i->aux) : AVX_AUX_INDEX(i->aux);
 	d.ll = evex ? EVEX_AUX_LL(i->aux) : AVX_AUX_L(i->aux);
 	d.size = evex ? evex_rows[i->sub].size : avx_rows[i->sub].size;
-	d.index_size = is_index_of_quadwords(opcode) ? 8 : 4;
+	d.index_size = avx_index_size(opcode);
 	d.count = (16u << d.ll) / (d.size > d.index_size ? d.size : d.index_size);
 	return d;
 }

@@ -123,6 +123,7 @@ unsigned vector_level(const struct tcg *t, const struct ir *ir, const struct ir_
 bool vector_needs_x87(const struct ir_insn *i);
 
 /* ---- gather.c ---- */
+bool is_gather(const struct ir_insn *i); /* or a scatter */
 bool gather_is_native(const struct ir *ir, const struct ir_insn *i);
 bool emit_gather(struct gen *g, const struct ir_insn *i);
 

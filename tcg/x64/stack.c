@@ -24,13 +24,14 @@ bytes_of(const struct ir_insn *i)
 	return i->op == IR_movzx || i->op == IR_movsx ? i->src_width : i->width;
 }
 
+/* Not gathers, whose memory operand is but a base. */
 static bool
 through_rsp(const struct ir_insn *i)
 {
 	const struct ir_mem *m = &i->mem;
 
 	return i->attr & (IR_READ | IR_WRITE) && m->base == RSP && m->index == IR_NO_REG && m->how == ADDR_FLAT && m->addr_width == 8 &&
-		m->align == 0 && m->disp >= -PAGE_BYTES && m->disp <= PAGE_BYTES;
+		m->align == 0 && m->disp >= -PAGE_BYTES && m->disp <= PAGE_BYTES && !is_gather(i);
 }
 
 static bool

@@ -314,14 +314,6 @@ x87(struct gen *g, const struct ir_insn *i)
 	return true;
 }
 
-static bool
-is_gather(const struct ir_insn *i)
-{
-	if (i->op == IR_avx)
-		return avx_rows[i->sub].form == AVX_GATHER;
-	return i->op == IR_evex && (evex_rows[i->sub].form == AVX_GATHER || evex_rows[i->sub].form == AVX_SCATTER);
-}
-
 bool
 emit_vector(struct gen *g, const struct ir_insn *i)
 {

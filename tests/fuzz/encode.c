@@ -86,7 +86,7 @@ put_rex(struct build *b, const struct template *t, uint8_t *to)
 	return 1;
 }
 
-static unsigned
+unsigned
 put_opcode(const struct template *t, uint8_t *to)
 {
 	unsigned n = 0;

@@ -79,6 +79,8 @@ void add_templates(struct generator *g);
 /* A register for an operand: seldom a reserved one. */
 unsigned pick_register(struct build *b, unsigned high);
 bool is_string(const struct template *t);
+/* Escape bytes and opcode of T; how many. */
+unsigned put_opcode(const struct template *t, uint8_t *to);
 /* One try at an instruction of T at BYTES; its length, or 0. */
 unsigned encode(struct build *b, const struct template *t, uint8_t *bytes);
 

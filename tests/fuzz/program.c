@@ -54,10 +54,7 @@ put_head(struct random *r, enum program_mode mode, const struct template *t, uin
 			to[n++] = mandatory[t->prefix];
 		if (mode == PROGRAM_64 && random_percent(r, 50))
 			to[n++] = 0x40 | random_below(r, 16);
-		if (t->map != MAP_1)
-			to[n++] = 0x0f;
-		if (t->map == MAP_0F38 || t->map == MAP_0F3A)
-			to[n++] = t->map == MAP_0F38 ? 0x38 : 0x3a;
+		return n + put_opcode(t, to + n);
 	}
 	to[n++] = t->opcode;
 	return n;

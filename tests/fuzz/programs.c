@@ -309,11 +309,17 @@ take_over_frame(struct machine *a, struct machine *b)
 }
 
 /* Shifts of 16-bit pairs by more than 16 have no defined result: it depends on the host, in a register or in memory. */
-static void
-take_over_pair(struct machine *a, struct machine *b, const struct insn *i)
+static bool
+is_undefined_pair(const struct machine *m, const struct insn *i)
 {
-	if (i->width != 2 || (strcmp(insn_name(i), "SHLD") != 0 && strcmp(insn_name(i), "SHRD") != 0))
-		return;
+	uint64_t count = i->opnd[2] == O_CL ? m->cpu->f.gpr[1] : (uint64_t)i->imm;
+
+	return i->width == 2 && (strcmp(insn_name(i), "SHLD") == 0 || strcmp(insn_name(i), "SHRD") == 0) && (count & 31) > 16;
+}
+
+static void
+take_over_pair(struct machine *a, struct machine *b)
+{
 	memcpy(b->cpu->f.gpr, a->cpu->f.gpr, sizeof(a->cpu->f.gpr));
 	for (unsigned at = 0; at < PROGRAM_RAM; at++) {
 		if (a->ram[at] == b->ram[at])
@@ -332,15 +338,15 @@ differ_in_undefined(struct machine *a, struct machine *b, char *what, size_t siz
 {
 	for (unsigned n = 0; n < STEPS && a->end == RUNNING && b->end == RUNNING; n++) {
 		struct insn i;
-		bool known = next_instruction(a, &i);
+		bool known = next_instruction(a, &i), pair = known && is_undefined_pair(a, &i);
 		bool traps = cpu_eflags(a->cpu) & EFL_TF || a->cpu->dr[7] & 0xff;
 		uint64_t rip = a->cpu->f.rip, flags;
 
 		machine_run(a, 1);
 		machine_run(b, 1);
 		flags = cpu_eflags(a->cpu) ^ cpu_eflags(b->cpu);
-		if (known)
-			take_over_pair(a, b, &i);
+		if (pair)
+			take_over_pair(a, b);
 		if (traps && known && flags_undefined(&i, 0) != 0)
 			take_over_frame(a, b);
 		/* Code that isn't in memory was read from the window. */
