@@ -99,6 +99,7 @@ set_up(void)
 
 	clock_ = clock_new(true);
 	loop = loop_new(clock_);
+	loop_lock(loop);
 	mem = space_new("mem", false);
 	io = space_new("io", true);
 	devices = NULL;
@@ -129,7 +130,8 @@ tear_down(void)
 	disk_close(disk);
 	disk_close(cd);
 	disk_close(faulty);
-	loop_turn(loop, 0);
+	turn(loop, 0);
+	loop_unlock(loop);
 	loop_free(loop);
 	space_free(mem);
 	space_free(io);
@@ -157,7 +159,7 @@ uint8_t
 wait_ready(unsigned channel)
 {
 	for (unsigned i = 0; i < 1000 && (alt_status(channel) & BSY); i++)
-		loop_turn(loop, 10);
+		turn(loop, 10);
 	return alt_status(channel);
 }
 
@@ -165,7 +167,7 @@ void
 wait_irq(unsigned channel)
 {
 	for (unsigned i = 0; i < 1000 && !irqs[channel]; i++)
-		loop_turn(loop, 10);
+		turn(loop, 10);
 	ck_assert_int_eq(irqs[channel], 1);
 }
 

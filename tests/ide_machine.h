@@ -10,6 +10,7 @@
 #include "disk/disk.h"
 #include "hw/hw.h"
 #include "hw/pci.h"
+#include "tests/turn.h"
 
 #include <check.h>
 

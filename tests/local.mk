@@ -118,20 +118,20 @@ endif
 tests_test_disk_io_SOURCES = tests/test_disk_io.c
 tests_test_disk_io_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_disk_io_LDADD = $(DISK_LIBS) $(CHECK_LIBS)
-tests_test_disk_SOURCES = tests/test_disk.c
+tests_test_disk_SOURCES = tests/test_disk.c tests/turn.h
 tests_test_disk_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_disk_LDADD = $(DISK_LIBS) $(CHECK_LIBS)
 tests_test_hw_pci_SOURCES = tests/test_hw_pci.c
 tests_test_hw_pci_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_pci_LDADD = $(HW_LIBS) $(CHECK_LIBS)
-tests_test_hw_ide_SOURCES = tests/test_hw_ide.c tests/check_main.h tests/ide_machine.c tests/ide_machine.h
+tests_test_hw_ide_SOURCES = tests/test_hw_ide.c tests/check_main.h tests/ide_machine.c tests/ide_machine.h tests/turn.h
 tests_test_hw_ide_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_ide_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 if HAVE_CHECK
 check_PROGRAMS += tests/test_hw_atapi
 TESTS += tests/test_hw_atapi
 endif
-tests_test_hw_atapi_SOURCES = tests/test_hw_atapi.c tests/check_main.h tests/ide_machine.c tests/ide_machine.h
+tests_test_hw_atapi_SOURCES = tests/test_hw_atapi.c tests/check_main.h tests/ide_machine.c tests/ide_machine.h tests/turn.h
 tests_test_hw_atapi_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_atapi_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 
@@ -199,10 +199,10 @@ endif
 tests_test_hw_vmport_SOURCES = tests/test_hw_vmport.c tests/check_main.h
 tests_test_hw_vmport_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_vmport_LDADD = $(HW_LIBS) $(CHECK_LIBS)
-tests_test_hw_usb_SOURCES = tests/test_hw_usb.c tests/check_main.h tests/usb_machine.c tests/usb_machine.h
+tests_test_hw_usb_SOURCES = tests/test_hw_usb.c tests/check_main.h tests/usb_machine.c tests/usb_machine.h tests/turn.h
 tests_test_hw_usb_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_usb_LDADD = $(HW_LIBS) $(CHECK_LIBS)
-tests_test_hw_xhci_SOURCES = tests/test_hw_xhci.c tests/check_main.h tests/usb_machine.c tests/usb_machine.h
+tests_test_hw_xhci_SOURCES = tests/test_hw_xhci.c tests/check_main.h tests/usb_machine.c tests/usb_machine.h tests/turn.h
 tests_test_hw_xhci_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_hw_xhci_LDADD = $(HW_LIBS) $(CHECK_LIBS)
 

@@ -5,6 +5,7 @@
 #include "base/loop.h"
 #include "base/util.h"
 #include "disk/disk.h"
+#include "tests/turn.h"
 
 #include <check.h>
 #include <errno.h>
@@ -28,12 +29,14 @@ set_up(void)
 	ck_assert_int_eq(ftruncate(fd, 1000000), 0);
 	close(fd);
 	loop = loop_new(NULL);
+	loop_lock(loop);
 }
 
 static void
 tear_down(void)
 {
 	unlink(path);
+	loop_unlock(loop);
 	loop_free(loop);
 }
 
@@ -81,7 +84,7 @@ static int
 wait_for(struct result *r, unsigned count)
 {
 	for (unsigned i = 0; i < 1000 && r->count < count; i++)
-		loop_turn(loop, 20);
+		turn(loop, 20);
 	ck_assert_uint_eq(r->count, count);
 	return r->error;
 }
@@ -156,8 +159,8 @@ START_TEST(close_waits)
 	ck_assert_uint_eq(r.count, 16);
 	ck_assert_int_eq(r.error, 0);
 	/* Wake-ups that were posted find the disk closed. */
-	loop_turn(loop, 0);
-	loop_turn(loop, 0);
+	turn(loop, 0);
+	turn(loop, 0);
 }
 END_TEST
 
@@ -179,8 +182,8 @@ START_TEST(requests_end)
 	disk_close(d);
 	ck_assert_uint_eq(r.count, 2);
 	/* The wake-ups that were posted let go of the mailbox. */
-	loop_turn(loop, 0);
-	loop_turn(loop, 0);
+	turn(loop, 0);
+	turn(loop, 0);
 }
 END_TEST
 
@@ -352,7 +355,7 @@ static void
 turn_until(const struct stall *s, unsigned stalls, unsigned done)
 {
 	for (unsigned i = 0; i < 1000 && (s->stalls < stalls || s->done < done); i++)
-		loop_turn(loop, 10);
+		turn(loop, 10);
 	ck_assert_uint_eq(s->stalls, stalls);
 	ck_assert_uint_eq(s->done, done);
 }

@@ -54,6 +54,15 @@ open_disk(struct disk_options o)
 	ck_assert_msg(disk != NULL, "%s", e.text);
 }
 
+/* The last request's callback has been called, but may not have returned. */
+static void
+close_disk(void)
+{
+	loop_lock(loop);
+	disk_close(disk);
+	loop_unlock(loop);
+}
+
 /* A vCPU: its requests, one after the other, and what came back. */
 struct guest {
 	pthread_t thread;
@@ -142,7 +151,7 @@ START_TEST(in_place)
 	st = disk_stats(disk);
 	ck_assert_uint_eq(st.reads, 64);
 	ck_assert_uint_eq(st.bytes_written, 64 * 4096);
-	disk_close(disk);
+	close_disk();
 	free(g);
 }
 END_TEST
@@ -168,7 +177,7 @@ START_TEST(not_in_place)
 	pthread_join(g->thread, NULL);
 	ck_assert_int_eq(g->error, EIO);
 	ck_assert_uint_eq(g->in_place, 0);
-	disk_close(disk);
+	close_disk();
 	free(g);
 }
 END_TEST
@@ -205,7 +214,7 @@ START_TEST(chains)
 	pthread_create(&g->thread, NULL, chain, g);
 	turn_until(g, REQUESTS);
 	pthread_join(g->thread, NULL);
-	disk_close(disk);
+	close_disk();
 	free(g);
 }
 END_TEST
@@ -332,7 +341,7 @@ START_TEST(kinds)
 		ck_assert_int_eq(g->error, 0);
 		ck_assert(o.cache_direct || g->in_place > REQUESTS / 4);
 	}
-	disk_close(disk);
+	close_disk();
 	unlink(base);
 	free(base);
 	free(g);
@@ -376,7 +385,7 @@ START_TEST(direct)
 		ck_assert_mem_eq(back + at, buf + at, len);
 	}
 	ck_assert_int_eq(disk_flush_sync(disk), 0);
-	disk_close(disk);
+	close_disk();
 	free(buf);
 	free(back);
 }
@@ -408,11 +417,11 @@ START_TEST(write_through)
 	open_disk((struct disk_options){ .cache_through = true, .filter = "fault:flush#2=EIO" });
 	ck_assert_int_eq(result_of(true, 0, buf, 4096), 0);
 	ck_assert_int_eq(result_of(true, 0, buf, 4096), EIO);
-	disk_close(disk);
+	close_disk();
 	open_disk((struct disk_options){ .filter = "fault:flush#2=EIO" });
 	for (unsigned i = 0; i < 5; i++)
 		ck_assert_int_eq(result_of(true, 0, buf, 4096), 0);
-	disk_close(disk);
+	close_disk();
 }
 END_TEST
 
@@ -447,11 +456,11 @@ START_TEST(zeros)
 	ck_assert_int_eq(result_of(false, 1 << 19, NULL, 1 << 19), 0);
 	if (space_of() < full)
 		ck_assert_uint_eq(space_of(), 0);
-	disk_close(disk);
+	close_disk();
 	/* Not asked for, nothing is discarded. */
 	open_disk((struct disk_options){ .filter = "fault:discard=EIO" });
 	ck_assert_int_eq(result_of(false, 0, NULL, 4096), 0);
-	disk_close(disk);
+	close_disk();
 	free(buf);
 }
 END_TEST

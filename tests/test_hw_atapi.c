@@ -207,7 +207,7 @@ START_TEST(cd_change)
 	ck_assert(piix3_ide_change(ide, 2, NULL, true));
 	ck_assert_uint_eq(alt_status(1), 0x51);
 	for (unsigned i = 0; i < 10; i++)
-		loop_turn(loop, 2);
+		turn(loop, 2);
 	ck_assert_uint_eq(sense(), 0x023a02);
 }
 END_TEST

@@ -234,7 +234,7 @@ START_TEST(dma_list_too_short)
 	command(0, 0, 0, 8, 0xc8);
 	start_bus_master(0, true);
 	for (unsigned i = 0; i < 20; i++)
-		loop_turn(loop, 5);
+		turn(loop, 5);
 	ck_assert_int_eq(irqs[0], 0);
 	ck_assert_uint_eq(in(BM + 2, 1), 0x00);
 	ck_assert_uint_eq(alt_status(0) & DRQ, DRQ);
@@ -245,7 +245,7 @@ START_TEST(dma_list_too_short)
 	out(BM + 4, 0xf0000000, 4);
 	out(BM, 9, 1);
 	for (unsigned i = 0; i < 20; i++)
-		loop_turn(loop, 5);
+		turn(loop, 5);
 	ck_assert_uint_eq(in(BM + 2, 1), 0x02);
 	/* A reset helps. */
 	out(0x3f6, 4, 1);
@@ -270,7 +270,7 @@ START_TEST(dma_list_of_crumbs)
 	out(BM + 4, 0x10000, 4);
 	out(BM, 9, 1);
 	for (unsigned i = 0; i < 1000 && !(in(BM + 2, 1) & 2); i++)
-		loop_turn(loop, 10);
+		turn(loop, 10);
 	ck_assert_uint_eq(in(BM + 2, 1), 0x02);
 	ck_assert_int_eq(irqs[0], 0);
 	out(0x3f6, 4, 1);
@@ -308,7 +308,7 @@ START_TEST(reset_while_busy)
 	dev_reset_all(devices);
 	configure();
 	for (unsigned i = 0; i < 10; i++)
-		loop_turn(loop, 2);
+		turn(loop, 2);
 	ck_assert_uint_eq(alt_status(0), 0x50);
 	ck_assert_int_eq(irqs[0], 0);
 	command(0, 0, 8, 8, 0x20); /* the end of the test finds it under way */
@@ -381,7 +381,7 @@ START_TEST(loading)
 			in(0x1f0, 4);
 			out(0x1f0, k, 4);
 		}
-		loop_turn(loop, 0);
+		turn(loop, 0);
 	}
 	ck_assert_uint_gt(refused, 300);
 	ck_assert_uint_lt(refused, 2700);
@@ -543,7 +543,7 @@ START_TEST(noise)
 		else
 			out(port, (seed >> 8 & 0x1ff) == 0 ? 0xec : seed >> 5, size);
 		if (i % 256 == 0)
-			loop_turn(loop, 0);
+			turn(loop, 0);
 	}
 }
 END_TEST

@@ -98,7 +98,7 @@ run(unsigned n)
 	set_word(QUEUE + 4, TDS);
 	for (unsigned ms = 0; ms < 200 && (ctrl_of(n - 1) & ACTIVE); ms++) {
 		clock_advance(clock_, MS);
-		loop_turn(loop, disk != NULL ? 1 : 0);
+		turn(loop, disk != NULL ? 1 : 0);
 		for (unsigned i = 0; i < n; i++)
 			if (ctrl_of(i) & STALLED)
 				ms = 200;
@@ -830,7 +830,7 @@ START_TEST(storage_unplugged)
 	ck_assert_uint_eq(ctrl_of(0) & ACTIVE, 0);
 	usb_unplug(bus->ports->dev);
 	for (unsigned i = 0; i < 10; i++)
-		loop_turn(loop, 1);
+		turn(loop, 1);
 	ck_assert_uint_eq(in(IO + 0x10, 2) & 0x000b, 0x000a);
 }
 END_TEST

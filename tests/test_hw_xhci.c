@@ -123,7 +123,7 @@ wait_event(unsigned type)
 			ck_assert_uint_eq(e.type, PORT_CHANGE);
 		}
 		clock_advance(clock_, MS);
-		loop_turn(loop, disk != NULL ? 1 : 0);
+		turn(loop, disk != NULL ? 1 : 0);
 	}
 	return (struct event){ 0 };
 }

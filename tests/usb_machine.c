@@ -31,6 +31,7 @@ open_machine(unsigned devfn)
 {
 	clock_ = clock_new(true);
 	loop = loop_new(clock_);
+	loop_lock(loop);
 	mem = space_new("mem", false);
 	io = space_new("io", true);
 	devices = NULL;
@@ -55,6 +56,7 @@ tear_down(void)
 		disk_close(disk);
 		unlink(path);
 	}
+	loop_unlock(loop);
 	loop_free(loop);
 	clock_free(clock_);
 	free(ram);

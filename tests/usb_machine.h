@@ -11,6 +11,7 @@
 #include "hw/hw.h"
 #include "hw/pci.h"
 #include "hw/usb.h"
+#include "tests/turn.h"
 #include "ui/ui.h"
 
 #include <check.h>
