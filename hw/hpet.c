@@ -12,7 +12,9 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "hw/apic.h"
 #include "hw/hw.h"
+#include "hw/ticks.h"
 
 #define BASE 0xfed00000u
 #define TIMERS 3
@@ -46,6 +48,7 @@ struct comparator {
 	uint64_t message;  /* FSB route: data in the low half, address in the high one */
 	uint64_t fresh;    /* the value was written while the counter ran, and has not matched yet */
 	uint64_t due_ns;   /* when it matches; UINT64_MAX: never */
+	struct ticks ticks; /* if it is periodic and makes edges */
 };
 
 struct hpet {
@@ -134,7 +137,26 @@ interrupt(struct hpet *h, unsigned n)
 	}
 }
 
+/* Would another edge of timer N be lost? */
+static bool
+is_waiting(const struct hpet *h, unsigned n)
+{
+	const struct comparator *t = &h->state.timer[n];
+	const struct irq *line = line_of(h, n);
+
+	if (t->config & T_FSB)
+		return lapic_bus_is_waiting(h->apic, t->message);
+	return line != NULL && irq_is_waiting(line);
+}
+
 /* ---- matching ---- */
+
+/* Does a guest count time by T? */
+static bool
+is_ticking(const struct hpet *h, const struct comparator *t)
+{
+	return running(h) && (t->config & (T_ENABLE | T_LEVEL | T_PERIODIC)) == (T_ENABLE | T_PERIODIC) && t->period != 0;
+}
 
 /* Does anybody see a match of T? */
 static bool
@@ -172,20 +194,22 @@ schedule(struct hpet *h, struct comparator *t)
 		t->due_ns -= (now - h->state.start_ns) % TICK_NS;
 }
 
-/* The accumulator goes on by whole periods to the first value ahead: what was missed counts as one. */
+/* The accumulator goes on by whole periods to the first value ahead. */
 static void
 expire(struct hpet *h, unsigned n)
 {
 	struct comparator *t = &h->state.timer[n];
 	uint64_t mask = width_mask(t), now = counter(h) & mask, late = (now - t->value) & mask;
-	uint64_t earliest = clock_now(h->clock) + MIN_PERIOD_NS;
+	uint64_t ns = clock_now(h->clock);
 
 	t->fresh = 0;
 	if ((t->config & T_PERIODIC) && t->period != 0)
 		t->value = (t->value + t->period * (1 + late / t->period)) & mask;
+	if (is_ticking(h, t))
+		ticks_came(&t->ticks, ns, t->period * TICK_NS, late / t->period + is_waiting(h, n));
 	interrupt(h, n);
 	schedule(h, t);
-	t->due_ns = MAX(t->due_ns, earliest);
+	t->due_ns = MAX(t->due_ns, ns + MIN_PERIOD_NS);
 }
 
 /* Lets happen what is due, drives the lines, and waits for what comes next: the end of each access, and the start of writes. */
@@ -195,9 +219,13 @@ hpet_update(struct hpet *h)
 	uint64_t now = clock_now(h->clock), next = UINT64_MAX;
 
 	for (unsigned n = 0; n < TIMERS; n++) {
-		if (h->state.timer[n].due_ns <= now)
+		struct comparator *t = &h->state.timer[n];
+
+		if (t->due_ns <= now)
 			expire(h, n);
-		next = MIN(next, h->state.timer[n].due_ns);
+		else if (ticks_take(&t->ticks, now, t->period * TICK_NS, is_waiting(h, n)))
+			interrupt(h, n);
+		next = MIN(next, MIN(t->due_ns, ticks_next(&t->ticks)));
 	}
 	update_lines(h);
 	if (next != UINT64_MAX)
@@ -228,6 +256,7 @@ schedule_all(struct hpet *h)
 {
 	for (unsigned n = 0; n < TIMERS; n++) {
 		h->state.timer[n].fresh = 0;
+		ticks_forget(&h->state.timer[n].ticks);
 		schedule(h, &h->state.timer[n]);
 	}
 }
@@ -272,6 +301,7 @@ write_timer_config(struct hpet *h, unsigned n, uint64_t value)
 	}
 	if (!(t->config & T_LEVEL))
 		h->state.status &= ~(1ull << n);
+	ticks_forget(&t->ticks);
 	schedule(h, t);
 }
 
@@ -288,6 +318,7 @@ write_comparator(struct hpet *h, struct comparator *t, unsigned at, uint64_t val
 	if (t->config & T_PERIODIC)
 		t->period = merge(t->period, at, value, size) & width_mask(t);
 	t->config &= ~T_SET;
+	ticks_forget(&t->ticks);
 	schedule(h, t);
 }
 
@@ -442,7 +473,9 @@ hpet_destroy(struct dev *d)
 	FIELD_OF(struct hpet, state.timer[i].period), \
 	FIELD_OF(struct hpet, state.timer[i].message), \
 	FIELD_MAX(struct hpet, state.timer[i].fresh, 1), \
-	FIELD_OF(struct hpet, state.timer[i].due_ns)
+	FIELD_OF(struct hpet, state.timer[i].due_ns), \
+	FIELD_OF(struct hpet, state.timer[i].ticks.next_ns), \
+	FIELD_MAX(struct hpet, state.timer[i].ticks.owed, TICKS_OWED_MAX)
 
 static const struct field fields[] = {
 	FIELD_MAX(struct hpet, state.config, CONFIG_ENABLE | CONFIG_LEGACY),

@@ -24,6 +24,8 @@ struct net_end;
 /* 8259A pair with ELCR (ports 20h, A0h, 4D0h).  OUT is INTR. */
 struct dev *i8259_new(const struct dev_env *env, struct irq out);
 struct irq i8259_line(struct dev *pic, unsigned n);
+/* Is the request of an unmasked input with edges still to be acknowledged? */
+bool i8259_is_waiting(struct dev *pic, unsigned n);
 int i8259_ack(struct dev *pic); /* the vector, as INTA fetches it */
 
 /* Local APIC of processor ID; drives PINS.  LINT0 gets the PIC's INTR (ExtINT), LINT1 NMI. */
@@ -44,6 +46,8 @@ void lapic_bus_deliver(struct dev *any_apic, uint64_t address, uint32_t data);
 /* 82093AA; 24 pins.  Delivers through APIC's bus; remote IRR is cleared by EOI broadcast. */
 struct dev *ioapic_new(const struct dev_env *env, struct dev *any_apic);
 struct irq ioapic_line(struct dev *ioapic, unsigned pin);
+/* Is the interrupt of an unmasked pin with edges still to be taken by a processor? */
+bool ioapic_is_waiting(struct dev *ioapic, unsigned pin);
 
 /* ---- time ---- */
 

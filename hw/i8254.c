@@ -6,7 +6,7 @@
  * By the data sheet "8254 Programmable Interval Timer".  Nothing ticks: each counter knows when its count was loaded and
  * computes OUT and the count from the time since.  A new count in modes 2 and 3 is taken over at the end of the period;
  * the data sheet's end of the half period in mode 3 is left out.  Interrupts of counter 0 are made from its events, one
- * for each rise of OUT.  Of those that a busy host made late, some follow at four times the rate: guests count time by them.
+ * for each rise of OUT; those that a busy host or guest missed follow.
  */
 #include <math.h>
 #include <stdio.h>
@@ -14,12 +14,12 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "hw/hw.h"
+#include "hw/ticks.h"
 #include "hw/trace.h"
 
 #define PIT_HZ 1193182ull
 #define REFRESH_TICKS 18 /* what every BIOS loads counter 1 with */
 #define MIN_PERIOD_NS 50000u
-#define OWED_MAX 32 /* late interrupts that are made up for */
 
 /* The control word. */
 #define CONTROL_BCD 0x01
@@ -61,12 +61,10 @@ struct i8254 {
 	struct dev dev;
 	struct {
 		uint64_t event_ns;    /* when counter 0 interrupts next; UINT64_MAX: never */
-		uint64_t extra_ns;    /* when one of those that are owed is made; UINT64_MAX: never */
+		struct ticks ticks;   /* of counter 0 */
 		struct counter counter[3];
 		uint32_t port61;      /* what was written there */
 		uint32_t irq_enabled;
-		uint32_t owed;        /* interrupts of counter 0 that were due and have not been made */
-		uint32_t reserved;
 	} state;
 	struct irq out;
 	struct clock *clock;
@@ -249,17 +247,16 @@ next_event(const struct i8254 *p)
 }
 
 /* An interrupt that was due LATE ns ago is made now: how many more should have been? */
-static unsigned
+static uint64_t
 missed(const struct counter *c, uint64_t late)
 {
-	return is_periodic(c) && c->count != 0 ? MIN(mul_div(late, PIT_HZ, NS_PER_SEC) / c->count, OWED_MAX) : 0;
+	return c->count != 0 ? mul_div(late, PIT_HZ, NS_PER_SEC) / c->count : 0;
 }
 
-/* When the next of those that are owed is made. */
 static uint64_t
-next_extra(const struct i8254 *p, uint64_t now)
+period_ns(const struct counter *c)
 {
-	return now + MAX(mul_div(p->state.counter[0].count, NS_PER_SEC, PIT_HZ) / 4, MIN_PERIOD_NS);
+	return mul_div(c->count, NS_PER_SEC, PIT_HZ);
 }
 
 /*
@@ -269,8 +266,11 @@ next_extra(const struct i8254 *p, uint64_t now)
 static void
 i8254_update(struct i8254 *p)
 {
+	struct counter *c = &p->state.counter[0];
+	struct ticks *ticks = &p->state.ticks;
 	uint64_t now = clock_now(p->clock), earliest = 0;
-	bool rises = p->state.event_ns <= now, extra = !rises && p->state.owed != 0 && p->state.extra_ns <= now;
+	bool rises = p->state.event_ns <= now, waiting = irq_is_waiting(&p->out);
+	bool extra = !rises && ticks_take(ticks, now, period_ns(c), waiting);
 
 	if (p->speaker_changing != NULL)
 		p->speaker_changing(p->speaker_opaque);
@@ -278,23 +278,21 @@ i8254_update(struct i8254 *p)
 		take_next_count(p, &p->state.counter[i]);
 	if (rises) {
 		earliest = now + MIN_PERIOD_NS;
-		p->state.owed = MIN(p->state.owed + missed(&p->state.counter[0], now - p->state.event_ns), OWED_MAX);
+		if (is_periodic(c))
+			ticks_came(ticks, now, period_ns(c), missed(c, now - p->state.event_ns) + waiting);
 	}
-	if ((rises || extra) && mode_of(&p->state.counter[0]) >= 2) {
+	if ((rises || extra) && mode_of(c) >= 2) {
 		irq_set(&p->out, 0);
 		irq_set(&p->out, p->state.irq_enabled);
 	}
-	irq_set(&p->out, p->state.irq_enabled && out_of(p, &p->state.counter[0]));
+	irq_set(&p->out, p->state.irq_enabled && out_of(p, c));
 	p->state.event_ns = MAX(next_event(p), earliest);
-	p->state.owed = p->state.event_ns == UINT64_MAX ? 0 : p->state.owed - extra;
-	if (p->state.owed == 0)
-		p->state.extra_ns = UINT64_MAX;
-	else if (rises || extra)
-		p->state.extra_ns = next_extra(p, now);
-	if (p->state.event_ns != UINT64_MAX)
-		timer_set(&p->timer, MIN(p->state.event_ns, p->state.extra_ns));
-	else
+	if (p->state.event_ns == UINT64_MAX) {
+		ticks_forget(ticks);
 		timer_cancel(&p->timer);
+	} else {
+		timer_set(&p->timer, MIN(p->state.event_ns, ticks_next(ticks)));
+	}
 }
 
 static void
@@ -542,7 +540,7 @@ i8254_reset(struct dev *d)
 		p->state.counter[i].held = -1;
 		p->state.counter[i].control = ACCESS_BOTH << 4;
 	}
-	p->state.event_ns = p->state.extra_ns = UINT64_MAX;
+	p->state.event_ns = UINT64_MAX;
 	p->state.irq_enabled = 1;
 	i8254_update(p);
 }
@@ -606,14 +604,13 @@ i8254_destroy(struct dev *d)
 
 static const struct field fields[] = {
 	FIELD_OF(struct i8254, state.event_ns),
-	FIELD_OF(struct i8254, state.extra_ns),
+	FIELD_OF(struct i8254, state.ticks.next_ns),
+	FIELD_MAX(struct i8254, state.ticks.owed, TICKS_OWED_MAX),
 	COUNTER_FIELDS(0),
 	COUNTER_FIELDS(1),
 	COUNTER_FIELDS(2),
 	FIELD_MAX(struct i8254, state.port61, SPEAKER_WRITABLE),
 	FIELD_MAX(struct i8254, state.irq_enabled, 1),
-	FIELD_MAX(struct i8254, state.owed, OWED_MAX),
-	FIELD_MAX(struct i8254, state.reserved, 0),
 	FIELD_END,
 };
 

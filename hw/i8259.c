@@ -444,3 +444,12 @@ i8259_line(struct dev *pic, unsigned n)
 {
 	return irq_to(i8259_set, pic, n & 15);
 }
+
+bool
+i8259_is_waiting(struct dev *pic, unsigned n)
+{
+	struct i8259 *p = (struct i8259 *)pic;
+	const struct chip *c = &p->state.chip[n >> 3 & 1];
+
+	return (c->irr & ~c->imr & ~level_mask(c)) >> (n & 7) & 1;
+}

@@ -263,3 +263,13 @@ ioapic_line(struct dev *ioapic, unsigned pin)
 {
 	return irq_to(ioapic_set, ioapic, pin < PINS ? pin : 0);
 }
+
+bool
+ioapic_is_waiting(struct dev *ioapic, unsigned pin)
+{
+	struct ioapic *io = (struct ioapic *)ioapic;
+	uint64_t e = pin < PINS ? io->state.entry[pin] : ENTRY_MASKED;
+	bool has_vector = ENTRY_MODE(e) == APIC_FIXED || ENTRY_MODE(e) == APIC_LOWEST;
+
+	return has_vector && !(e & ENTRY_MASKED) && !is_level(e) && lapic_bus_is_waiting(io->apic, e);
+}

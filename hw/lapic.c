@@ -346,6 +346,15 @@ lapic_bus_message(struct dev *any_apic, uint64_t address, uint32_t data)
 	return send(((struct lapic *)any_apic)->bus, &m);
 }
 
+bool
+lapic_bus_is_waiting(struct dev *any_apic, uint8_t vector)
+{
+	for (struct lapic *a = ((struct lapic *)any_apic)->bus->first; a != NULL; a = a->next)
+		if (a->state.irr[vector / 32] >> vector % 32 & 1)
+			return true;
+	return false;
+}
+
 void
 lapic_bus_deliver(struct dev *any_apic, uint64_t address, uint32_t data)
 {

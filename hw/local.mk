@@ -20,6 +20,7 @@ noinst_LIBRARIES += %D%/libhw.a
 %C%_libhw_a_SOURCES += %D%/lapic.c %D%/apic.h %D%/lapic_int.h
 %C%_libhw_a_SOURCES += %D%/lapic_timer.c
 %C%_libhw_a_SOURCES += %D%/ioapic.c
+%C%_libhw_a_SOURCES += %D%/ticks.c %D%/ticks.h
 %C%_libhw_a_SOURCES += %D%/i8254.c
 %C%_libhw_a_SOURCES += %D%/mc146818.c
 %C%_libhw_a_SOURCES += %D%/hpet.c

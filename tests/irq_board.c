@@ -41,7 +41,7 @@ intr_set(void *opaque, int n, int level)
 	(void)n;
 	probe_set(opaque, 0, level);
 	if (b->apic[0] != NULL)
-		irq_set(&(struct irq){ lapic_lint(b->apic[0], 0).set, b->apic[0], 0 }, level);
+		lapic_lint(b->apic[0], 0).set(b->apic[0], 0, level);
 }
 
 /* IRQ 0 and 8 as the machine wires them: to the 8259 and to the I/O APIC. */
@@ -55,6 +55,13 @@ timer_set_line(void *opaque, int n, int level)
 	irq_set(&io, level);
 }
 
+static bool
+timer_waiting(void *opaque, int n)
+{
+	(void)opaque;
+	return i8259_is_waiting(b->pic, n) || ioapic_is_waiting(b->ioapic, n == 0 ? 2 : n);
+}
+
 uint64_t
 read_tsc(void *opaque)
 {
@@ -66,7 +73,7 @@ read_tsc(void *opaque)
 void
 setup(void)
 {
-	struct irq lines[24] = { 0 };
+	struct irq lines[24] = { 0 }, timer;
 	struct dev_env env;
 
 	b = xcalloc(1, sizeof(*b));
@@ -84,11 +91,12 @@ setup(void)
 		lapic_set_tsc(b->apic[i], 2000000000, read_tsc, b);
 	}
 	b->ioapic = ioapic_new(&env, b->apic[0]);
-	b->pit = i8254_new(&env, irq_to(timer_set_line, &b->timer_irq, 0));
+	timer = (struct irq){ timer_set_line, &b->timer_irq, 0, timer_waiting };
+	b->pit = i8254_new(&env, timer);
 	b->rtc = mc146818_new(&env, irq_to(timer_set_line, &b->rtc_irq, 8), START_NS);
 	mc146818_set_event(b->rtc, to_probe(&b->rtc_event));
 	lines[20] = to_probe(&b->hpet_line);
-	b->hpet = hpet_new(&env, lines, b->pit, b->rtc, irq_to(timer_set_line, &b->timer_irq, 0),
+	b->hpet = hpet_new(&env, lines, b->pit, b->rtc, timer,
 		irq_to(timer_set_line, &b->rtc_irq, 8), b->apic[0]);
 	b->dma = i8237_new(&env);
 	b->port92 = port92_new(&env, to_probe(&b->reset), to_probe(&b->a20));

@@ -182,7 +182,7 @@ START_TEST(apic_virtual_wire)
 	ck_assert(intr(0));
 	ck_assert_uint_eq(rd(LAPIC + 0x20), 0xffffffff);
 	ck_assert_int_eq(ack(0), 0x0c);
-	irq_set(&(struct irq){ lapic_lint(b->apic[0], 1).set, b->apic[0], 1 }, 1);
+	lapic_lint(b->apic[0], 1).set(b->apic[0], 1, 1);
 	ck_assert_uint_eq(b->pins[0][PIN_NMI].rises, 1);
 }
 END_TEST

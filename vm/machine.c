@@ -58,6 +58,22 @@ isa_set(void *opaque, int n, int level)
 	irq_set(&ioapic, level);
 }
 
+static bool
+isa_waiting(void *opaque, int n)
+{
+	struct machine *m = opaque;
+
+	return i8259_is_waiting(m->pic, (unsigned)n) || ioapic_is_waiting(m->ioapic, n == 0 ? 2 : (unsigned)n);
+}
+
+static bool
+gsi_waiting(void *opaque, int n)
+{
+	struct machine *m = opaque;
+
+	return ioapic_is_waiting(m->ioapic, (unsigned)n);
+}
+
 static void
 gsi_set(void *opaque, int n, int level)
 {
@@ -102,9 +118,9 @@ static void
 make_wires(struct machine *m)
 {
 	for (int n = 0; n < 16; n++)
-		m->isa[n] = irq_to(isa_set, m, n);
+		m->isa[n] = (struct irq){ isa_set, m, n, isa_waiting };
 	for (int n = 0; n < 24; n++)
-		m->gsi[n] = irq_to(gsi_set, m, n);
+		m->gsi[n] = (struct irq){ gsi_set, m, n, gsi_waiting };
 	m->a20.out = irq_to(a20_set, m, 0);
 }
 
