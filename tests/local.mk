@@ -292,9 +292,9 @@ tests_fuzz_programs_SOURCES = tests/fuzz/programs.c tests/fuzz/program.c tests/f
 tests_fuzz_programs_LDADD = $(CPU_LIBS)
 
 EXECUTIONS = 10000000
-SEED = 1
+SEED =
 fuzz: tests/fuzz/fuzz
-	FUZZ_EXECUTIONS=$(EXECUTIONS) FUZZ_SEED=$(SEED) FUZZ_KEEP=$(KEEP) FUZZ_COUNTS=$(COUNTS) sh $(srcdir)/tests/fuzz.sh
+	seed=$(SEED); FUZZ_EXECUTIONS=$(EXECUTIONS) FUZZ_SEED=$${seed:-$$(date +%s)} FUZZ_KEEP=$(KEEP) FUZZ_COUNTS=$(COUNTS) sh $(srcdir)/tests/fuzz.sh
 .PHONY: fuzz
 
 if HOST_X64

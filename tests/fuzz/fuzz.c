@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fuzz [-n executions] [-s seed] [-k folder] [-m most] [-c counts] [-v] [case ...]: random snippets, and the cases given as
- * files, on the host's processor and in every kind of guest.  What differs is reduced and printed as a case, the first 40 of
- * them or as many as -m says, and kept in the folder; the program fails if anything does.  A file of counts adds up what
- * several runs met; -v lists what was met less than a thousand times.
+ * fuzz [-n executions] [-t seconds] [-s seed] [-k folder] [-m most] [-c counts] [-v] [case ...]: random snippets, as many as
+ * that or as fit into the time, and the cases given as files, on the host's processor and in every kind of guest.  What
+ * differs is reduced and printed as a case, the first 40 of them or as many as -m says, and kept in the folder; the program
+ * fails if anything does.  A file of counts adds up what several runs met; -v lists what was met less than a thousand times.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Each code runs with so many sets of registers: translating it takes longer than running it. */
@@ -33,6 +34,7 @@ struct fuzz {
 	unsigned long executions, timeouts, faults, lost, unexplained;
 	const char *keep, *counts;
 	unsigned long shown, most; /* reduced and printed */
+	time_t until;              /* no batch begins later, by the monotonic clock; 0: no limit */
 	bool verbose;
 };
 
@@ -261,6 +263,15 @@ start_batch(struct fuzz *f, unsigned n, unsigned long count)
 	return b->count;
 }
 
+static time_t
+seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
 /* The guests work on one batch while the host's processor works on the next. */
 static void
 run_random(struct fuzz *f, unsigned long count)
@@ -276,6 +287,8 @@ run_random(struct fuzz *f, unsigned long count)
 
 		settle(f);
 		f->started = NONE;
+		if (f->until != 0 && seconds() >= f->until)
+			left = 0;
 		if (left != 0)
 			left -= start_batch(f, n ^ 1, left);
 		for (unsigned k = 0; k < b->count; k++) {
@@ -338,9 +351,11 @@ main(int argc, char **argv)
 	int option;
 
 	f->most = 40;
-	while ((option = getopt(argc, argv, "n:s:k:m:c:v")) != -1) {
+	while ((option = getopt(argc, argv, "n:t:s:k:m:c:v")) != -1) {
 		if (option == 'n')
 			count = strtoul(optarg, NULL, 0);
+		else if (option == 't')
+			f->until = seconds() + strtol(optarg, NULL, 0);
 		else if (option == 's')
 			seed = strtoull(optarg, NULL, 0);
 		else if (option == 'k')
