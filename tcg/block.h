@@ -114,7 +114,9 @@ enum { HOST_BMI1 = 1, HOST_BMI2 = 2, HOST_LZCNT = 4, HOST_ADX = 8, HOST_POPCNT =
 	HOST_GFNI = 1 << 19, HOST_SSE4A = 1 << 20,
 	HOST_AVX512 = 1 << 21 /* F, CD, BW, DQ, VL */, HOST_IFMA = 1 << 22, HOST_VBMI = 1 << 23, HOST_VBMI2 = 1 << 24, HOST_VNNI = 1 << 25,
 	HOST_BITALG = 1 << 26, HOST_VPOPCNTDQ = 1 << 27, HOST_BF16 = 1 << 28, HOST_FP16 = 1 << 29,
-	HOST_VP2INTERSECT = 1 << 30, HOST_XSAVE = (int)(1u << 31) /* without it, the x87 alone can't be loaded */ };
+	HOST_VP2INTERSECT = 1 << 30 };
+#define HOST_XSAVE (1ull << 31) /* without it, the x87 alone can't be loaded */
+#define HOST_CX16 (1ull << 32)
 
 struct tcg {
 	struct tcg_options options;
@@ -127,7 +129,7 @@ struct tcg {
 	unsigned current;
 	uint64_t epoch; /* counts the segments dropped: what was remembered of an older one may be gone */
 	uint8_t *code_rw, *meta;
-	unsigned host_has; /* HOST_ bits, of what code may be made of */
+	uint64_t host_has; /* HOST_ bits, of what code may be made of */
 	ptrdiff_t to_rx; /* executable view - writable view */
 	uint64_t code_bytes, meta_bytes;
 	struct tcg_jump *jumps[JUMP_CACHES];

@@ -111,6 +111,7 @@ bool emit_unary(struct gen *g, const struct ir_insn *i);
 bool emit_accumulator(struct gen *g, const struct ir_insn *i);
 bool emit_multiply(struct gen *g, const struct ir_insn *i);
 bool emit_compare_exchange(struct gen *g, const struct ir_insn *i);
+bool emit_compare_exchange_pair(struct gen *g, const struct ir_insn *i);
 bool emit_exchange_add(struct gen *g, const struct ir_insn *i);
 bool emit_move(struct gen *g, const struct ir_insn *i);
 bool emit_bits(struct gen *g, const struct ir_insn *i);
@@ -141,7 +142,7 @@ bool is_on_stack(const struct gen *g, const struct ir_insn *i);
 struct rm stack_operand(struct gen *g, const struct ir_insn *i);
 
 /* ---- host.c: HOST_ bits ---- */
-unsigned host_features(void);
+uint64_t host_features(void);
 
 /* Of struct back_end. */
 void x64_compile(struct tcg *t, struct tcg_block *b, struct ir *ir);

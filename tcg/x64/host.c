@@ -13,11 +13,12 @@ static const struct {
 	uint8_t subleaf, reg;
 	uint32_t bits; /* all of them */
 	uint8_t keeps; /* registers that the host's system has to keep */
-	uint32_t has;
+	uint64_t has;
 } features[] = {
 #define BIT(n) (1u << (n))
 	{ 1, 0, C, BIT(0), 0, HOST_SSE3 }, { 1, 0, C, BIT(1), 0, HOST_PCLMUL },
 	{ 1, 0, C, BIT(9), 0, HOST_SSSE3 }, { 1, 0, C, BIT(12), KEEPS_YMM, HOST_FMA },
+	{ 1, 0, C, BIT(13), 0, HOST_CX16 },
 	{ 1, 0, C, BIT(19), 0, HOST_SSE41 }, { 1, 0, C, BIT(20), 0, HOST_SSE42 },
 	{ 1, 0, C, BIT(23), 0, HOST_POPCNT }, { 1, 0, C, BIT(25), 0, HOST_AES },
 	{ 1, 0, C, BIT(28), KEEPS_YMM, HOST_AVX }, { 1, 0, C, BIT(29), KEEPS_YMM, HOST_F16C },
@@ -47,10 +48,11 @@ kept(void)
 	return ((a & 6) == 6 ? KEEPS_YMM : 0) | ((a & 0xe6) == 0xe6 ? KEEPS_ZMM : 0);
 }
 
-unsigned
+uint64_t
 host_features(void)
 {
-	unsigned has = HOST_SSE2, keeps = kept();
+	uint64_t has = HOST_SSE2;
+	unsigned keeps = kept();
 
 	for (unsigned n = 0; n < ARRAY_SIZE(features); n++) {
 		unsigned r[4] = { 0 };

@@ -272,6 +272,27 @@ emit_compare_exchange(struct gen *g, const struct ir_insn *i)
 	return true;
 }
 
+/* RDX, RCX and RBX are the guest's own.  It changes ZF alone, so the others have to be in the host's flags before. */
+bool
+emit_compare_exchange_pair(struct gen *g, const struct ir_insn *i)
+{
+	struct rm m;
+
+	if (i->width == 16 && !(g->t->host_has & HOST_CX16))
+		return false;
+	flags_clobber(g);
+	mov_store(&g->a, 8, FRAME(flags), H_RAX);
+	m = memory_operand(g, i, i->width);
+	g->stub[g->stubs - 1].flags_in_frame = true;
+	flags_to_host(g);
+	mov_rr(&g->a, 8, H_RAX, host_of[0]);
+	op_rm(&g->a, 0, i->width / 2, 0x0fc7, ASM_EXT | 1 | lock_of(i), m);
+	mov_rr(&g->a, 8, host_of[0], H_RAX);
+	g->flags = IN_HOST;
+	memory_done(g);
+	return true;
+}
+
 bool
 emit_exchange_add(struct gen *g, const struct ir_insn *i)
 {

@@ -562,7 +562,7 @@ patch(struct tcg *t, struct tcg_slot *s, const uint8_t *target)
 static unsigned
 native_avx512(void)
 {
-	unsigned has = host_features();
+	uint64_t has = host_features();
 
 	return (has & HOST_AVX512 ? TCG_AVX512 : 0) | (has & HOST_FP16 ? TCG_FP16 : 0) | (has & HOST_VP2INTERSECT ? TCG_VP2INTERSECT : 0);
 }
