@@ -474,6 +474,9 @@ far_transfers(void)
 	RUN("syscall", CALLED("syscall"));
 	user(SHSTK, SHSTK), put(CODE + 0x800, "\xf3\x48\x0f\x1e\xc8\x48\x0f\x07", 8);
 	RUN("syscall, sysret", CALLED("syscall; rdsspq %rbx"));
+	/* Nothing has changed when it faults. */
+	user(SHSTK, SHSTK), put(CODE + 0x800, "\x48\x0f\xba\xe9\x2f\x48\x0f\x07", 8), other_stack();
+	RUN("syscall, sysret to nowhere", CALLED("syscall"));
 	user(SHSTK, SHSTK), put(CODE + 0x800, "\x0f\x07", 2), in.cs = SEL_CODE32_3 | 3;
 	RUN32("syscall from 32", CALLED("syscall"));
 	user(SHSTK, SHSTK), put(CODE + 0x800, "\xb9\x74\x01\0\0\x31\xd2\xb8\x08\0\0\0\x0f\x30\xff\xc1\xb8\0\xc0\x04\0\x0f\x30\xff\xc1"
