@@ -186,7 +186,7 @@ do_no_endbr(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	*cet = (*cet & ~(uint64_t)CET_WAIT) | (*cet & CET_NO_SUPPRESS ? 0 : CET_SUPPRESS);
 	cpu_update_mode(c);
 	/* The instruction itself is for a block of the new mode. */
-	cpu_leave(c);
+	cpu_retry(c);
 }
 
 /* ---- shadow stacks in the making: nothing is committed but memory ---- */

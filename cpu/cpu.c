@@ -56,7 +56,7 @@ x87_exception(struct tcg_frame *f)
 	if (atomic_load(&c->pins) & 1u << PIN_IGNNE)
 		return;
 	drive_ferr(c, true);
-	tcg_unwind(f);
+	cpu_retry(c);
 }
 
 static void

@@ -24,6 +24,14 @@ cpu_leave(struct cpu *c)
 	longjmp(c->leave, 1);
 }
 
+_Noreturn void
+cpu_retry(struct cpu *c)
+{
+	/* RF is for it still. */
+	c->resume = c->eflags & EFL_RF;
+	cpu_leave(c);
+}
+
 void
 cpu_raise(struct cpu *c, enum vector v)
 {

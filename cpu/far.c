@@ -514,12 +514,14 @@ do_sysret(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 {
 	struct cpu *c = cpu_of(f);
 	uint16_t selector = c->star >> 48 | 3;
-	bool to64 = aux_width(aux) == 8 && in_long_mode(c);
+	bool to64 = aux_width(aux) == 8 && in_long_mode(c), to_nowhere = to64 && !is_canonical(c, f->gpr[1]);
+	bool steps = c->mode & MODE_TF;
 
 	(void)a, (void)b;
 	if (!has_syscall(c))
 		cpu_raise(c, EXC_UD);
-	if (c->cpl != 0 || (to64 && !is_canonical(c, f->gpr[1])))
+	/* AMD's processors take any address: the fetch there faults, and that is the program's fault. */
+	if (c->cpl != 0 || (to_nowhere && !c->model->amd))
 		cpu_raise_error(c, EXC_GP, 0);
 	f->rip = to64 ? f->gpr[1] : (uint32_t)f->gpr[1];
 	c->cpl = 3;
@@ -530,6 +532,9 @@ do_sysret(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 		set_eflags_masked(c, f->gpr[11], 0x3c7fd7 & ~(uint64_t)EFL_RF);
 	else
 		set_eflags_masked(c, EFL_IF, EFL_IF);
+	/* Not as a jump, which would fault where it is; a block that is stepped through has none. */
+	if (to_nowhere && !steps)
+		cpu_leave(c);
 	return 0;
 }
 

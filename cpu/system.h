@@ -217,6 +217,8 @@ void task_switch(struct cpu *c, uint16_t selector, enum task_cause cause, uint64
 /* ---- exception.c ---- */
 /* Back to the run loop, from wherever; the state is exact. */
 _Noreturn void cpu_leave(struct cpu *c);
+/* ... which runs the instruction again: nothing of it is done yet. */
+_Noreturn void cpu_retry(struct cpu *c);
 void cpu_deliver_pending_exception(struct cpu *c);
 void cpu_deliver_interrupt(struct cpu *c, unsigned vector);
 /* Delivers #DB with BITS of DR6. */

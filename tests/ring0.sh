@@ -29,7 +29,7 @@ for guest in "$dir"/*.elf "$dir"/*.bin; do
 	page57) cpu=max,+la57 ;;
 	cet | cet64) cpu=Skylake-Client,+pku,+shstk,+ibt ;;
 	amd64) cpu=Opteron_G5 ;;
-	intel64) cpu=Haswell ;;
+	intel64) cpu=Haswell,+la57 ;;
 	*) cpu=max ;;
 	esac
 	# Code that changes, in blocks of other sizes too.

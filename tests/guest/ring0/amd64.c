@@ -148,9 +148,32 @@ masks(void)
 	RUN32("tbm in compatibility mode", "blsic (%ebx), %ecx; .byte 0x8f, 0xe9, 0xf8, 0x01, 0x0b");
 }
 
+/* A return to an address that isn't canonical is one; what faults is the program there, also with its flags, and with traps. */
+static void
+returns(void)
+{
+	static const uint64_t far[] = { 1ull << 47, 0xffff7fffffffffff, 1ull << 63, 0xffff800000000000 };
+
+	for (unsigned i = 0; i < COUNT(far); i++)
+		for (unsigned k = 0; k < 3; k++) {
+			in.gpr[CX] = far[i], in.gpr[R11] = k == 1 ? 0x3302 : 2;
+			print_hex(far[i], 16);
+			if (k < 2)
+				RUN(" sysretq", "sysretq");
+			else
+				RUN(" sysretl", "sysretl");
+		}
+	in.gpr[CX] = 1ull << 47, in.gpr[R11] = 2, in.rflags |= 0x100;
+	RUN("step, sysretq", "sysretq");
+	ring3();
+	in.gpr[CX] = 1ull << 47;
+	RUN("sysretq 3", "sysretq");
+}
+
 void
 run_tests(void)
 {
+	returns();
 	operands();
 	undefined();
 	masks();

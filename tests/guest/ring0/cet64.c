@@ -474,6 +474,9 @@ far_transfers(void)
 	RUN("syscall", CALLED("syscall"));
 	user(SHSTK, SHSTK), put(CODE + 0x800, "\xf3\x48\x0f\x1e\xc8\x48\x0f\x07", 8);
 	RUN("syscall, sysret", CALLED("syscall; rdsspq %rbx"));
+	/* Nothing has changed when it faults. */
+	user(SHSTK, SHSTK), put(CODE + 0x800, "\x48\x0f\xba\xe9\x2f\x48\x0f\x07", 8), other_stack();
+	RUN("syscall, sysret to nowhere", CALLED("syscall"));
 	user(SHSTK, SHSTK), put(CODE + 0x800, "\x0f\x07", 2), in.cs = SEL_CODE32_3 | 3;
 	RUN32("syscall from 32", CALLED("syscall"));
 	user(SHSTK, SHSTK), put(CODE + 0x800, "\xb9\x74\x01\0\0\x31\xd2\xb8\x08\0\0\0\x0f\x30\xff\xc1\xb8\0\xc0\x04\0\x0f\x30\xff\xc1"
@@ -548,6 +551,16 @@ branches(void)
 		RUN("ibt: legacy code", "lea 1f(%rip), %rbx; jmp *%rbx; ud2; 1: nop; lea 2f(%rip), %rbx; "
 			"call *%rbx; ud2; 2: inc %ecx");
 	}
+	/* Breakpoints at what the map excuses: RF holds until it has run. */
+	for (unsigned k = 0; k < 4; k++) {
+		user(ENDBR | LEGACY | WAIT | BITMAP, 0);
+		*(uint8_t *)(BITMAP + (CODE >> 15)) = 0xff;
+		in.dr0 = k < 2 ? CODE + 0x100 : CODE + 0x101, in.dr7 = 0x402;
+		in.rflags |= k & 1 ? 0x10000 : 0;
+		RUN("ibt: legacy code, breakpoint", "nop; nop; nop");
+	}
+	user(ENDBR | LEGACY | WAIT | BITMAP, 0), *(uint8_t *)(BITMAP + (CODE >> 15)) = 0xff, in.rflags |= 0x100;
+	RUN("ibt: legacy code, step", "nop; nop; nop");
 	user(ENDBR | LEGACY | 0x60000, 0), page(0x60000, 0), page(0x60000 + (CODE >> 15), 0);
 	RUN("ibt: no map", "lea 1f(%rip), %rbx; jmp *%rbx; ud2; 1: nop");
 	user(ENDBR, 0), in.cs = SEL_CODE32_3 | 3;

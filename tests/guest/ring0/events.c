@@ -99,6 +99,9 @@ ferr(const char *name, unsigned k)
 	"mov $0x20, %al; outb %al, $0xa0; outb %al, $0x20; iret; .balign 8; one: .double 1"
 	if (k == 0)
 		RUN("", BAD "nop; nop; 1: fwait; cli");
+	else if (k == 3)
+		RUN("", BAD "mov $1f - 7701b + 0x10100, %ebx; mov %ebx, %dr0; mov $0x402, %eax; mov %eax, %dr7; xor %eax, %eax; "
+			"push $0x10202; push $8; push %ebx; iret; 1: fwait; cli");
 	else if (k == 2)
 		RUN("", IGNORED);
 	else
@@ -120,4 +123,5 @@ run_tests(void)
 	ferr("ferr: cleared before", 1);
 	idt[0x75] = gate(SEL_CODE, CODE + 0x180, 0x8e, 0);
 	ferr("ferr: ignored", 2);
+	ferr("ferr: breakpoint, RF", 3);
 }

@@ -2,6 +2,9 @@
 /* What Intel's processors do in long mode and AMD's don't, and the other way round: SYSCALL, SYSENTER and their returns. */
 #include "long.h"
 
+/* With linear addresses of 57 bits: the first and the last that isn't canonical, and what would not be with 48. */
+static const uint64_t far[] = { 1ull << 56, 0xfeffffffffffffff, 1ull << 47, 0xff00000000000000 };
+
 enum { SYSENTER_CS = 0x174, SYSENTER_ESP, SYSENTER_EIP };
 
 static void
@@ -18,6 +21,13 @@ system_calls(void)
 	RUN("sysretq", "sysretq");
 	in.gpr[CX] = CODE + 0x200, in.gpr[R11] = 0x202;
 	RUN("sysretl", "sysretl");
+	for (unsigned i = 0; i < COUNT(far); i++) {
+		in.gpr[CX] = far[i], in.gpr[R11] = 0x202;
+		print_hex(far[i], 16);
+		RUN(" sysretq", "sysretq");
+	}
+	in.gpr[CX] = 1ull << 56 | (CODE + 0x200), in.gpr[R11] = 0x202;
+	RUN("sysretl from afar", "sysretl");
 	compat0();
 	in.gpr[CX] = CODE + 0x200, in.gpr[R11] = 0x202;
 	RUN32("sysret compat", "sysret");
@@ -42,8 +52,14 @@ sysenter(void)
 	RUN("sysexitq", "rex.w sysexit");
 	in.gpr[DX] = CODE + 0x200, in.gpr[CX] = STACK3;
 	RUN("sysexitl", "sysexitl");
-	in.gpr[DX] = 1ull << 47, in.gpr[CX] = STACK3;
-	RUN("sysexitq not canonical", "rex.w sysexit");
+	for (unsigned i = 0; i < COUNT(far); i++) {
+		in.gpr[DX] = far[i], in.gpr[CX] = STACK3;
+		print_hex(far[i], 16);
+		RUN(" sysexitq", "rex.w sysexit");
+		in.gpr[DX] = CODE + 0x200, in.gpr[CX] = far[i];
+		print_hex(far[i], 16);
+		RUN(" sysexitq, stack", "rex.w sysexit");
+	}
 	ring3();
 	RUN("sysexit 3", "sysexitl");
 	wrmsr(SYSENTER_CS, 0);
