@@ -29,8 +29,8 @@ struct cpu_board {
 	void (*set_tpr)(void *opaque, uint8_t tpr);
 	bool (*read_msr)(void *opaque, uint32_t msr, uint64_t *value);  /* false: #GP(0) */
 	bool (*write_msr)(void *opaque, uint32_t msr, uint64_t value);
-	/* FERR#: an x87 error waits, and CR0.NE is clear. */
-	void (*ferr)(void *opaque, int level);
+	/* FERR# of processor CPU: an x87 error waits, and CR0.NE is clear.  Called when it changes. */
+	void (*ferr)(void *opaque, unsigned cpu, int level);
 	/* Triple fault: the board resets the machine. */
 	void (*shutdown)(void *opaque);
 	/* Entered or left system management mode. */

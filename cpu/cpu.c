@@ -31,15 +31,26 @@ simd_exception(struct tcg_frame *f)
 	cpu_raise(cpu_of(f), cpu_of(f)->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD);
 }
 
+/* Under the machine's lock. */
 static void
 drive_ferr(struct cpu *c, bool level)
 {
+	if (c->ferr == level)
+		return;
 	c->ferr = level;
-	if (c->config.board && c->config.board->ferr) {
-		cpu_lock(c);
-		c->config.board->ferr(c->config.board->opaque, level);
-		cpu_unlock(c);
-	}
+	if (c->config.board && c->config.board->ferr)
+		c->config.board->ferr(c->config.board->opaque, c->config.id, level);
+}
+
+static void
+change_ferr(struct cpu *c, bool level)
+{
+	/* Who waits for IRQ 13 comes by again and again. */
+	if (c->ferr == level)
+		return;
+	cpu_lock(c);
+	drive_ferr(c, level);
+	cpu_unlock(c);
 }
 
 /*
@@ -55,15 +66,14 @@ x87_exception(struct tcg_frame *f)
 		cpu_raise(c, EXC_MF);
 	if (atomic_load(&c->pins) & 1u << PIN_IGNNE)
 		return;
-	drive_ferr(c, true);
+	change_ferr(c, true);
 	cpu_retry(c);
 }
 
 static void
 x87_cleared(struct tcg_frame *f)
 {
-	if (cpu_of(f)->ferr)
-		drive_ferr(cpu_of(f), false);
+	change_ferr(cpu_of(f), false);
 }
 
 /* ---- making ---- */
@@ -234,7 +244,7 @@ cpu_reset_at(struct cpu *c, bool init)
 		c->xcr0 = 1;
 		c->pkru = 0;
 		msr_reset(c);
-		c->ferr = false;
+		drive_ferr(c, false);
 		fpu_reset(c);
 	}
 	shadow_select(c->shadow, 0);

@@ -67,6 +67,13 @@ debug_check_data(struct cpu *c, uint64_t linear, unsigned size, bool write)
 }
 
 void
+debug_check_stack(struct cpu *c, uint64_t linear, unsigned size, bool write)
+{
+	if (c->mode & MODE_SLOW_MEM && c->in_tcg)
+		debug_check_data(c, linear, size, write);
+}
+
+void
 debug_check_io(struct cpu *c, unsigned port, unsigned size)
 {
 	if (!(c->dr[7] & 0xff) || !(c->cr4 & CR4_DE))

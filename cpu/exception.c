@@ -113,9 +113,10 @@ stack_linear(const struct stack *s, uint64_t at, unsigned width, bool write)
 void
 stack_push(struct stack *s, uint64_t value, unsigned width)
 {
-	uint64_t sp = (s->sp - width) & s->mask;
+	uint64_t sp = (s->sp - width) & s->mask, linear = stack_linear(s, sp, width, true);
 
-	span_store(s->c, stack_linear(s, sp, width, true), &value, width, s->view, SEG_SS);
+	span_store(s->c, linear, &value, width, s->view, SEG_SS);
+	debug_check_stack(s->c, linear, width, true);
 	s->sp = (s->sp & ~s->mask) | sp;
 }
 
@@ -132,9 +133,10 @@ stack_check(struct stack *s, unsigned width)
 uint64_t
 stack_pop(struct stack *s, unsigned width)
 {
-	uint64_t sp = s->sp & s->mask, value = 0;
+	uint64_t sp = s->sp & s->mask, linear = stack_linear(s, sp, width, false), value = 0;
 
-	span_load(s->c, stack_linear(s, sp, width, false), &value, width, s->view, SEG_SS);
+	span_load(s->c, linear, &value, width, s->view, SEG_SS);
+	debug_check_stack(s->c, linear, width, false);
 	s->sp = (s->sp & ~s->mask) | ((sp + width) & s->mask);
 	return value;
 }

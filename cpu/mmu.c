@@ -659,7 +659,7 @@ cet_held(struct cpu *c, uint64_t linear, unsigned size, bool write, bool user)
 	const struct cet_page *held = cet_page(c, linear);
 
 	if (held->page != linear >> 12 || held->user != user || held->generation != shadow_generation(c->shadow) ||
-		(linear & 0xfff) + size > 0x1000)
+		(linear & 0xfff) + size > 0x1000 || c->mode & MODE_SLOW_MEM)
 		return NULL;
 	if (write && (held->region->log_dirty || tcg_page_has_code(c->tcg, held->phys)))
 		return NULL;
@@ -704,6 +704,7 @@ cet_span(struct cpu *c, uint64_t linear, unsigned size, bool write, bool user, s
 		p[1] = cet_locate(c, linear + first, size - first, write, user);
 	for (unsigned i = 0; write && i < n; i++)
 		check_own_code(c, &p[i]);
+	debug_check_stack(c, linear, size, write);
 	return n;
 }
 

@@ -110,7 +110,7 @@ struct cpu {
 	bool inhibit;      /* interrupts are held off for one instruction after STI, MOV SS, POP SS */
 	bool inhibit_db;   /* ... and debug traps too (MOV SS) */
 	bool a20;
-	bool ferr;         /* we drive FERR# */
+	bool ferr;         /* we drive FERR#: the board knows */
 	uint64_t monitor_addr;
 	bool monitor_armed, umonitor_armed; /* by MONITOR, by UMONITOR */
 	uint64_t pending_dbg; /* DR6 bits of traps that follow the current instruction */

@@ -243,6 +243,8 @@ bool vme_interrupt(struct cpu *c, unsigned n, uint64_t next);
 bool debug_has_data(const struct cpu *c);
 bool debug_has_code(const struct cpu *c);
 void debug_check_data(struct cpu *c, uint64_t linear, unsigned size, bool write);
+/* For stacks, of both kinds.  Left out: what the delivery of an event accesses. */
+void debug_check_stack(struct cpu *c, uint64_t linear, unsigned size, bool write);
 void debug_check_io(struct cpu *c, unsigned port, unsigned size);
 /* DR6 bits of the instruction breakpoints at LINEAR. */
 uint64_t debug_check_code(const struct cpu *c, uint64_t linear);

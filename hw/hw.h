@@ -101,7 +101,8 @@ struct dev *vmport_new(const struct dev_env *env, const struct vmport_cpu *cpu, 
 struct dev *port92_new(const struct dev_env *env, struct irq reset, struct irq a20);
 /* Port F0h: x87 errors of a processor without CR0.NE, given as FERR#, to IRQ 13. */
 struct dev *portf0_new(const struct dev_env *env, struct irq irq13, struct irq ignne);
-struct irq portf0_ferr(struct dev *portf0);
+/* That of processor CPU, below 64: they are ORed. */
+struct irq portf0_ferr(struct dev *portf0, unsigned cpu);
 
 struct dev *ns16550_new(const struct dev_env *env, const char *id, unsigned port, struct irq out, struct chr *chr);
 struct dev *parallel_new(const struct dev_env *env, const char *id, unsigned port, struct irq out, struct chr *chr);

@@ -768,11 +768,11 @@ lapic_write_msr(void *opaque, uint32_t msr, uint64_t value)
 }
 
 static void
-pass_ferr(void *opaque, int level)
+pass_ferr(void *opaque, unsigned cpu, int level)
 {
 	const struct cpu_board *b = &((struct lapic *)opaque)->board;
 
-	b->ferr(b->opaque, level);
+	b->ferr(b->opaque, cpu, level);
 }
 
 static void

@@ -3,6 +3,7 @@
  * The coprocessor error register (F0h) of the PIIX3, by its data sheet, order number 290550-002: FERR# raises IRQ 13, and a
  * write here takes it back and has the processor ignore the error (IGNNE#) until FERR# falls.
  */
+#include <assert.h>
 #include <stdio.h>
 
 #include "hw/hw.h"
@@ -10,8 +11,8 @@
 struct portf0 {
 	struct dev dev;
 	struct {
-		uint8_t error;   /* FERR# */
-		uint8_t ignored; /* IGNNE# */
+		uint64_t error;   /* bit per processor: its FERR# */
+		uint64_t ignored; /* IGNNE# */
 	} state;
 	struct irq irq13, ignne;
 	struct region port;
@@ -21,7 +22,7 @@ static void
 portf0_update(struct portf0 *p)
 {
 	irq_set(&p->irq13, p->state.error && !p->state.ignored);
-	irq_set(&p->ignne, p->state.ignored);
+	irq_set(&p->ignne, p->state.ignored != 0);
 }
 
 static uint64_t
@@ -37,7 +38,7 @@ portf0_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 	struct portf0 *p = opaque;
 
 	(void)offset, (void)value, (void)size;
-	p->state.ignored = p->state.error;
+	p->state.ignored = p->state.error != 0;
 	portf0_update(p);
 }
 
@@ -48,16 +49,16 @@ portf0_error(void *opaque, int n, int level)
 {
 	struct portf0 *p = opaque;
 
-	(void)n;
-	p->state.error = level != 0;
-	p->state.ignored &= p->state.error;
+	p->state.error = (p->state.error & ~(1ull << n)) | (uint64_t)(level != 0) << n;
+	p->state.ignored &= p->state.error != 0;
 	portf0_update(p);
 }
 
 struct irq
-portf0_ferr(struct dev *d)
+portf0_ferr(struct dev *d, unsigned cpu)
 {
-	return irq_to(portf0_error, d, 0);
+	assert(cpu < 64);
+	return irq_to(portf0_error, d, (int)cpu);
 }
 
 static void
@@ -83,7 +84,7 @@ portf0_info(struct dev *d, void (*print)(void *opaque, const char *text), void *
 	struct portf0 *p = (struct portf0 *)d;
 	char text[64];
 
-	snprintf(text, sizeof(text), "port F0h: FERR# %u, IGNNE# %u\n", p->state.error, p->state.ignored);
+	snprintf(text, sizeof(text), "port F0h: FERR# %u, IGNNE# %u\n", p->state.error != 0, p->state.ignored != 0);
 	print(opaque, text);
 }
 
@@ -96,7 +97,7 @@ portf0_destroy(struct dev *d)
 }
 
 static const struct field fields[] = {
-	FIELD_MAX(struct portf0, state.error, 1), FIELD_MAX(struct portf0, state.ignored, 1), FIELD_END
+	FIELD_OF(struct portf0, state.error), FIELD_MAX(struct portf0, state.ignored, 1), FIELD_END
 };
 
 static const struct dev_class portf0_class = {

@@ -258,6 +258,67 @@ START_TEST(pages_of_devices)
 }
 END_TEST
 
+/* What a processor that waits for IRQ 13 asks of the board. */
+struct waiting {
+	unsigned rises, falls, locks, blocks;
+};
+
+static void
+count_ferr(void *opaque, unsigned cpu, int level)
+{
+	struct board *b = opaque;
+	struct waiting *w = b->cpu->config.block_opaque;
+
+	ck_assert_uint_eq(cpu, 0);
+	w->rises += level != 0;
+	w->falls += level == 0;
+}
+
+static void
+count_lock(void *opaque)
+{
+	((struct waiting *)opaque)->locks++;
+}
+
+static void
+no_unlock(void *opaque)
+{
+	(void)opaque;
+}
+
+static bool
+stop_soon(void *opaque)
+{
+	return ++((struct waiting *)opaque)->blocks > 100;
+}
+
+START_TEST(x87_waits)
+{
+	struct board *b = board_new(&ways[_i]);
+	struct waiting w = { 0 };
+
+	b->face.ferr = count_ferr;
+	b->cpu->config.before_block = stop_soon;
+	b->cpu->config.block_opaque = b->cpu->config.lock_opaque = &w;
+	b->cpu->config.lock = count_lock;
+	b->cpu->config.unlock = no_unlock;
+	/* mov word [900h], 37eh; fldcw [900h]; fld1; fchs; fsqrt; 1: fwait; jmp 1b */
+	PUT(b, CODE, 0xc7, 0x06, 0x00, 0x09, 0x7e, 0x03, 0xd9, 0x2e, 0x00, 0x09, 0xd9, 0xe8, 0xd9, 0xe0, 0xd9, 0xfa, 0x9b, 0xeb, 0xfd);
+	for (unsigned n = 1; n <= 2; n++) {
+		ck_assert_int_eq(run(b), -1);
+		ck_assert_uint_eq(b->cpu->f.rip, CODE + 16);
+		ck_assert_uint_eq(w.blocks, 101);
+		ck_assert_uint_eq(w.rises, n);
+		ck_assert_uint_eq(w.locks, n);
+		cpu_reset(b->cpu);
+		cpu_set(b->cpu, CPU_CS, 0);
+		ck_assert_uint_eq(w.falls, n);
+		w.blocks = 0;
+	}
+	board_free(b);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -270,6 +331,7 @@ main(void)
 	tcase_add_loop_test(t, code_that_changes, 0, n);
 	tcase_add_loop_test(t, limit_of_code, 0, n);
 	tcase_add_loop_test(t, x87_is_in_the_frame, 0, n);
+	tcase_add_loop_test(t, x87_waits, 0, n);
 	tcase_add_loop_test(t, reset_ends_smm, 0, n);
 	tcase_add_loop_test(t, pages_of_devices, 0, n);
 	suite_add_tcase(s, t);

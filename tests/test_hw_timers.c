@@ -581,7 +581,7 @@ END_TEST
 
 START_TEST(portf0_ignores)
 {
-	struct irq ferr = portf0_ferr(b->portf0);
+	struct irq ferr = portf0_ferr(b->portf0, 0);
 
 	ck_assert_uint_eq(in(0xf0), 0xff);
 	out(0xf0, 0);
@@ -600,6 +600,29 @@ START_TEST(portf0_ignores)
 	irq_set(&ferr, 1);
 	b->portf0->cls->reset(b->portf0);
 	ck_assert(!b->irq13.level && !b->ignne.level);
+}
+END_TEST
+
+/* Of several processors: one's end is not the end of all. */
+START_TEST(portf0_ors)
+{
+	struct irq ferr[] = { portf0_ferr(b->portf0, 0), portf0_ferr(b->portf0, 1), portf0_ferr(b->portf0, 63) };
+
+	for (unsigned n = 0; n < 3; n++)
+		irq_set(&ferr[n], 1);
+	ck_assert_uint_eq(b->irq13.rises, 1);
+	irq_set(&ferr[1], 0);
+	irq_set(&ferr[0], 0);
+	ck_assert(b->irq13.level);
+	out(0xf0, 0);
+	ck_assert(!b->irq13.level && b->ignne.level);
+	irq_set(&ferr[0], 1);
+	irq_set(&ferr[2], 0);
+	ck_assert(!b->irq13.level && b->ignne.level);
+	irq_set(&ferr[0], 0);
+	ck_assert(!b->irq13.level && !b->ignne.level);
+	irq_set(&ferr[2], 1);
+	ck_assert_uint_eq(b->irq13.rises, 2);
 }
 END_TEST
 
@@ -628,6 +651,7 @@ main(void)
 	tcase_add_test(c, dma_moves);
 	tcase_add_test(c, port92_drives);
 	tcase_add_test(c, portf0_ignores);
+	tcase_add_test(c, portf0_ors);
 	suite_add_tcase(s, c);
 	return run_suite(s);
 }

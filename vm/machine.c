@@ -127,11 +127,12 @@ make_wires(struct machine *m)
 /* ---- what the chips tell the board ---- */
 
 static void
-ferr(void *opaque, int level)
+ferr(void *opaque, unsigned cpu, int level)
 {
 	struct machine *m = opaque;
+	struct irq line = portf0_ferr(m->portf0, cpu);
 
-	irq_set(&m->ferr, level);
+	irq_set(&line, level);
 }
 
 static void
@@ -317,7 +318,7 @@ make_isa(struct machine *m)
 	}
 	m->view.keys = m->keys = key_queue_new(m->clock, &m->input);
 	m->port92 = port92_new(&m->env, reset, irq_to(wired_or_set, &m->a20, 1));
-	m->ferr = portf0_ferr(portf0_new(&m->env, m->isa[13], irq_to(ignne_set, m, 0)));
+	m->portf0 = portf0_new(&m->env, m->isa[13], irq_to(ignne_set, m, 0));
 	if (m->floppy_controller)
 		m->fdc = i82077_new(&m->env, m->isa[6], m->dma, floppies);
 	m->fw_cfg = fw_cfg_new(&m->env);

@@ -96,7 +96,7 @@ struct machine {
 
 	struct vcpu *cpu;
 	struct cpu_board board;
-	struct irq ferr;
+	struct dev *portf0;
 
 	struct dev *pic, *apic, *ioapic, *pit, *rtc, *hpet, *dma, *kbc, *port92, *fdc, *fw_cfg;
 	struct dev *host_bridge, *isa_bridge, *ide, *pm, *vga;

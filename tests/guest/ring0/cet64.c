@@ -488,6 +488,42 @@ far_transfers(void)
 		"1: sysenter; 2: rdsspq %rax");
 }
 
+/* Data breakpoints on shadow stacks: behind what reads or writes there.  Kind 0 is of writes, 1 of all accesses. */
+static void
+breakpoints(void)
+{
+	for (unsigned k = 0; k < 2; k++) {
+		user(SHSTK, 0), in.dr0 = SSP3 - 8, in.dr7 = k ? 0xb0402 : 0x90402;
+		RUN("bp: call, ret", "call 1f; nop; mov $1, %ebx; ud2; 1: nop; ret");
+		user(SHSTK, 0), in.dr0 = SSP3 - 8, in.dr7 = k ? 0xb0402 : 0x90402;
+		RUN("bp: call *", "lea 1f(%rip), %rbx; call *%rbx; ud2; 1: nop");
+		user(SHSTK, 0), in.dr0 = SSP3 - 6, in.dr7 = k ? 0x30402 : 0x10402;
+		RUN("bp: inside", "call 1f; ud2; 1: nop");
+		user(SHSTK, 0), in.dr0 = SSP3 - 16, in.dr7 = k ? 0xb0402 : 0x90402;
+		RUN("bp: below", "call 1f; nop; nop; 1: nop");
+		user(SHSTK, 0), AT(SSP3 - 8) = CODE + 0x180, in.pl_ssp[3] = SSP3 - 8, in.dr0 = SSP3 - 8, in.dr7 = k ? 0xb0402 : 0x90402;
+		RUN("bp: ret", "push $0x10180; ret; .org 7701b + 0x80; nop; nop");
+		user(SHSTK, 0), in.dr0 = SSP3 - 8, in.pl_ssp[3] = SSP3 - 8, in.dr7 = k ? 0xb0402 : 0x90402, other_stack();
+		RUN("bp: ret that faults", "push $0x10180; ret");
+		user(SHSTK, 0), in.pl_ssp[3] = SSP3 - 8, in.dr0 = SSP3 - 8, in.dr7 = k ? 0xb0402 : 0x90402;
+		RUN("bp: incssp", "mov $1, %ebx; incsspq %rbx; nop; nop");
+		user(SHSTK | WRITE, 0), in.dr0 = SSP3 - 8, in.dr7 = k ? 0xb0402 : 0x90402;
+		RUN("bp: wrss", "mov $0x407f8, %ebx; wrssq %rax, (%rbx); nop; nop");
+		user(SHSTK, 0), in.dr0 = SSP3 - 8, in.dr7 = k ? 0xb0402 : 0x90402, AT(SSP3 - 8) = SSP3 + 1;
+		RUN("bp: rstorssp", "rstorssp 0x407f8; nop; nop");
+		super(), in.dr0 = SSP0, in.dr7 = k ? 0xb0402 : 0x90402;
+		RUN("bp: setssbsy", ON(1) "nop; nop");
+		super(), in.dr0 = SSP0 - 24, in.dr7 = k ? 0xb0402 : 0x90402;
+		RUN("bp: lcall", ON(1) "push $8; lea 1f(%rip), %rbx; push %rbx; rex.W lcall *(%rsp); ud2; 1: nop; nop");
+		super(), in.dr0 = STACK0 - 24, in.dr7 = k ? 0xb0402 : 0x90402;
+		RUN("bp: lcall, the other stack", ON(1) "push $8; lea 1f(%rip), %rbx; push %rbx; rex.W lcall *(%rsp); ud2; 1: nop; nop");
+	}
+	/* A page that is remembered from before. */
+	super();
+	RUN("bp: remembered", ON(1) "call 1f; 1: mov $0x50fe8, %ebx; mov %rbx, %dr0; mov $0x90402, %ebx; mov %rbx, %dr7; "
+		"call 2f; 2: inc %esi; call 3f; nop; 3: inc %esi; call 4f; nop; 4: inc %esi");
+}
+
 static void
 branches(void)
 {
@@ -682,6 +718,7 @@ run_tests(void)
 	supervisor();
 	interrupts();
 	far_transfers();
+	breakpoints();
 	branches();
 	registers();
 	saving();

@@ -156,6 +156,19 @@ data_breakpoints(void)
 				RUN(": before mov ss", "mov $0x10, %eax; mov %ax, (%ebx); mov (%ebx), %ss; nop; nop; nop");
 			}
 		}
+	for (unsigned k = 0; k < 6; k++) {
+		in.dr[0] = DATA + 0x20, in.dr7 = k & 1 ? 0xf0403 : 0xd0403;
+		*(uint32_t *)hidden(DATA + 0x20) = CODE + 0x180;
+		*(uint32_t *)hidden(DATA + 0x24) = SEL_CODE;
+		*(uint32_t *)hidden(DATA + 0x28) = 2;
+		print(k & 1 ? "access 4" : "write 4");
+		if (k < 2)
+			RUN(": lcall", "mov $0x20028, %esp; lcall $8, $0x10180; .org 7701b + 0x80; nop; nop");
+		else if (k < 4)
+			RUN(": lret", "mov $0x20020, %esp; lret; .org 7701b + 0x80; nop; nop");
+		else
+			RUN(": iret", "mov $0x20020, %esp; iret; .org 7701b + 0x80; nop; nop");
+	}
 	in.dr[0] = DATA + 0x20, in.dr7 = 0x30403;
 	in.gpr[SI] = DATA + 0x20, in.gpr[AX] = 0;
 	RUN("access 1: read, then the store faults", "mov %eax, %es; movsb; nop");
