@@ -27,13 +27,13 @@ enum {
 };
 /* Pieces of a large page are in this group: they go together. */
 #define GROUP_LARGE (1u << 31)
-#define TABLE_BYTES (2ull * SHADOW_WRITE * sizeof(uint64_t))
-#define EXEC_BYTES (SHADOW_WRITE * sizeof(uint32_t))
+#define TABLE_BYTES ((SHADOW_WRITE + SHADOW_ENTRIES) * sizeof(uint64_t))
+#define EXEC_BYTES (SHADOW_ENTRIES * sizeof(uint32_t))
 
 /* An entry of a list: the index, and which of the tables it is in. */
 #define FILL_WRITE (1ull << 62)
 #define FILL_EXEC (1ull << 63)
-#define FILL_INDEX (SHADOW_WRITE - 1)
+#define FILL_INDEX (SHADOW_ENTRIES - 1)
 
 struct fills {
 	uint64_t *list;

@@ -21,6 +21,7 @@ tcg_frame_alloc(size_t size)
 	if (p == MAP_FAILED)
 		return NULL;
 	mprotect(p, PAGE, PROT_NONE);
+	((struct tcg_frame *)(void *)(p + BELOW))->shadow_write = SHADOW_WRITE;
 	return p + BELOW;
 }
 

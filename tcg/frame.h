@@ -28,7 +28,11 @@ struct tcg_seg {
 /*
  * One view of the guest's memory (an address space seen with one set of rights): two sparse linear tables, indexed by bits
  * 12-47 of the linear address, from one reservation.  Entry: host - guest of that page, 0: take the slow path.
- * The write table stands 2^36 entries behind the read table.  The exec table says which frame is mapped (gpa >> 12, plus 1).
+ * The exec table says which frame is mapped (gpa >> 12, plus 1).
+ *
+ * The write table stands SHADOW_WRITE entries behind the read table: 2^36, and some pages more.  Processors that look up their
+ * first cache by a part of the address take two lines for one where they differ in its high bits alone, and both entries of a page
+ * would ever drive each other out: a quarter of the time of a loop that reads and writes.
  *
  * Addresses of 57 bits share these tables: each span of 2^48 bytes is turned by 2^40 against its neighbour, the one around 0 not at
  * all.  Any two addresses with one index then are 2^47 bytes or more apart, so an entry that is another page's leads to no
@@ -47,7 +51,8 @@ enum { SHADOW_HOST_BITS = 63 };
 #define SHADOW_IS_NEAR(lin) (SHADOW_SPAN(lin) == 0)
 #define SHADOW_HOLDS(lin) (SHADOW_HOST_BITS == 47 || SHADOW_IS_NEAR(lin))
 #define SHADOW_IS_OWN(lin, entry) (SHADOW_HOST_BITS == 47 ? ((uint64_t)(lin) + (entry)) >> 47 == 0 : SHADOW_IS_NEAR(lin))
-#define SHADOW_WRITE (1ull << SHADOW_BITS)
+#define SHADOW_ENTRIES (1ull << SHADOW_BITS)
+#define SHADOW_WRITE (SHADOW_ENTRIES + 37 * 512)
 
 /* One line of a jump cache.  rip is compared whole; empty lines hold an address that belongs to another line. */
 struct tcg_jump {
@@ -70,6 +75,7 @@ struct tcg_frame {
 	uint8_t x87_resident;
 	uint8_t wide;             /* linear addresses have 57 bits */
 	uint8_t pad;
+	uint64_t shadow_write;    /* SHADOW_WRITE */
 	uint64_t gpr[16];
 	uint64_t temp[16][2];
 	/* Arithmetic flags: SF ZF AF PF CF in bits 15:8 as LAHF gives them, OF in bit 0. */
@@ -121,8 +127,8 @@ _Noreturn void tcg_unwind(struct tcg_frame *f);
 void tcg_x87_sync(struct tcg_frame *f);
 
 /*
- * Memory for a state of SIZE bytes that begins with a frame: zeroed, with a stack below it, because generated code and what it
- * calls run with the host's stack pointer there.  NULL: none to be had.
+ * Memory for a state of SIZE bytes that begins with a frame: zeroed, but for the frame's constants, with a stack below it, because
+ * generated code and what it calls run with the host's stack pointer there.  NULL: none to be had.
  */
 enum { TCG_STACK_BYTES = 256 * 1024 };
 void *tcg_frame_alloc(size_t size);

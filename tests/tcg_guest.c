@@ -244,7 +244,7 @@ fill_shadow(struct guest *g)
 {
 	uint64_t delta = (uint64_t)(uintptr_t)g->memory - GUEST_MEMORY;
 
-	g->f.shadow = reserve(2 * SHADOW_WRITE * sizeof(uint64_t));
+	g->f.shadow = reserve((SHADOW_WRITE + SHADOW_ENTRIES) * sizeof(uint64_t));
 	for (unsigned n = 0; n < GUEST_PAGES; n++) {
 		uint64_t *entry = &g->f.shadow[SHADOW_INDEX(GUEST_MEMORY + n * GUEST_PAGE)];
 
@@ -253,7 +253,7 @@ fill_shadow(struct guest *g)
 		if (kinds[n] == PAGE_FAST)
 			entry[SHADOW_WRITE] = delta;
 	}
-	g->f.exec = reserve(SHADOW_WRITE * sizeof(uint32_t));
+	g->f.exec = reserve(SHADOW_ENTRIES * sizeof(uint32_t));
 }
 
 struct guest *
@@ -287,7 +287,7 @@ guest_free(struct guest *g)
 	tcg_jumps_free(g->tcg, jumps);
 	tcg_free(g->tcg);
 	munmap(g->memory, GUEST_PAGES * GUEST_PAGE);
-	munmap(g->f.shadow, 2 * SHADOW_WRITE * sizeof(uint64_t));
-	munmap(g->f.exec, SHADOW_WRITE * sizeof(uint32_t));
+	munmap(g->f.shadow, (SHADOW_WRITE + SHADOW_ENTRIES) * sizeof(uint64_t));
+	munmap(g->f.exec, SHADOW_ENTRIES * sizeof(uint32_t));
 	tcg_frame_free(g, sizeof(*g));
 }

@@ -12,7 +12,7 @@
 #include "base/trace.h"
 #include "base/util.h"
 
-enum { ROW = 16, CALL = 0xe8, CALL_BYTES = 5, WORD_BYTES = 4 };
+enum { ROW = 16, CALL = 0xe8, JUMP = 0xe9, CALL_BYTES = 5, WORD_BYTES = 4 };
 
 static void
 log_bytes(const uint8_t *p, const uint8_t *end)
@@ -28,16 +28,19 @@ log_bytes(const uint8_t *p, const uint8_t *end)
 	}
 }
 
-/* Does the call at P take a word of data behind it? */
+/* Does a word of data stand behind the call at P, or behind the jump at P that a wrong guess comes back to? */
 static bool
 takes_word(const struct x64_thunks *k, const uint8_t *p)
 {
+	bool is_jump = *p == JUMP;
+	const uint8_t *call = is_jump ? p - CALL_BYTES : p, *to;
 	int32_t rel;
 
-	memcpy(&rel, p + 1, 4);
-	const uint8_t *to = p + CALL_BYTES + rel;
-
-	return *p == CALL && (to == k->slow || to == k->leave_slot || to == k->guess_s1 || to == k->guess_s2);
+	if (*call != CALL)
+		return false;
+	memcpy(&rel, call + 1, 4);
+	to = call + CALL_BYTES + rel;
+	return is_jump ? to == k->guess_s1 || to == k->guess_s2 : to == k->slow || to == k->leave_slot;
 }
 
 #ifdef HAVE_CAPSTONE

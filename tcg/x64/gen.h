@@ -7,7 +7,8 @@
  *
  * Flags.  After an operation that defines the guest's flags they are in the host's own; before anything that destroys those
  * (the check of a memory access, mostly) `seto al; lahf` brings them into rax (two operations, no store), and
- * `cmp al, 81h; sahf` back.  g->flags says where they are valid.  Between blocks and at every call they are in rax.
+ * `cmp al, 81h; sahf` back.  g->flags says where they are valid.  Between blocks and at every call they are in rax.  Flags that are
+ * overwritten soon and that only the slow path of an access on the way would show are not saved: its stub makes them anew.
  *
  * A memory access compares nothing but the shadow's entry with 0; the delta is added by the access itself (those through rSP
  * are predicted, stack.c, and in a kernel those to its mapping of all memory, look_up_direct).  What doesn't pass (a miss, MMIO, code, a page crossing) calls the slow thunk, which has the interpreter execute this one operation.
@@ -20,7 +21,7 @@
 
 enum { S1 = H_R13, S2 = H_R14, TABLE = H_R15 };
 
-enum { IN_AX = 1, IN_HOST = 2 };
+enum { IN_AX = 1, IN_HOST = 2, LOST = 4 /* alone: from g->flags_by they are made anew */ };
 
 /* Out-of-line code at the end of the block. */
 struct stub {
@@ -35,6 +36,7 @@ struct stub {
 	uint8_t addr, size;
 	bool flags_in_frame; /* rax was used: flags come from the frame */
 	bool flags_in_host;  /* rax doesn't hold them yet */
+	const struct ir_insn *flags_by; /* nothing does, but this made them; or NULL */
 };
 
 struct gen {
@@ -43,6 +45,7 @@ struct gen {
 	struct tcg_block *b;
 	struct ir *ir;
 	unsigned flags;
+	const struct ir_insn *flags_by; /* while they are LOST: what made them, and would again */
 	struct stub stub[IR_MAX_INSNS];
 	unsigned stubs;
 	struct { uint8_t *from; uint64_t rip; } pending[4];
@@ -72,6 +75,9 @@ uint8_t *put_guard(struct gen *g, uint64_t offset, uint32_t frame);
 /* ---- flags.c ---- */
 void flags_save(struct gen *g);      /* rax is valid */
 void flags_clobber(struct gen *g);   /* the host's are about to be destroyed */
+void flags_clobber_by(struct gen *g, const struct ir_insn *i); /* ... by the check of I's memory operand */
+/* The host's flags as INSN made them, of the same operands; S2 is lost. */
+void flags_again(struct gen *g, const struct ir_insn *insn);
 void flags_to_host(struct gen *g);
 void carry_to_host(struct gen *g);   /* CF alone, before an operation that overwrites the rest */
 /* After an operation that wrote all flags. */

@@ -30,6 +30,7 @@ new_stub(struct gen *g, const struct ir_insn *i)
 	s->site = new_site(g, i);
 	s->unaligned = s->wrong_guess = NULL;
 	s->flags_in_frame = s->flags_in_host = false;
+	s->flags_by = g->flags == LOST ? g->flags_by : NULL;
 	return s;
 }
 
@@ -197,7 +198,6 @@ wrong_guess(struct gen *g, struct stub *s)
 	here(&g->a, s->wrong_guess);
 	if (!g->ir->direct) {
 		jump_to(&g->a, CC_CALL, s->s1_free ? g->t->thunk.guess_s1 : g->t->thunk.guess_s2);
-		put_place(&g->a, s->site);
 	} else {
 		if (s->s1_free)
 			mov_load(&g->a, 8, S1, rm_sib(TABLE, S2, 3, 0));
@@ -205,6 +205,8 @@ wrong_guess(struct gen *g, struct stub *s)
 		s->from[s->count++] = jump(&g->a, 4);
 	}
 	jump_to(&g->a, CC_JMP, s->guessed + g->a.to_rx);
+	if (!g->ir->direct)
+		put_place(&g->a, s->site);
 }
 
 /* Is the operand's address known here, all of it in one page? */
@@ -223,7 +225,7 @@ fixed_operand(struct gen *g, const struct ir_insn *i, struct stub *s)
 {
 	uint64_t addr = i->mem.addr_width == 8 ? (uint64_t)i->mem.disp : (uint32_t)i->mem.disp;
 
-	mov_imm(&g->a, S2, SHADOW_INDEX(addr) | (i->attr & IR_WRITE ? SHADOW_WRITE : 0));
+	mov_imm(&g->a, S2, SHADOW_INDEX(addr) + (i->attr & IR_WRITE ? SHADOW_WRITE : 0));
 	mov_load(&g->a, 8, S2, rm_sib(TABLE, S2, 3, 0));
 	op_rm(&g->a, 0, 8, 0x85, S2, rm_reg(S2));
 	s->from[s->count++] = jump(&g->a, 4);
@@ -233,6 +235,16 @@ fixed_operand(struct gen *g, const struct ir_insn *i, struct stub *s)
 	return rm_sib(S1, S2, 0, 0);
 }
 
+/*
+ * Would what comes next wait for the entry?  What goes to a vector register hardly ever becomes an address, and loops over vectors
+ * come to another page soon, where a guess is wrong: that was a sixth of their time.
+ */
+static bool
+waits_for_memory(const struct ir_insn *i)
+{
+	return i->op != IR_vec && i->op != IR_avx && i->op != IR_evex;
+}
+
 struct rm
 memory_operand(struct gen *g, const struct ir_insn *i, unsigned size)
 {
@@ -240,21 +252,24 @@ memory_operand(struct gen *g, const struct ir_insn *i, unsigned size)
 	struct stub *s;
 	bool simple = !g->ir->wide && m->how == ADDR_FLAT && m->addr_width == 8 && m->index == IR_NO_REG && m->base < IR_TEMP_REG &&
 		host_of[m->base] != H_NONE && m->disp == (int32_t)m->disp;
-	bool guesses = g->ir->direct || tcg_guess_pays(g->t, g->ir->guest_rip[i->guest]);
+	bool guesses = g->ir->direct || (waits_for_memory(i) && tcg_guess_pays(g->t, g->ir->guest_rip[i->guest]));
 
 	if (is_on_stack(g, i)) {
 		if (i->op != IR_mov && i->op != IR_movzx && i->op != IR_movsx)
 			flags_clobber(g);
 		s = new_stub(g, i);
-		s->flags_in_host = !(g->flags & IN_AX);
+		s->flags_in_host = g->flags == IN_HOST;
 		return stack_operand(g, i);
 	}
-	flags_clobber(g);
+	flags_clobber_by(g, i);
 	s = new_stub(g, i);
 	if (is_fixed(g, i, size))
 		return fixed_operand(g, i, s);
 	if (simple) {
-		lea(&g->a, 8, S2, rm_at(host_of[m->base], (int32_t)m->disp));
+		if (m->disp == 0)
+			mov_rr(&g->a, 8, S2, host_of[m->base]);
+		else
+			lea(&g->a, 8, S2, rm_at(host_of[m->base], (int32_t)m->disp));
 		alignment(g, i, s, S2, S1, size);
 		if (guesses) {
 			look_up_guessing(g, i, s, true);
@@ -328,7 +343,9 @@ emit_stubs(struct gen *g)
 		for (unsigned k = 0; k < s->count; k++)
 			here(&g->a, s->from[k]);
 		s->site->stub = g->a.p + g->a.to_rx;
-		if (s->flags_in_host) {
+		if (s->flags_by != NULL)
+			flags_again(g, s->flags_by);
+		if (s->flags_in_host || s->flags_by != NULL) {
 			g->flags = IN_HOST;
 			flags_save(g);
 		}

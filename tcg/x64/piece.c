@@ -13,10 +13,8 @@ index_of_page(struct assembler *a, bool write)
 {
 	shift_imm(a, 8, 4, S2, 16);
 	shift_imm(a, 8, 5, S2, 28);
-	if (write) {
-		op_rm(a, 0, 8, 0x0fba, ASM_EXT | 5, rm_reg(S2)); /* bts: the write table stands 2^36 entries on */
-		put8(a, SHADOW_BITS);
-	}
+	if (write)
+		op_rm(a, 0, 8, 0x03, S2, FRAME(shadow_write)); /* add: one operation, where bts would be two */
 }
 
 /* S2 = delta of the page that S2's address is in; none: jumps. */

@@ -214,33 +214,33 @@ make_slow(struct assembler *a, unsigned levels)
 }
 
 /*
- * A guess was wrong.  In: [rsp] points behind the call, at the site's place; S2 is the index of the page's entry, or the entry itself
- * if TO is S2.  Out: TO is the page's delta, and the site's guess; or the slow path, which comes back to the site's resume.
+ * A guess was wrong.  In: [rsp] points behind the call, at a jump of five bytes and then the site's place; S2 is the index of the page's
+ * entry, or the entry itself if TO is S2.  Out, right behind the call, as the host predicts: TO is the page's delta, and the site's
+ * guess; or the slow path, which comes back to the site's resume.
  */
 static const uint8_t *
 make_guess(struct assembler *a, unsigned to)
 {
 	const uint8_t *start = begin(a);
-	struct rm back = rm_at(H_RSP, 8);
+	enum { PLACE = 5 };
 	uint8_t *none, *poor;
 
 	push_pop(a, 0x50, H_RBX);
-	mov_load(a, 8, H_RBX, back);
-	op_rm(a, 0, 8, 0x63, H_RBX, rm_at(H_RBX, 0)); /* movsxd */
-	op_rm(a, 0, 8, 0x03, H_RBX, back);
-	alu_imm(a, 8, 0, back, 4);
+	mov_load(a, 8, H_RBX, rm_at(H_RSP, 8));
+	op_rm(a, 0, 8, 0x63, H_RBX, rm_at(H_RBX, PLACE)); /* movsxd */
+	op_rm(a, 0, 8, 0x03, H_RBX, rm_at(H_RSP, 8));     /* the site - PLACE */
 	if (to == S1)
 		mov_load(a, 8, S1, rm_sib(TABLE, S2, 3, 0));
 	op_rm(a, 0, 8, 0x85, to, rm_reg(to));
 	none = jump(a, 4);
-	alu_imm(a, 4, 5, rm_at(H_RBX, offsetof(struct tcg_site, credit)), 1);
+	alu_imm(a, 4, 5, rm_at(H_RBX, PLACE + offsetof(struct tcg_site, credit)), 1);
 	poor = jump(a, 8); /* js */
-	mov_store(a, 8, rm_at(H_RBX, offsetof(struct tcg_site, delta)), to);
+	mov_store(a, 8, rm_at(H_RBX, PLACE + offsetof(struct tcg_site, delta)), to);
 	push_pop(a, 0x58, H_RBX);
 	put8(a, 0xc3);
 	here(a, none);
 	here(a, poor);
-	mov_load(a, 8, S1, rm_at(H_RBX, offsetof(struct tcg_site, stub)));
+	mov_load(a, 8, S1, rm_at(H_RBX, PLACE + offsetof(struct tcg_site, stub)));
 	push_pop(a, 0x58, H_RBX);
 	push_pop(a, 0x58, S2);
 	op_rm(a, 0, 4, 0xff, 4 | ASM_EXT, rm_reg(S1));
@@ -375,8 +375,7 @@ make_stack_fill(struct assembler *a, bool wide)
 	mov_load(a, 8, S1, entry);
 	op_rm(a, 0, 8, 0x85, S1, rm_reg(S1));
 	fail[1] = jump(a, 4);
-	op_rm(a, 0, 8, 0x0fba, ASM_EXT | 5, rm_reg(S2)); /* bts: the write entry */
-	put8(a, SHADOW_BITS);
+	op_rm(a, 0, 8, 0x03, S2, rm_at(H_RSP, 8 + offsetof(struct tcg_frame, shadow_write))); /* add */
 	op_rm(a, 0, 8, 0x3b, S1, entry);
 	fail[2] = jump(a, 5);
 	op_rm(a, 0, 8, 0x87, S1, delta); /* xchg */
