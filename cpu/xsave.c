@@ -219,30 +219,46 @@ cet_super_in_use(const struct cpu *c)
 	return c->pl_ssp[0] || c->pl_ssp[1] || c->pl_ssp[2];
 }
 
-/* What WRMSR would refuse. */
+/* ---- what a restore refuses: of CET, what WRMSR would ---- */
+
 static bool
-cet_is_valid(const struct cpu *c, unsigned number, const uint8_t *from)
+any_is_valid(const struct cpu *c, const uint8_t *from)
 {
-	if (number == 11)
-		return cet_msr_is_valid(c, MSR_U_CET, load_le(from, 8)) && cet_msr_is_valid(c, MSR_PL3_SSP, load_le(from + 8, 8));
+	(void)c, (void)from;
+	return true;
+}
+
+static bool
+cet_user_is_valid(const struct cpu *c, const uint8_t *from)
+{
+	return cet_msr_is_valid(c, MSR_U_CET, load_le(from, 8)) && cet_msr_is_valid(c, MSR_PL3_SSP, load_le(from + 8, 8));
+}
+
+static bool
+cet_super_is_valid(const struct cpu *c, const uint8_t *from)
+{
 	for (unsigned n = 0; n < 3; n++)
 		if (!cet_msr_is_valid(c, MSR_PL0_SSP + n, load_le(from + 8 * n, 8)))
 			return false;
 	return true;
 }
 
+/* ---- the table ---- */
+
 static const struct component {
 	unsigned number;
-	enum cpu_feature feature;
+	enum cpu_feature feature, another;
 	unsigned at, room;
 	bool aligned, supervisor;
 	unsigned (*bytes)(const struct cpu *c);
 	void (*out)(const struct cpu *c, uint8_t *to);
 	void (*in)(struct cpu *c, const uint8_t *from);
 	bool (*in_use)(const struct cpu *c);
+	bool (*is_valid)(const struct cpu *c, const uint8_t *from);
 } components[] = {
-#define XSAVE_COMPONENT(number, name, feature, at, room, aligned, supervisor) \
-	{ number, FEAT_##feature, at, room, aligned, supervisor, name##_bytes, name##_out, name##_in, name##_in_use },
+#define XSAVE_COMPONENT(number, name, feature, another, at, room, aligned, supervisor, rules) \
+	{ number, FEAT_##feature, FEAT_##another, at, room, aligned, supervisor, name##_bytes, name##_out, name##_in, name##_in_use, \
+	  rules##_is_valid },
 #include "cpu/xsave.def"
 #undef XSAVE_COMPONENT
 };
@@ -263,7 +279,7 @@ is_in(const struct component *p, uint64_t mask)
 static bool
 is_there(const struct cpu *c, const struct component *p)
 {
-	return cpu_has(c, p->feature) || (p->feature == FEAT_shstk && cpu_has(c, FEAT_ibt));
+	return cpu_has(c, p->feature) || cpu_has(c, p->another);
 }
 
 static uint64_t
@@ -535,7 +551,7 @@ restore(struct cpu *c, uint64_t ea, uint32_t aux, struct form form)
 			memset(part[n], 0, p->room);
 	}
 	for (unsigned n = 0; n < ARRAY_SIZE(components); n++)
-		if (components[n].feature == FEAT_shstk && is_in(&components[n], mask) && !cet_is_valid(c, components[n].number, part[n]))
+		if (is_in(&components[n], mask) && !components[n].is_valid(c, part[n]))
 			cpu_raise_error(c, EXC_GP, 0);
 	loads_mxcsr = form.compact ? mask & present & SSE : mask & (SSE | YMM);
 	if (loads_mxcsr)

@@ -111,6 +111,11 @@ START_TEST(bits_of_cpuid)
 		{ "EPYC-Turin", 7, 0, 3, 23, false }, { "EPYC-Genoa", 7, 0, 3, 8, false }, { "SapphireRapids", 7, 1, 0, 5, true },
 		{ "SapphireRapids", 7, 1, 0, 11, true }, { "SapphireRapids", 7, 0, 0, 0, true }, { "EPYC-Rome", 0x80000008, 0, 1, 9, true },
 		{ "SapphireRapids", 7, 0, 3, 24, false } /* AMX */,
+		/* XSS has both components of CET with either half of it. */
+		{ "max,-shstk,-ibt", 0xd, 1, 2, 11, false }, { "max,-shstk,-ibt", 0xd, 11, 0, 4, false },
+		{ "max,-shstk,+ibt", 0xd, 1, 2, 11, true }, { "max,-shstk,+ibt", 0xd, 1, 2, 12, true }, { "max,-shstk,+ibt", 0xd, 11, 0, 4, true },
+		{ "max,+shstk,-ibt", 0xd, 1, 2, 11, true }, { "max,+shstk,-ibt", 0xd, 12, 0, 3, true },
+		{ "Opteron_G5", 0xd, 0, 0, 2, true }, { "Opteron_G5", 0xd, 0, 0, 5, false }, { "Opteron_G5", 0xd, 2, 0, 8, true },
 	};
 
 	for (unsigned n = 0; n < ARRAY_SIZE(table); n++) {
