@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Control-flow enforcement: cet.h.  The page walks of shadow stacks are in mmu.c, the translation of instructions in gen_cet.c. */
+/* Control-flow enforcement: cet.h.  The accesses to shadow stacks are in mmu.c, the translation of instructions in gen_cet.c. */
 #include "cpu/cet.h"
 
 #include "cpu/system.h"

@@ -136,8 +136,11 @@ void mmu_flush_everything(struct cpu *c);   /* the map of the machine changed */
 void mmu_protect(void *cpu, uint64_t phys);
 /* What MODE_SLOW_MEM stands for: alignment checks, and breakpoints on data. */
 void check_slow(struct cpu *c, uint64_t linear, unsigned size, unsigned align, bool write);
-bool pdptes_valid(struct cpu *c, uint64_t cr3);
 void mmu_write_pkru(struct cpu *c, uint32_t value);
+
+/* ---- walk.c ---- */
+
+bool pdptes_valid(struct cpu *c, uint64_t cr3);
 
 struct walk {
 	uint64_t phys, bytes; /* of the page */
