@@ -39,6 +39,7 @@ struct tcg_block {
 	unsigned bytes;
 	bool kept, dead;
 	const uint8_t *code, *guarded, *end;
+	const uint8_t *again; /* where its own jumps to its start go: registers that it found in the host's are still there */
 	struct tcg_block *_Atomic hash_next;
 	struct tcg_block *page_next[2], **page_prev[2]; /* of the blocks of its first and second page; PREV leads here */
 	struct tcg_slot slot[TCG_SLOTS];

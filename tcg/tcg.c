@@ -239,7 +239,10 @@ tcg_chain(struct tcg *t, const struct tcg_from *from, struct tcg_block *block)
 		if (s->next != NULL)
 			s->next->prev = &s->next;
 		block->incoming = s;
-		t->host->patch(t, s, s->same_page && block->phys2 == ~0ull ? block->code : block->guarded);
+		if (!s->same_page || block->phys2 != ~0ull)
+			t->host->patch(t, s, block->guarded);
+		else
+			t->host->patch(t, s, block == s->owner ? block->again : block->code);
 		t->stats.chained++;
 	}
 	pthread_mutex_unlock(&t->lock);

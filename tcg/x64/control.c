@@ -231,6 +231,8 @@ emit_entry(struct gen *g)
 		g->x87_load = unless(g, FRAME(x87_resident));
 		g->x87_back = g->a.p;
 	}
+	/* The stack pointer may have moved; the x87 is loaded on demand. */
+	g->b->again = g->stack_miss == NULL && !x87 ? g->a.p + g->a.to_rx : g->b->code;
 }
 
 /* Out of line: the guard's miss, and loading what is not resident. */
