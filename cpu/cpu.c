@@ -35,8 +35,6 @@ simd_exception(struct tcg_frame *f)
 static void
 drive_ferr(struct cpu *c, bool level)
 {
-	if (c->ferr == level)
-		return;
 	c->ferr = level;
 	if (c->config.board && c->config.board->ferr)
 		c->config.board->ferr(c->config.board->opaque, c->config.id, level);
@@ -244,7 +242,8 @@ cpu_reset_at(struct cpu *c, bool init)
 		c->xcr0 = 1;
 		c->pkru = 0;
 		msr_reset(c);
-		drive_ferr(c, false);
+		if (c->ferr)
+			drive_ferr(c, false);
 		fpu_reset(c);
 	}
 	shadow_select(c->shadow, 0);

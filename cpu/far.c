@@ -396,6 +396,7 @@ pop_frame64(struct cpu *c, struct target *t)
 	uint64_t frame[5];
 
 	span_load(c, c->f.gpr[4], frame, sizeof(frame), c->view, SEG_SS);
+	debug_check_stack(c, c->f.gpr[4], sizeof(frame), false);
 	t->rip = frame[0];
 	t->cs = frame[1];
 	t->flags = frame[2];

@@ -602,7 +602,7 @@ run_block(struct cpu *c)
 		c->from = (struct tcg_from){ .plain = c->from.plain };
 	if (how == TCG_LEFT) {
 		c->from = (struct tcg_from){ 0 };
-		/* Breakpoints on data trap behind an instruction: what faults has hit none, nor what runs again. */
+		/* Breakpoints on data trap behind an instruction: what faults has hit none, nor what runs again in a block of its own. */
 		if (c->retry_alone || (c->exc.raised && !c->exc.software))
 			c->pending_dbg = pending_dbg;
 		if (c->exc.raised || c->retry_alone)

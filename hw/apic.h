@@ -30,8 +30,8 @@ enum apic_mode {
 
 /* As lapic_bus_deliver(); false: no APIC took it. */
 bool lapic_bus_message(struct dev *any_apic, uint64_t address, uint32_t data);
-/* Has an APIC accepted VECTOR that its processor has not taken yet? */
-bool lapic_bus_is_waiting(struct dev *any_apic, uint8_t vector);
+/* Has an APIC that this message is for accepted its vector, which the processor has not taken yet? */
+bool lapic_bus_is_waiting(struct dev *any_apic, uint64_t address, uint32_t data);
 
 /* Someone who wants to hear of the ends of level-triggered interrupts: an I/O APIC. */
 struct lapic_eoi {

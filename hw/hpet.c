@@ -145,7 +145,7 @@ is_waiting(const struct hpet *h, unsigned n)
 	const struct irq *line = line_of(h, n);
 
 	if (t->config & T_FSB)
-		return lapic_bus_is_waiting(h->apic, t->message);
+		return lapic_bus_is_waiting(h->apic, t->message >> 32, t->message);
 	return line != NULL && irq_is_waiting(line);
 }
 
@@ -223,7 +223,7 @@ hpet_update(struct hpet *h)
 
 		if (t->due_ns <= now)
 			expire(h, n);
-		else if (ticks_take(&t->ticks, now, t->period * TICK_NS, is_waiting(h, n)))
+		else if (ticks_next(&t->ticks) <= now && ticks_take(&t->ticks, now, t->period * TICK_NS, is_waiting(h, n)))
 			interrupt(h, n);
 		next = MIN(next, MIN(t->due_ns, ticks_next(&t->ticks)));
 	}

@@ -269,8 +269,9 @@ i8254_update(struct i8254 *p)
 	struct counter *c = &p->state.counter[0];
 	struct ticks *ticks = &p->state.ticks;
 	uint64_t now = clock_now(p->clock), earliest = 0;
-	bool rises = p->state.event_ns <= now, waiting = irq_is_waiting(&p->out);
-	bool extra = !rises && ticks_take(ticks, now, period_ns(c), waiting);
+	bool rises = p->state.event_ns <= now, due = rises || ticks_next(ticks) <= now;
+	bool waiting = due && irq_is_waiting(&p->out);
+	bool extra = due && !rises && ticks_take(ticks, now, period_ns(c), waiting);
 
 	if (p->speaker_changing != NULL)
 		p->speaker_changing(p->speaker_opaque);

@@ -49,14 +49,24 @@ is_level(uint64_t entry)
 	return (entry & ENTRY_LEVEL) && ENTRY_MODE(entry) != APIC_EXTINT;
 }
 
+static uint64_t
+address_of(uint64_t e)
+{
+	return MSI_BASE | ENTRY_DEST(e) << MSI_DEST_SHIFT | (e & ENTRY_LOGICAL ? MSI_LOGICAL : 0);
+}
+
+static uint32_t
+data_of(uint64_t e)
+{
+	return (e & 0xff) | ENTRY_MODE(e) << MSI_MODE_SHIFT | MSI_ASSERT | (is_level(e) ? MSI_LEVEL : 0);
+}
+
 static bool
 send(struct ioapic *io, unsigned pin)
 {
 	uint64_t e = io->state.entry[pin];
-	uint64_t address = MSI_BASE | ENTRY_DEST(e) << MSI_DEST_SHIFT | (e & ENTRY_LOGICAL ? MSI_LOGICAL : 0);
-	uint32_t data = (e & 0xff) | ENTRY_MODE(e) << MSI_MODE_SHIFT | MSI_ASSERT | (is_level(e) ? MSI_LEVEL : 0);
 
-	return lapic_bus_message(io->apic, address, data);
+	return lapic_bus_message(io->apic, address_of(e), data_of(e));
 }
 
 /* A level-triggered pin sends when it is asserted, unmasked and not waiting for an EOI. */
@@ -269,7 +279,6 @@ ioapic_is_waiting(struct dev *ioapic, unsigned pin)
 {
 	struct ioapic *io = (struct ioapic *)ioapic;
 	uint64_t e = pin < PINS ? io->state.entry[pin] : ENTRY_MASKED;
-	bool has_vector = ENTRY_MODE(e) == APIC_FIXED || ENTRY_MODE(e) == APIC_LOWEST;
 
-	return has_vector && !(e & ENTRY_MASKED) && !is_level(e) && lapic_bus_is_waiting(io->apic, e);
+	return !(e & ENTRY_MASKED) && !is_level(e) && lapic_bus_is_waiting(io->apic, address_of(e), data_of(e));
 }

@@ -327,30 +327,40 @@ send(struct lapic_bus *bus, const struct message *m)
 	return taken;
 }
 
-bool
-lapic_bus_message(struct dev *any_apic, uint64_t address, uint32_t data)
+/* False: the address is no APIC's. */
+static bool
+message_of(uint64_t address, uint32_t data, struct message *m)
 {
-	struct message m = {
+	*m = (struct message){
 		.dest = address >> MSI_DEST_SHIFT & 0xff,
 		.logical = address & MSI_LOGICAL,
 		.mode = data >> MSI_MODE_SHIFT & 7,
 		.vector = data,
 		.level = data & MSI_LEVEL,
 	};
-
-	if (address >> 20 != MSI_BASE >> 20)
-		return false;
-	if (m.dest == 0xff && !m.logical)
-		m.dest = EVERYONE;
-	m.lowest = m.mode == APIC_LOWEST || (m.mode == APIC_FIXED && m.logical && (address & MSI_HINT));
-	return send(((struct lapic *)any_apic)->bus, &m);
+	if (m->dest == 0xff && !m->logical)
+		m->dest = EVERYONE;
+	m->lowest = m->mode == APIC_LOWEST || (m->mode == APIC_FIXED && m->logical && (address & MSI_HINT));
+	return address >> 20 == MSI_BASE >> 20;
 }
 
 bool
-lapic_bus_is_waiting(struct dev *any_apic, uint8_t vector)
+lapic_bus_message(struct dev *any_apic, uint64_t address, uint32_t data)
 {
+	struct message m;
+
+	return message_of(address, data, &m) && send(((struct lapic *)any_apic)->bus, &m);
+}
+
+bool
+lapic_bus_is_waiting(struct dev *any_apic, uint64_t address, uint32_t data)
+{
+	struct message m;
+
+	if (!message_of(address, data, &m) || (m.mode != APIC_FIXED && m.mode != APIC_LOWEST))
+		return false;
 	for (struct lapic *a = ((struct lapic *)any_apic)->bus->first; a != NULL; a = a->next)
-		if (a->state.irr[vector / 32] >> vector % 32 & 1)
+		if (addressed(a, &m) && has_vector(a->state.irr, m.vector))
 			return true;
 	return false;
 }

@@ -3,8 +3,8 @@
 
 #include "base/util.h"
 
-/* How much faster than usual the owed ones come, but not more often than a handler stands. */
-enum { FASTER = 16, LEAST_NS = 100000 };
+/* The owed ones come so much faster than usual, but not more often than a handler stands; so often a line that waits is looked at. */
+enum { FASTER = 16, LEAST_NS = 100000, LOOKS = 4 };
 
 static void
 set_next(struct ticks *t, uint64_t now, uint64_t period_ns, unsigned parts)
@@ -15,13 +15,17 @@ set_next(struct ticks *t, uint64_t now, uint64_t period_ns, unsigned parts)
 void
 ticks_came(struct ticks *t, uint64_t now, uint64_t period_ns, uint64_t missed)
 {
+	bool all_missed = t->owed == TICKS_OWED_MAX && missed != 0;
+
 	if (period_ns < 2 * LEAST_NS)
 		missed = t->owed = 0;
 	t->owed = MIN(t->owed + MIN(missed, TICKS_OWED_MAX), TICKS_OWED_MAX);
 	set_next(t, now, period_ns, FASTER);
+	/* A processor that has taken none of so many doesn't want them. */
+	if (all_missed)
+		t->next_ns = 0;
 }
 
-/* A processor that has taken none of so many doesn't want them. */
 bool
 ticks_take(struct ticks *t, uint64_t now, uint64_t period_ns, bool waiting)
 {
@@ -30,9 +34,7 @@ ticks_take(struct ticks *t, uint64_t now, uint64_t period_ns, bool waiting)
 	if (t->next_ns == 0 || t->next_ns > now)
 		return false;
 	if (waiting) {
-		set_next(t, now, period_ns, 4);
-		if (t->owed == TICKS_OWED_MAX)
-			t->next_ns = 0;
+		set_next(t, now, period_ns, LOOKS);
 		return false;
 	}
 	t->owed--;

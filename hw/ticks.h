@@ -20,7 +20,7 @@ struct ticks {
 	uint64_t owed;
 };
 
-/* A regular tick came at NOW, with a period of PERIOD_NS; MISSED others did not. */
+/* A regular tick came at NOW, with a period of PERIOD_NS; MISSED others did not: they are owed, unless the period is below 200 us. */
 void ticks_came(struct ticks *t, uint64_t now, uint64_t period_ns, uint64_t missed);
 
 /* Is one of the owed to be made now?  It counts as made, unless the interrupt is still WAITING for the processor. */

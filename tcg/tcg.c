@@ -564,11 +564,11 @@ verify(const struct ir *ir)
 static struct tcg_block *
 make_block(struct tcg *t, const struct tcg_key *key, const struct tcg_code *code, bool keep)
 {
-	/* Host code of one operation with its stub stays below 188 bytes, that of a gather or scatter below 320: with it
+	/* Host code of one operation with its stub stays below 192 bytes, that of a gather or scatter below 320: with it
 	   comes an IR_insn, which has none.  A site for each. */
 	struct tcg_block *b;
 
-	cache_reserve(t, (size_t)t->ir.count * 188 + 1024,
+	cache_reserve(t, (size_t)t->ir.count * 192 + 1024,
 		sizeof(*b) + (size_t)t->ir.count * MAX(sizeof(struct tcg_site), sizeof(struct interp_step)) + 512);
 	b = cache_meta(t, sizeof(*b));
 	b->key = *key;

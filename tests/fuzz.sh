@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The kept cases and FUZZ_EXECUTIONS random snippets, or as many as FUZZ_SECONDS allow, as the host's processor and as each kind of translated code run them.
+# The kept cases and FUZZ_EXECUTIONS random snippets, or as many as FUZZ_SECONDS allow, as the host's processor and as each
+# kind of translated code run them.
 set -u
 srcdir=${srcdir:-$(dirname "$0")/..}
 echo "seed ${FUZZ_SEED:-1}"

@@ -294,7 +294,8 @@ tests_fuzz_programs_LDADD = $(CPU_LIBS)
 EXECUTIONS = 10000000
 SEED =
 fuzz: tests/fuzz/fuzz
-	seed=$(SEED); FUZZ_EXECUTIONS=$(EXECUTIONS) FUZZ_SEED=$${seed:-$$(date +%s)} FUZZ_KEEP=$(KEEP) FUZZ_COUNTS=$(COUNTS) sh $(srcdir)/tests/fuzz.sh
+	seed=$(SEED); FUZZ_EXECUTIONS=$(EXECUTIONS) FUZZ_SEED=$${seed:-$$(date +%s)} FUZZ_KEEP=$(KEEP) \
+		FUZZ_COUNTS=$(COUNTS) sh $(srcdir)/tests/fuzz.sh
 .PHONY: fuzz
 
 if HOST_X64

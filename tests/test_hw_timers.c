@@ -121,7 +121,7 @@ START_TEST(pit_read_back)
 END_TEST
 
 /*
- * A host that is late by 20 interrupts of a millisecond: do they all come after all, none faster than the guest stands it?  More
+ * A host that is late by 20 interrupts of a millisecond: do they all come after all, not at once, and no more than were due?  More
  * than 32 are not made up for: where the host is late by itself, this says nothing, and is false.
  */
 static bool

@@ -556,6 +556,54 @@ START_TEST(native_is_as_interpreted)
 }
 END_TEST
 
+/*
+ * Flags that only a fault would show, as what comes behind the access overwrites them: each way that they can be made, each
+ * kind of page, a load, a store, and accesses through rSP.
+ */
+static void
+make_overwritten(struct maker *m, enum ir_op op, unsigned width, val src, unsigned access)
+{
+	val far = ir_mem((struct ir_mem){ .seg = SEG_DS, .base = 7, .index = IR_NO_REG, .addr_width = 8, .how = ADDR_FLAT });
+
+	ir_reset(&m->ir, RIP, 0, true);
+	m->undefined = op == IR_and || op == IR_or || op == IR_xor || op == IR_test ? FL_AF : 0;
+	begin(m);
+	ir_op2(&m->ir, op, width, ir_gpr(3), src);
+	begin(m);
+	if (access < 2)
+		ir_op2(&m->ir, IR_mov, 8, access == 0 ? ir_gpr(6) : far, access == 0 ? far : ir_gpr(6));
+	else
+		ir_op2(&m->ir, IR_mov, 8, access == 2 ? ir_gpr(6) : on_stack(0), access == 2 ? on_stack(0) : ir_gpr(6));
+	begin(m);
+	ir_op2(&m->ir, IR_add, 8, ir_gpr(2), ir_gpr(8));
+	begin(m);
+	ir_exit(&m->ir, RIP);
+}
+
+START_TEST(overwritten_flags_at_faults)
+{
+	static const enum ir_op ops[] = { IR_add, IR_sub, IR_cmp, IR_test, IR_and, IR_or, IR_xor };
+	struct maker *m = xcalloc(1, sizeof(*m));
+	struct guest *native = guest_new(ACCEL_NATIVE), *interp = guest_new(ACCEL_INTERP);
+	const val sources[] = { ir_imm(1), ir_imm(-128), ir_imm(0x12345678), ir_gpr(1), ir_gpr(3) };
+
+	m->random = 0x2545f4914f6cdd1dull;
+	fill_memory(m, native);
+	for (unsigned n = 0; n < ARRAY_SIZE(ops) * ARRAY_SIZE(sources) * 2 * 4 * GUEST_PAGES; n++) {
+		unsigned page = n % GUEST_PAGES, access = n / GUEST_PAGES % 4, width = n / GUEST_PAGES / 4 % 2 == 0 ? 4 : 8;
+		unsigned source = n / GUEST_PAGES / 8 % ARRAY_SIZE(sources), op = n / GUEST_PAGES / 8 / ARRAY_SIZE(sources);
+
+		make_overwritten(m, ops[op], width, sources[source], access);
+		random_state(m, native);
+		native->f.gpr[7] = native->f.gpr[RSP] = GUEST_MEMORY + page * GUEST_PAGE + 64;
+		compare(m, native, interp);
+	}
+	guest_free(native);
+	guest_free(interp);
+	free(m);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -564,6 +612,7 @@ suite(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, native_is_as_interpreted, 0, BATCHES);
+	tcase_add_test(t, overwritten_flags_at_faults);
 	suite_add_tcase(s, t);
 	return s;
 }

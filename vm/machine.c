@@ -43,13 +43,20 @@ count_rise(struct machine *m, unsigned n, int level)
 	m->irq_levels = (m->irq_levels & ~(1u << n)) | (unsigned)(level != 0) << n;
 }
 
-/* IRQ 0 of the timer is pin 2 of the I/O APIC; the PIC's own IRQ 2 is its cascade. */
+/* IRQ 0 of the timer is pin 2 of the I/O APIC. */
+static unsigned
+isa_pin(int n)
+{
+	return n == 0 ? 2 : (unsigned)n;
+}
+
+/* The PIC's own IRQ 2 is its cascade. */
 static void
 isa_set(void *opaque, int n, int level)
 {
 	struct machine *m = opaque;
 	struct irq pic = i8259_line(m->pic, (unsigned)n);
-	struct irq ioapic = ioapic_line(m->ioapic, n == 0 ? 2 : (unsigned)n);
+	struct irq ioapic = ioapic_line(m->ioapic, isa_pin(n));
 
 	if (n == 2)
 		return;
@@ -63,15 +70,7 @@ isa_waiting(void *opaque, int n)
 {
 	struct machine *m = opaque;
 
-	return i8259_is_waiting(m->pic, (unsigned)n) || ioapic_is_waiting(m->ioapic, n == 0 ? 2 : (unsigned)n);
-}
-
-static bool
-gsi_waiting(void *opaque, int n)
-{
-	struct machine *m = opaque;
-
-	return ioapic_is_waiting(m->ioapic, (unsigned)n);
+	return i8259_is_waiting(m->pic, (unsigned)n) || ioapic_is_waiting(m->ioapic, isa_pin(n));
 }
 
 static void
@@ -87,6 +86,14 @@ gsi_set(void *opaque, int n, int level)
 
 		irq_set(&pic, level);
 	}
+}
+
+static bool
+gsi_waiting(void *opaque, int n)
+{
+	struct machine *m = opaque;
+
+	return ioapic_is_waiting(m->ioapic, (unsigned)n);
 }
 
 static void

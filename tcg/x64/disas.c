@@ -44,7 +44,7 @@ takes_word(const struct x64_thunks *k, const uint8_t *p)
 }
 
 #ifdef HAVE_CAPSTONE
-/* From P on, up to what Capstone doesn't know or the first call that takes a word. */
+/* From P on, up to what Capstone doesn't know or the first call or jump that a word stands behind. */
 static const uint8_t *
 log_code(const struct x64_thunks *k, const uint8_t *p, const uint8_t *end)
 {

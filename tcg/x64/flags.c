@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the guest's flags are: in the host's, or in rax. */
+/* Where the guest's flags are: in the host's, in rax, or in neither (LOST), while what made them can be repeated by a slow path. */
 #include "tcg/x64/gen.h"
+
+#include <assert.h>
 
 void
 flags_save(struct gen *g)
@@ -26,6 +28,7 @@ flags_clobber(struct gen *g)
 
 /* ---- flags that are made anew where somebody asks for them ---- */
 
+/* Operations that are looked at, in either direction. */
 enum { AHEAD = 16 };
 
 /* Leaves the flags alone, and needs none. */
@@ -163,7 +166,7 @@ flags_to_host(struct gen *g)
 {
 	if (g->flags & IN_HOST)
 		return;
-	flags_save(g);
+	assert(g->flags != LOST);
 	put8(&g->a, 0x3c); /* cmp al, 81h: OF = bit 0 of al */
 	put8(&g->a, 0x81);
 	put8(&g->a, 0x9e); /* sahf */
@@ -175,7 +178,7 @@ carry_to_host(struct gen *g)
 {
 	if (g->flags & IN_HOST)
 		return;
-	flags_save(g);
+	assert(g->flags != LOST);
 	op_rm(&g->a, 0, 4, 0x0fba, ASM_EXT | 4, rm_reg(H_RAX)); /* bt eax, 8 */
 	put8(&g->a, 8);
 }
