@@ -231,7 +231,7 @@ emit_entry(struct gen *g)
 		g->x87_load = unless(g, FRAME(x87_resident));
 		g->x87_back = g->a.p;
 	}
-	/* The stack pointer may have moved; the x87 is loaded on demand. */
+	/* A block that checks its stack, whose pointer may have moved, or the x87 goes through all of its entry again. */
 	g->b->again = g->stack_miss == NULL && !x87 ? g->a.p + g->a.to_rx : g->b->code;
 }
 
