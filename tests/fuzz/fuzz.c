@@ -32,6 +32,7 @@ struct fuzz {
 	bool finished;
 	struct made made[2][BATCH / VARIANTS];
 	unsigned long executions, timeouts, faults, lost, unexplained;
+	uint64_t before; /* instructions of earlier runs */
 	const char *keep, *counts;
 	unsigned long shown, most; /* reduced and printed */
 	time_t until;              /* no batch begins later, by the monotonic clock; 0: no limit */
@@ -330,14 +331,15 @@ end(struct fuzz *f)
 	if (f->verbose)
 		generator_print_seldom(f->generator, SELDOM, stdout);
 	printf("%lu executions, %u templates, %lu unexplained\n", f->executions, generator_covered(f->generator), f->unexplained);
-	printf("of %u templates; %lu executions ended by a fault, %lu did not end, %lu were lost\n", generator_templates(f->generator),
-		f->faults, f->timeouts, f->lost);
+	printf("of %u templates; %" PRIu64 " instructions of theirs; %lu executions ended by a fault, %lu did not end, %lu were lost\n",
+		generator_templates(f->generator), generator_instructions(f->generator) - f->before, f->faults, f->timeouts, f->lost);
 	if (f->counts != NULL && !generator_save_totals(f->generator, f->executions, f->counts)) {
 		fprintf(stderr, "%s: cannot be written\n", f->counts);
 		return false;
 	}
 	if (f->counts != NULL)
-		printf("%" PRIu64 " executions in all runs\n", generator_executions(f->generator) + f->executions);
+		printf("%" PRIu64 " executions of %" PRIu64 " instructions in all runs\n",
+			generator_executions(f->generator) + f->executions, generator_instructions(f->generator));
 	return f->unexplained == 0;
 }
 
@@ -377,6 +379,7 @@ main(int argc, char **argv)
 		good &= run_file(f, argv[n]);
 	if (f->counts != NULL)
 		generator_load_totals(f->generator, f->counts);
+	f->before = generator_instructions(f->generator);
 	run_random(f, count);
 	good &= end(f);
 	for (unsigned n = 0; n < GUEST_KINDS; n++)

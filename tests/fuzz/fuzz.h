@@ -164,6 +164,8 @@ void generate_variant(struct generator *g, struct snippet *s);
 /* Counts what a snippet met on its way to an outcome. */
 void generator_cover(struct generator *g, const struct snippet *s, const struct made *made, const struct outcome *o);
 unsigned generator_covered(const struct generator *g);
+/* How often templates were met; those that make up for what a snippet needs beside them don't count. */
+uint64_t generator_instructions(const struct generator *g);
 unsigned generator_templates(const struct generator *g);
 /* Templates that were never met, and forms of them that were, but less than LIMIT times. */
 void generator_print_seldom(const struct generator *g, uint64_t limit, FILE *to);

@@ -196,6 +196,16 @@ generator_covered(const struct generator *g)
 	return n;
 }
 
+uint64_t
+generator_instructions(const struct generator *g)
+{
+	uint64_t sum = 0;
+
+	for (unsigned k = 0; k < g->count; k++)
+		sum += times_met(&g->template[k]);
+	return sum;
+}
+
 unsigned
 generator_templates(const struct generator *g)
 {
