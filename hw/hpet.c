@@ -23,6 +23,8 @@
 #define CAPABILITIES (0x8086a201ull | TICK_NS * 1000000ull << 32)
 #define LATE_TICKS (1000000u / TICK_NS)
 #define MIN_PERIOD_NS 50000u
+/* A comparator that nobody waits for is looked at so long after its match: before 32 bits have gone round since. */
+#define UNHEARD_NS (20 * NS_PER_SEC)
 
 enum { REG_CAPABILITIES = 0x00, REG_CONFIG = 0x10, REG_STATUS = 0x20, REG_COUNTER = 0xf0, REG_TIMER = 0x100 };
 #define CONFIG_ENABLE 1ull
@@ -158,11 +160,26 @@ is_ticking(const struct hpet *h, const struct comparator *t)
 	return running(h) && (t->config & (T_ENABLE | T_LEVEL | T_PERIODIC)) == (T_ENABLE | T_PERIODIC) && t->period != 0;
 }
 
-/* Does anybody see a match of T? */
+/* Does a match of T change anything that a guest could read? */
 static bool
 matters(const struct comparator *t)
 {
 	return t->config & (T_ENABLE | T_LEVEL | T_PERIODIC);
+}
+
+/*
+ * When timer N has to be looked at without an access.  Systems leave a timer periodic when they stop its interrupt, and would
+ * wake an idle host for each period: its accumulator goes on when it is read.
+ */
+static uint64_t
+wake_ns(const struct hpet *h, unsigned n)
+{
+	const struct comparator *t = &h->state.timer[n];
+	bool heard = t->config & T_ENABLE || ((t->config & T_LEVEL) && !(h->state.status >> n & 1));
+
+	if (heard)
+		return MIN(t->due_ns, ticks_next(&t->ticks));
+	return t->due_ns < UINT64_MAX - UNHEARD_NS ? t->due_ns + UNHEARD_NS : UINT64_MAX;
 }
 
 /* Ticks until T matches; UINT64_MAX: never. */
@@ -225,7 +242,7 @@ hpet_update(struct hpet *h)
 			expire(h, n);
 		else if (ticks_next(&t->ticks) <= now && ticks_take(&t->ticks, now, t->period * TICK_NS, is_waiting(h, n)))
 			interrupt(h, n);
-		next = MIN(next, MIN(t->due_ns, ticks_next(&t->ticks)));
+		next = MIN(next, wake_ns(h, n));
 	}
 	update_lines(h);
 	if (next != UINT64_MAX)

@@ -475,6 +475,29 @@ START_TEST(hpet_late_processor)
 }
 END_TEST
 
+/* A periodic timer whose interrupt is off wakes nobody, and goes on all the same. */
+START_TEST(hpet_unheard)
+{
+	hpet_start(3);
+	wr(HPET + 0x100, 0x14c);
+	wr(HPET + 0x108, 100000);
+	wr(HPET + 0x108, 100000);
+	clock_advance(b->clock, 1500000);
+	wr(HPET + 0x100, 0x108);
+	ck_assert_uint_gt(clock_first(b->clock), clock_now(b->clock) + NS_PER_SEC / 2);
+	clock_advance(b->clock, 9000000);
+	ck_assert_uint_eq(rd(HPET + 0x108), 1100000);
+	for (unsigned n = 0; n < 60; n++)
+		clock_advance(b->clock, NS_PER_SEC);
+	ck_assert_uint_eq(rd(HPET + 0x108), (uint32_t)6001100000ull);
+	b->timer_irq.rises = 0;
+	wr(HPET + 0x100, 0x10c);
+	for (unsigned n = 0; n < 100; n++)
+		clock_advance(b->clock, 100000);
+	ck_assert_uint_eq(b->timer_irq.rises, 10);
+}
+END_TEST
+
 START_TEST(hpet_routes)
 {
 	hpet_start(1);
@@ -647,6 +670,7 @@ main(void)
 	tcase_add_test(c, hpet_legacy);
 	tcase_add_test(c, pit_late_processor);
 	tcase_add_test(c, hpet_late_processor);
+	tcase_add_test(c, hpet_unheard);
 	tcase_add_test(c, hpet_routes);
 	tcase_add_test(c, dma_moves);
 	tcase_add_test(c, port92_drives);
