@@ -10,6 +10,7 @@
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -96,7 +97,7 @@ void fill_constants(uint8_t page[FUZZ_PAGE]);
 enum { BATCHES = 3, BATCH = 64 };
 struct batch {
 	unsigned count, current;
-	bool running;
+	atomic_bool wanted; /* and not done yet */
 	struct snippet snippet[BATCH];
 	struct outcome outcome[BATCH];
 };

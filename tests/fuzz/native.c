@@ -18,7 +18,10 @@
 
 #include <asm/prctl.h>
 #include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -240,6 +243,7 @@ on_tick(int signal, siginfo_t *info, void *context)
 	running = 0;
 	take_registers(result, context);
 	result->vector = VECTOR_TIMEOUT;
+	sigprocmask(SIG_SETMASK, &(sigset_t){ 0 }, NULL);
 	native_resume();
 }
 
@@ -253,8 +257,9 @@ catch_signals(void)
 	sigaltstack(&stack, NULL);
 	for (unsigned n = 0; n < sizeof(signals) / sizeof(signals[0]); n++)
 		sigaction(signals[n], &action, NULL);
+	/* On a busy host the next tick may come before this one has been served: they must not pile up on their stack. */
 	action.sa_sigaction = on_tick;
-	action.sa_flags |= SA_RESTART;
+	action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, TICK_US }, { 0, TICK_US } }, NULL);
 }
@@ -402,30 +407,31 @@ run_batch(struct batch *b)
 	}
 }
 
-/* Never returns. */
+/* A pipe that is full wakes as well.  False: nobody is there. */
+static bool
+wake(int fd)
+{
+	return write(fd, "", 1) == 1 || errno == EAGAIN;
+}
+
+/*
+ * What is to be done stands in the batches; a byte only wakes the other side up.  So nothing is forgotten when a worker dies,
+ * wherever that happens: the next one begins with what is left, and wakes the other side in any case.
+ */
 static _Noreturn void
 work(void)
 {
-	uint8_t n;
+	uint8_t byte;
 
 	if (!native_has(FEAT_osxsave) || !prepare())
 		_exit(UNABLE);
-	/* What the worker before this one died of. */
-	for (n = 0; n < BATCHES; n++)
-		if ((*batches)[n].running) {
-			run_batch(&(*batches)[n]);
-			(*batches)[n].running = false;
-			if (write(from_worker[1], &n, 1) != 1)
-				_exit(0);
-		}
-	while (read(to_worker[0], &n, 1) == 1) {
-		(*batches)[n].running = true;
-		(*batches)[n].current = (*batches)[n].count;
-		run_batch(&(*batches)[n]);
-		(*batches)[n].running = false;
-		if (write(from_worker[1], &n, 1) != 1)
-			break;
-	}
+	do {
+		for (unsigned n = 0; n < BATCHES; n++)
+			if (atomic_load(&(*batches)[n].wanted)) {
+				run_batch(&(*batches)[n]);
+				atomic_store(&(*batches)[n].wanted, false);
+			}
+	} while (wake(from_worker[1]) && read(to_worker[0], &byte, 1) == 1);
 	_exit(0);
 }
 
@@ -437,6 +443,7 @@ keep(void)
 
 	close(to_worker[1]);
 	close(from_worker[0]);
+	signal(SIGPIPE, SIG_IGN);
 	do {
 		pid_t pid = fork();
 
@@ -456,6 +463,8 @@ native_init(void)
 	batches = mmap(NULL, sizeof(*batches), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (batches == MAP_FAILED || pipe(to_worker) != 0 || pipe(from_worker) != 0)
 		return false;
+	fcntl(to_worker[1], F_SETFL, O_NONBLOCK);
+	fcntl(from_worker[1], F_SETFL, O_NONBLOCK);
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
@@ -475,9 +484,11 @@ native_batch(unsigned n)
 bool
 native_start(unsigned n)
 {
-	uint8_t byte = (uint8_t)n;
+	struct batch *b = &(*batches)[n];
 
-	return write(to_worker[1], &byte, 1) == 1;
+	b->current = b->count;
+	atomic_store(&b->wanted, true);
+	return wake(to_worker[1]);
 }
 
 bool
@@ -485,5 +496,8 @@ native_wait(unsigned n)
 {
 	uint8_t byte;
 
-	return read(from_worker[0], &byte, 1) == 1 && byte == n;
+	while (atomic_load(&(*batches)[n].wanted))
+		if (read(from_worker[0], &byte, 1) != 1)
+			return false;
+	return true;
 }
