@@ -5,7 +5,7 @@
  */
 #include "long.h"
 
-enum { CR0_WP = 0x10000, FIRST = 0x24000, SECOND = 0x25000 };
+enum { CR0_WP = 0x10000, FIRST = 0x24000, SECOND = 0x25000, THIRD = 0x27000 };
 
 /* FIRST and SECOND once more, at 8000000000h, and CODE's page at 8000010000h. */
 static void
@@ -296,13 +296,30 @@ locks(void)
 	RUN("lock: ROM", "mov 0x1000(%rbx), %ecx; lock notl 0x1000(%rbx); sub 0x1000(%rbx), %ecx; xor %eax, %eax");
 	alias(0xa0000000 | 7);
 	RUN("lock: nothing there", "lock addl $1, 0x1000(%rbx); mov 0x1000(%rbx), %eax");
-	for (unsigned at = 0xff8; at <= 0x1000; at++) {
-		alias(7 | SECOND);
-		fill((void *)FIRST, 0, 0x2000);
-		in.gpr[DI] = (1ull << 39) + at, in.gpr[AX] = 0x0102030405060708;
-		in.watch[0] = (const uint64_t *)(FIRST + 0xff8), in.watch[1] = in.watch[0] + 1;
-		print_field("lock: split", at);
-		RUN("", "lock xadd %rax, (%rdi); lock incq (%rdi); lock btsq $40, (%rdi); mov (%rdi), %rcx");
+	/* Over two pages that are neighbours in memory, and over two that aren't. */
+	for (unsigned k = 0; k < 2; k++) {
+		uint64_t second = k ? THIRD : SECOND;
+
+		for (unsigned at = 0xff8; at <= 0x1000; at++) {
+			alias(7 | second);
+			fill((void *)FIRST, 0, 0x4000);
+			in.gpr[DI] = (1ull << 39) + at, in.gpr[AX] = 0x0102030405060708;
+			in.watch[0] = (const uint64_t *)(FIRST + 0xff8), in.watch[1] = (const uint64_t *)second;
+			print_field(k ? "lock: split, apart" : "lock: split", at);
+			RUN("", "lock xadd %rax, (%rdi); lock incq (%rdi); lock btsq $40, (%rdi); mov (%rdi), %rcx");
+		}
+		alias(7 | second);
+		fill((void *)FIRST, 0, 0x4000);
+		in.gpr[DI] = (1ull << 39) + 0xffd, in.gpr[AX] = in.gpr[DX] = 0, in.gpr[BX] = 0x01020304, in.gpr[CX] = 0x05060708;
+		in.watch[0] = (const uint64_t *)(FIRST + 0xff8), in.watch[1] = (const uint64_t *)second;
+		RUN("lock: split cmpxchg8b", "lock cmpxchg8b (%rdi); sete %cl; lock cmpxchg8b (%rdi)");
+	}
+	/* The second page has code, which is another one then. */
+	for (unsigned k = 0; k < 2; k++) {
+		alias(7 | (k ? THIRD : SECOND));
+		fill((void *)FIRST, 0, 0x4000);
+		in.gpr[DI] = (1ull << 39) + 0xfff, in.gpr[SI] = k ? THIRD : SECOND;
+		RUN("lock: split into code", "movl $0xc3c0ff, (%rsi); call *%rsi; lock addl $0x10000, (%rdi); call *%rsi");
 	}
 }
 
