@@ -69,7 +69,7 @@ debug_check_data(struct cpu *c, uint64_t linear, unsigned size, bool write)
 void
 debug_check_stack(struct cpu *c, uint64_t linear, unsigned size, bool write)
 {
-	if (c->mode & MODE_SLOW_MEM && c->in_tcg)
+	if (c->mode & MODE_SLOW_MEM)
 		debug_check_data(c, linear, size, write);
 }
 

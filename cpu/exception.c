@@ -296,6 +296,7 @@ deliver_long(struct cpu *c, const struct event *e)
 	span_check(c, sp - 8, 8, true, level == 3 ? VIEW_USER : system_view(c), SEG_SS);
 	sp -= (6 - first) * 8;
 	span_store(c, sp, &frame[first], (6 - first) * 8, level == 3 ? VIEW_USER : system_view(c), SEG_SS);
+	debug_check_stack(c, sp, (6 - first) * 8, true);
 	move = cet_enter(c, level, ist, linear_rip(c, e->rip));
 	if (level != c->cpl) {
 		set_cs(c, selector, raw, level);
@@ -430,6 +431,7 @@ deliver(struct cpu *c, const struct event *e)
 	if (log_on(LOG_BIT_int))
 		log_event(c, e);
 	c->delivering = (e->benign ? BENIGN : (int)e->vector) | (e->ext ? DELIVERING_EXT : 0);
+	c->delivering_dbg = c->pending_dbg;
 	if (!in_protected(c))
 		deliver_real(c, &(struct event){ .vector = e->vector, .rip = e->rip, .ext = e->ext });
 	else if (in_long_mode(c))
@@ -478,6 +480,8 @@ cpu_deliver_pending_exception(struct cpu *c)
 	int old = c->delivering < 0 ? -1 : c->delivering & ~DELIVERING_EXT;
 
 	c->exc.raised = false;
+	if (old >= 0)
+		c->pending_dbg = c->delivering_dbg;
 	if (e.software) {
 		e.rip += c->exc.software_len & 0x7f;
 		if (!in_mode64(c))

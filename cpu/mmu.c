@@ -516,12 +516,14 @@ guest_modify(struct tcg_frame *f, uint64_t linear, unsigned size, unsigned seg)
 	check_own_code(c, &p[0]);
 	if (n == 2)
 		check_own_code(c, &p[1]);
-	if (n == 2 || !p[0].host)
+	if (!p[0].host || (n == 2 && p[1].host != p[0].host + p[0].size))
 		return NULL;
-	if (p[0].is_new) {
-		space_set_dirty(c->config.mem, p[0].phys, size);
-		if (tcg_page_has_code(c->tcg, p[0].phys))
-			tcg_invalidate(c->tcg, p[0].phys, size);
+	for (unsigned k = 0; k < n; k++) {
+		if (!p[k].is_new)
+			continue;
+		space_set_dirty(c->config.mem, p[k].phys, p[k].size);
+		if (tcg_page_has_code(c->tcg, p[k].phys))
+			tcg_invalidate(c->tcg, p[k].phys, p[k].size);
 	}
 	return p[0].host;
 }

@@ -637,6 +637,10 @@ cpu_run(struct cpu *c)
 			tcg_x87_sync(&c->f);
 			return CPU_STOP_KICKED;
 		}
-		run_block(c);
+		/* A trap comes before any instruction, be it a handler's: delivery may have met a breakpoint itself. */
+		if (c->pending_dbg && !c->inhibit_db)
+			__atomic_store_n(&c->f.pending, 1, __ATOMIC_RELAXED);
+		else
+			run_block(c);
 	}
 }

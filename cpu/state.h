@@ -141,6 +141,7 @@ struct cpu {
 	bool wait_sipi;             /* after INIT, until a start-up interrupt */
 	bool resume;                /* RF was set when the current instruction began: no instruction breakpoint */
 	int delivering;             /* the vector on its way, for double faults; -1: none */
+	uint64_t delivering_dbg;    /* pending_dbg before that: a delivery that faults has met no breakpoint */
 	pthread_t thread;           /* of cpu_run */
 	_Atomic uint8_t sipi_vector;
 	_Atomic bool flush_wanted;  /* by another thread: the map changed */

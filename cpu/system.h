@@ -246,7 +246,10 @@ bool vme_interrupt(struct cpu *c, unsigned n, uint64_t next);
 bool debug_has_data(const struct cpu *c);
 bool debug_has_code(const struct cpu *c);
 void debug_check_data(struct cpu *c, uint64_t linear, unsigned size, bool write);
-/* For stacks, of both kinds.  Left out: what the delivery of an event accesses. */
+/*
+ * For stacks of both kinds, also those that events are delivered on: the trap comes before the handler's first instruction.  The
+ * manuals speak of data alone, and what processors do at their own accesses to the IDT, the GDT and the TSS differs: these meet none.
+ */
 void debug_check_stack(struct cpu *c, uint64_t linear, unsigned size, bool write);
 void debug_check_io(struct cpu *c, unsigned port, unsigned size);
 /* DR6 bits of the instruction breakpoints at LINEAR. */

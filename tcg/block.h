@@ -124,6 +124,8 @@ struct tcg {
 	const struct tcg_guest *guest;
 	const struct back_end *host; /* NULL: interpreted */
 	pthread_mutex_t lock;
+	pthread_mutex_t bus; /* tcg_lock_bus() */
+	bool swaps16;        /* the host compares and exchanges 16 bytes in one operation */
 	struct tcg_block *_Atomic hash[BLOCK_HASH];
 	struct tcg_page *_Atomic pages[PAGE_HASH];
 	struct tcg_segment segment[SEGMENTS];

@@ -32,8 +32,24 @@ tcg_frame_free(void *state, size_t size)
 }
 
 void
+tcg_lock_bus(struct tcg_frame *f)
+{
+	pthread_mutex_lock(&f->tcg->bus);
+	f->has_bus = 1;
+}
+
+void
+tcg_unlock_bus(struct tcg_frame *f)
+{
+	f->has_bus = 0;
+	pthread_mutex_unlock(&f->tcg->bus);
+}
+
+void
 tcg_unwind(struct tcg_frame *f)
 {
+	if (f->has_bus)
+		tcg_unlock_bus(f);
 	f->site = NULL;
 	if (f->tcg->host != NULL)
 		f->tcg->host->unwind(f);

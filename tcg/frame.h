@@ -75,7 +75,7 @@ struct tcg_frame {
 	uint8_t vec_resident;     /* 1: XMM registers are in the host's; 2: YMM registers are; 3: all 32 ZMM registers and masks are */
 	uint8_t x87_resident;
 	uint8_t wide;             /* linear addresses have 57 bits */
-	uint8_t pad;
+	uint8_t has_bus;          /* between tcg_lock_bus() and tcg_unlock_bus() */
 	uint64_t shadow_write;    /* SHADOW_WRITE */
 	uint64_t gpr[16];
 	uint64_t temp[16][2];
@@ -123,6 +123,14 @@ flags_from_eflags(uint64_t e)
 
 /* Leaves generated code or the interpreter from inside a helper, back to tcg_enter's caller, which sees TCG_LEFT. */
 _Noreturn void tcg_unwind(struct tcg_frame *f);
+
+/*
+ * Around a locked read and write of what the host can't change in one operation: devices, pages that aren't neighbours in the
+ * host, and 16 bytes where it has no instruction for so many.  Those exclude each other, but not what the host changes in one
+ * operation, nor plain accesses.  Who leaves by tcg_unwind() has let go.
+ */
+void tcg_lock_bus(struct tcg_frame *f);
+void tcg_unlock_bus(struct tcg_frame *f);
 
 /* Brings the x87/MMX state into f->x87 (and lets the next block that needs it load it again). */
 void tcg_x87_sync(struct tcg_frame *f);

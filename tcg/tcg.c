@@ -12,6 +12,7 @@
 #include "base/trace.h"
 #include "base/util.h"
 #include "tcg/block.h"
+#include "tcg/interp/interp.h"
 #include "tcg/interp/step.h"
 
 enum { TIMED_BLOCKS = 8, LONG_NS = 100000 };
@@ -711,7 +712,9 @@ tcg_new(const struct tcg_options *o, const struct tcg_guest *guest, struct err *
 
 	t->options = *o;
 	t->guest = guest;
+	t->swaps16 = interp_swaps16();
 	pthread_mutex_init(&t->lock, NULL);
+	pthread_mutex_init(&t->bus, NULL);
 	t->host = o->accel == ACCEL_NATIVE ? host_back_end : NULL;
 	if (!check_accel(o, e) || !cache_init(t, e) || (t->host != NULL && !t->host->init(t, e))) {
 		tcg_free(t);
@@ -744,6 +747,7 @@ tcg_free(struct tcg *t)
 	for (unsigned n = 0; n < JUMP_CACHES; n++)
 		free(t->jumps[n]);
 	cache_free(t);
+	pthread_mutex_destroy(&t->bus);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 }

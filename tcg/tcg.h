@@ -40,8 +40,8 @@ struct tcg_guest {
 	void (*load)(struct tcg_frame *f, uint64_t linear, void *to, unsigned size, unsigned seg);
 	void (*store)(struct tcg_frame *f, uint64_t linear, const void *from, unsigned size, unsigned seg);
 	/*
-	 * For read-modify-write: the host's address when all of it lies in one page of RAM that may be written (any code there is
-	 * dropped), or NULL after all checks for a write have passed: then load and store, exclusively if LOCKED.
+	 * For read-modify-write: the host's address when all of it is RAM that may be written (any code there is dropped), in one piece
+	 * there too, or NULL after all checks for a write have passed: then load and store, exclusively if LOCKED (tcg_lock_bus).
 	 */
 	void *(*modify)(struct tcg_frame *f, uint64_t linear, unsigned size, unsigned seg);
 	void (*divide_error)(struct tcg_frame *f) __attribute__((noreturn));

@@ -225,6 +225,14 @@ tests_test_tcg_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_tcg_LDADD = $(TCG_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
+check_PROGRAMS += tests/test_tcg_locked
+TESTS += tests/test_tcg_locked
+endif
+tests_test_tcg_locked_SOURCES = tests/test_tcg_locked.c tests/check_main.h
+tests_test_tcg_locked_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_tcg_locked_LDADD = $(TCG_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
 if HOST_X64
 check_PROGRAMS += tests/test_tcg_x64 tests/test_tcg_vec
 TESTS += tests/test_tcg_x64 tests/test_tcg_vec

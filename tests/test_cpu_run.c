@@ -319,6 +319,67 @@ START_TEST(x87_waits)
 }
 END_TEST
 
+/* 64-bit code of level 0 at CODE, with a gate for #DB to HANDLER on a stack of its own. */
+static void
+enter_long_mode(struct board *b, uint64_t stack)
+{
+	enum { TABLES = 0x6000, GDT = 0x9000, IDT = 0xa000, TSS = 0xb000,
+		EXECUTABLE = SF_P | SF_S | SF_CODE | SF_READ | SF_ACCESSED | SF_L };
+	struct cpu *c = b->cpu;
+
+	store_le(b->bytes + TABLES, (TABLES + 0x1000) | 3, 8);
+	store_le(b->bytes + TABLES + 0x1000, (TABLES + 0x2000) | 3, 8);
+	store_le(b->bytes + TABLES + 0x2000, 0x83, 8);
+	store_le(b->bytes + GDT + 8, (uint64_t)EXECUTABLE << 40, 8);
+	store_le(b->bytes + IDT + 16 * EXC_DB, HANDLER | 8 << 16 | 1ull << 32 | 0x8eull << 40, 8);
+	store_le(b->bytes + TSS + 0x24, stack, 8);
+	cpu_set(c, CPU_CR4, CR4_PAE);
+	cpu_set(c, CPU_CR3, TABLES);
+	cpu_set(c, CPU_EFER, EFER_LME);
+	cpu_set(c, CPU_CR0, CR0_PG | CR0_ET | CR0_PE);
+	c->gdtr.base = GDT, c->gdtr.limit = 15;
+	c->idtr.base = IDT, c->idtr.limit = 0xfff;
+	c->tr = (struct segment){ .selector = 16, .flags = SF_P | 11, .limit = 0x67, .base = TSS };
+	c->seg[SEG_CS] = (struct segment){ .selector = 8, .flags = EXECUTABLE };
+	cpu_segment_changed(c, SEG_CS);
+	cpu_set(c, CPU_RSP, 0x5000);
+}
+
+/* A breakpoint on the frame of #DB itself, always at the same place: deliveries without end, until a kick, a stop or a reset. */
+START_TEST(trap_that_meets_itself)
+{
+	enum { STACK = 0xd000 };
+	struct board *b = board_new(&ways[_i]);
+	struct waiting w = { 0 };
+
+	b->cpu->config.before_block = stop_soon;
+	b->cpu->config.block_opaque = &w;
+	enter_long_mode(b, STACK);
+	PUT(b, CODE, 0xf1); /* int1 */
+	PUT(b, HANDLER, 0xff, 0xc3, 0xeb, 0xfe); /* inc ebx; jmp $ */
+	b->cpu->dr[0] = STACK - 8;
+	b->cpu->dr[7] = 0x90402;
+	cpu_update_mode(b->cpu);
+	cpu_set(b->cpu, CPU_RBX, 0);
+	ck_assert_int_eq(run(b), -1);
+	ck_assert_uint_eq(b->cpu->f.rip, HANDLER);
+	ck_assert_uint_eq(b->cpu->f.gpr[3], 0);
+	ck_assert_uint_ge(b->cpu->exceptions[EXC_DB], 99);
+	ck_assert_uint_eq(b->cpu->f.gpr[4], STACK - 40);
+	ck_assert_uint_eq(load_le(b->bytes + STACK - 40, 8), HANDLER);
+	w.blocks = 0;
+	cpu_kick(b->cpu);
+	cpu_run(b->cpu);
+	ck_assert_uint_eq(w.blocks, 0);
+	cpu_reset(b->cpu);
+	cpu_set(b->cpu, CPU_CS, 0);
+	PUT(b, CODE, 0xb0, 4, OUT_AL);
+	tcg_invalidate(cpu_tcg(b->cpu), CODE, 16);
+	ck_assert_int_eq(run(b), 4);
+	board_free(b);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -334,6 +395,7 @@ main(void)
 	tcase_add_loop_test(t, x87_waits, 0, n);
 	tcase_add_loop_test(t, reset_ends_smm, 0, n);
 	tcase_add_loop_test(t, pages_of_devices, 0, n);
+	tcase_add_loop_test(t, trap_that_meets_itself, 0, n);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

@@ -558,22 +558,21 @@ END_TEST
 
 /*
  * Flags that only a fault would show, as what comes behind the access overwrites them: each way that they can be made, each
- * kind of page, a load, a store, and accesses through rSP.
+ * kind of page, a load, a store, and accesses through rSP; those also by what overwrites the flags itself.
  */
 static void
 make_overwritten(struct maker *m, enum ir_op op, unsigned width, val src, unsigned access)
 {
 	val far = ir_mem((struct ir_mem){ .seg = SEG_DS, .base = 7, .index = IR_NO_REG, .addr_width = 8, .how = ADDR_FLAT });
+	val memory = access & 2 ? on_stack(0) : far, rsi = ir_gpr(6);
+	enum ir_op by = access < 4 ? IR_mov : access < 8 ? IR_sub : IR_test;
 
 	ir_reset(&m->ir, RIP, 0, true);
 	m->undefined = op == IR_and || op == IR_or || op == IR_xor || op == IR_test ? FL_AF : 0;
 	begin(m);
 	ir_op2(&m->ir, op, width, ir_gpr(3), src);
 	begin(m);
-	if (access < 2)
-		ir_op2(&m->ir, IR_mov, 8, access == 0 ? ir_gpr(6) : far, access == 0 ? far : ir_gpr(6));
-	else
-		ir_op2(&m->ir, IR_mov, 8, access == 2 ? ir_gpr(6) : on_stack(0), access == 2 ? on_stack(0) : ir_gpr(6));
+	ir_op2(&m->ir, by, 8, access & 1 ? memory : rsi, access & 1 ? rsi : memory);
 	begin(m);
 	ir_op2(&m->ir, IR_add, 8, ir_gpr(2), ir_gpr(8));
 	begin(m);
@@ -582,6 +581,7 @@ make_overwritten(struct maker *m, enum ir_op op, unsigned width, val src, unsign
 
 START_TEST(overwritten_flags_at_faults)
 {
+	enum { ACCESSES = 12 };
 	static const enum ir_op ops[] = { IR_add, IR_sub, IR_cmp, IR_test, IR_and, IR_or, IR_xor };
 	struct maker *m = xcalloc(1, sizeof(*m));
 	struct guest *native = guest_new(ACCEL_NATIVE), *interp = guest_new(ACCEL_INTERP);
@@ -589,9 +589,9 @@ START_TEST(overwritten_flags_at_faults)
 
 	m->random = 0x2545f4914f6cdd1dull;
 	fill_memory(m, native);
-	for (unsigned n = 0; n < ARRAY_SIZE(ops) * ARRAY_SIZE(sources) * 2 * 4 * GUEST_PAGES; n++) {
-		unsigned page = n % GUEST_PAGES, access = n / GUEST_PAGES % 4, width = n / GUEST_PAGES / 4 % 2 == 0 ? 4 : 8;
-		unsigned source = n / GUEST_PAGES / 8 % ARRAY_SIZE(sources), op = n / GUEST_PAGES / 8 / ARRAY_SIZE(sources);
+	for (unsigned n = 0; n < ARRAY_SIZE(ops) * ARRAY_SIZE(sources) * 2 * ACCESSES * GUEST_PAGES; n++) {
+		unsigned page = n % GUEST_PAGES, access = n / GUEST_PAGES % ACCESSES, rest = n / GUEST_PAGES / ACCESSES;
+		unsigned width = rest % 2 == 0 ? 4 : 8, source = rest / 2 % ARRAY_SIZE(sources), op = rest / 2 / ARRAY_SIZE(sources);
 
 		make_overwritten(m, ops[op], width, sources[source], access);
 		random_state(m, native);

@@ -5,8 +5,13 @@
  */
 #include "tcg/interp/interp.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+#include <stdlib.h>
 #include <string.h>
 
+#include "tcg/block.h"
 #include "tcg/op.h"
 
 enum { RAX, RCX, RDX, RBX };
@@ -118,28 +123,66 @@ set_flags(struct tcg_frame *f, unsigned mask, unsigned eflags)
 	f->flags = flags_from_eflags((flags_to_eflags(f->flags) & ~wide) | (eflags & wide));
 }
 
-/* ---- read, modify, write ---- */
+/*
+ * ---- read, modify, write ----
+ * What is in one piece in the host is changed by the host's own atomic operations, with LOCK or without.  The rest is read and then
+ * written, with the bus locked where the guest locks it.
+ */
 
 struct modify {
 	uint64_t linear;
 	void *host; /* NULL: through load and store */
 	unsigned width, seg;
+	bool locks;
 };
+
+#if defined(__x86_64__) || defined(__i386__)
+enum { SWAPS_UNALIGNED = true };
+#else
+enum { SWAPS_UNALIGNED = false };
+#endif
+
+static bool
+can_swap(const struct tcg_frame *f, const void *host, unsigned width)
+{
+	bool aligned = ((uintptr_t)host & (width - 1)) == 0;
+
+	return width == 16 ? aligned && f->tcg->swaps16 : aligned || SWAPS_UNALIGNED;
+}
+
+static void
+modify_find(struct tcg_frame *f, const struct ir_insn *i, struct modify *m)
+{
+	m->width = i->width;
+	m->seg = i->mem.seg;
+	m->linear = interp_address(f, i, i->width);
+	m->host = f->guest->modify(f, m->linear, i->width, m->seg);
+	if (m->host != NULL && !can_swap(f, m->host, i->width))
+		m->host = NULL;
+	m->locks = m->host == NULL && (i->attr & IR_LOCKED || i->op == IR_xchg);
+	if (m->locks)
+		tcg_lock_bus(f);
+}
 
 static uint64_t
 modify_begin(struct tcg_frame *f, const struct ir_insn *i, struct modify *m)
 {
 	uint64_t old = 0;
 
-	m->width = i->width;
-	m->seg = i->mem.seg;
-	m->linear = interp_address(f, i, i->width);
-	m->host = f->guest->modify(f, m->linear, i->width, m->seg);
+	modify_find(f, i, m);
 	if (m->host != NULL)
 		memcpy(&old, m->host, i->width);
 	else
 		f->guest->load(f, m->linear, &old, i->width, m->seg);
 	return old;
+}
+
+static void
+modify_store(struct tcg_frame *f, const struct modify *m, const void *new)
+{
+	f->guest->store(f, m->linear, new, m->width, m->seg);
+	if (m->locks)
+		tcg_unlock_bus(f);
 }
 
 static bool
@@ -163,7 +206,7 @@ modify_end(struct tcg_frame *f, const struct modify *m, uint64_t *old, uint64_t 
 {
 	if (m->host != NULL)
 		return swap_if_same(m->host, m->width, old, new);
-	f->guest->store(f, m->linear, &new, m->width, m->seg);
+	modify_store(f, m, &new);
 	return true;
 }
 
@@ -246,40 +289,84 @@ compare_exchange(struct tcg_frame *f, const struct ir_insn *i)
 		interp_write(f, i->dst, i->width, new);
 }
 
-/* CMPXCHG8B and 16B: two halves of width / 2. */
+#ifdef __x86_64__
+
+bool
+interp_swaps16(void)
+{
+	unsigned a, b, c, d;
+
+	return __get_cpuid(1, &a, &b, &c, &d) && c & bit_CMPXCHG16B;
+}
+
+static bool
+swap16_if_same(void *host, uint64_t old[2], const uint64_t new[2])
+{
+	bool same;
+
+	__asm__ volatile("lock cmpxchg16b %1" : "=@ccz"(same), "+m"(*(unsigned __int128 *)host), "+a"(old[0]), "+d"(old[1])
+		: "b"(new[0]), "c"(new[1]) : "memory");
+	return same;
+}
+
+#else
+
+bool
+interp_swaps16(void)
+{
+	return false;
+}
+
+/* Nobody asks for it: can_swap(). */
+static bool
+swap16_if_same(void *host, uint64_t old[2], const uint64_t new[2])
+{
+	(void)host, (void)old, (void)new;
+	abort();
+}
+
+#endif
+
+/* Two halves, of HALF bytes each, as memory has them. */
+static void
+join(uint64_t pair[2], unsigned half, uint64_t low, uint64_t high)
+{
+	pair[0] = half == 8 ? low : (low & 0xffffffff) | high << 32;
+	pair[1] = half == 8 ? high : 0;
+}
+
+/* CMPXCHG8B and 16B: OLD becomes what stands there, if that isn't OLD. */
+static bool
+swap_pair(struct tcg_frame *f, const struct modify *m, uint64_t old[2], const uint64_t new[2])
+{
+	uint64_t found[2] = { 0 };
+	bool same;
+
+	if (m->host != NULL)
+		return m->width == 16 ? swap16_if_same(m->host, old, new) : swap_if_same(m->host, 8, old, new[0]);
+	f->guest->load(f, m->linear, found, m->width, m->seg);
+	same = found[0] == old[0] && found[1] == old[1];
+	modify_store(f, m, same ? new : found);
+	old[0] = found[0], old[1] = found[1];
+	return same;
+}
+
 static void
 compare_exchange_pair(struct tcg_frame *f, const struct ir_insn *i)
 {
 	unsigned half = i->width / 2;
-	uint64_t linear = interp_address(f, i, i->width), mask = interp_mask(half);
-	uint64_t want[2] = { f->gpr[RAX] & mask, f->gpr[RDX] & mask }, new[2] = { f->gpr[RBX] & mask, f->gpr[RCX] & mask };
-	uint8_t old[16], from[16];
-	void *host = f->guest->modify(f, linear, i->width, i->mem.seg);
+	uint64_t old[2], new[2];
+	struct modify m;
 	bool same;
 
-	if (host != NULL)
-		memcpy(old, host, i->width);
-	else
-		f->guest->load(f, linear, old, i->width, i->mem.seg);
-	memcpy(from, &want[0], half);
-	memcpy(from + half, &want[1], half);
-	same = memcmp(old, from, i->width) == 0;
-	if (same) {
-		memcpy(from, &new[0], half);
-		memcpy(from + half, &new[1], half);
-	}
-	if (host == NULL)
-		f->guest->store(f, linear, same ? from : old, i->width, i->mem.seg);
-	else if (same)
-		memcpy(host, from, i->width);
+	join(old, half, f->gpr[RAX], f->gpr[RDX]);
+	join(new, half, f->gpr[RBX], f->gpr[RCX]);
+	modify_find(f, i, &m);
+	same = swap_pair(f, &m, old, new);
 	f->flags = flags_from_eflags((flags_to_eflags(f->flags) & ~FL_ZF) | (same ? FL_ZF : 0));
 	if (!same) {
-		uint64_t low = 0, high = 0;
-
-		memcpy(&low, old, half);
-		memcpy(&high, old + half, half);
-		interp_write(f, (struct ir_opnd){ IR_GPR, RAX, 0 }, half, low);
-		interp_write(f, (struct ir_opnd){ IR_GPR, RDX, 0 }, half, high);
+		interp_write(f, (struct ir_opnd){ IR_GPR, RAX, 0 }, half, old[0]);
+		interp_write(f, (struct ir_opnd){ IR_GPR, RDX, 0 }, half, half == 8 ? old[1] : old[0] >> 32);
 	}
 }
 

@@ -21,6 +21,9 @@ uint64_t interp_read(const struct tcg_frame *f, const struct ir_insn *i, struct 
 uint64_t interp_read_any(struct tcg_frame *f, const struct ir_insn *i, struct ir_opnd o, unsigned width);
 void interp_write(struct tcg_frame *f, struct ir_opnd o, unsigned width, uint64_t v);
 
+/* Has the host an instruction that compares and exchanges 16 bytes? */
+bool interp_swaps16(void);
+
 /* BMI and ADX. */
 void interp_bmi(struct tcg_frame *f, const struct ir_insn *i);
 void interp_mulx(struct tcg_frame *f, const struct ir_insn *i);

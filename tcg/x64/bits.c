@@ -2,6 +2,8 @@
 /* Shifts, bit operations, and those on flags alone. */
 #include "tcg/x64/gen.h"
 
+#include <assert.h>
+
 static bool
 is_rcx(struct ir_opnd o)
 {
@@ -193,6 +195,7 @@ carry(struct gen *g, const struct ir_insn *i)
 		g->flags = IN_HOST;
 		return;
 	}
+	assert(g->flags & IN_AX);
 	put8(&g->a, 0x80); /* and, or, xor ah, imm8 */
 	put8(&g->a, i->op == IR_clc ? 0xe4 : i->op == IR_stc ? 0xcc : 0xf4);
 	put8(&g->a, i->op == IR_clc ? 0xfe : 1);
@@ -204,7 +207,7 @@ store_ah(struct gen *g, const struct ir_insn *i)
 {
 	if (i->dst.kind != IR_GPRH)
 		return false;
-	flags_clobber(g);
+	flags_to_rax(g);
 	mov_rr(&g->a, 4, S2, host_of[i->dst.reg]);
 	alu_imm(&g->a, 4, 4, rm_reg(S2), 0xd500);
 	alu_imm(&g->a, 4, 1, rm_reg(S2), 0x200);
@@ -217,7 +220,7 @@ store_ah(struct gen *g, const struct ir_insn *i)
 static void
 low_flags(struct gen *g)
 {
-	flags_clobber(g);
+	flags_to_rax(g);
 	mov_rr(&g->a, 4, S2, H_RAX);
 	shift_imm(&g->a, 4, 5, S2, 8);
 	alu_imm(&g->a, 4, 4, rm_reg(S2), 0xd5);

@@ -2,6 +2,8 @@
 /* How a block is entered and left. */
 #include "tcg/x64/gen.h"
 
+#include <assert.h>
+
 #include "base/util.h"
 
 static void
@@ -71,6 +73,7 @@ host_condition(struct gen *g, unsigned cond)
 		flags_to_host(g);
 		return cond;
 	}
+	assert(g->flags & IN_AX);
 	if (cond >> 1 == 0) {
 		put8(&g->a, 0xa8); /* test al, 1 */
 		put8(&g->a, 1);

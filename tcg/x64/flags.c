@@ -26,6 +26,13 @@ flags_clobber(struct gen *g)
 	g->flags = IN_AX;
 }
 
+void
+flags_to_rax(struct gen *g)
+{
+	flags_clobber(g);
+	assert(g->flags == IN_AX);
+}
+
 /* ---- flags that are made anew where somebody asks for them ---- */
 
 /* Operations that are looked at, in either direction. */

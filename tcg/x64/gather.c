@@ -204,7 +204,7 @@ emit_gather(struct gen *g, const struct ir_insn *i)
 	struct stub *s;
 
 	/* RAX counts: the flags are in the frame. */
-	flags_clobber(g);
+	flags_to_rax(g);
 	mov_store(&g->a, 8, FRAME(flags), H_RAX);
 	s = new_stub(g, i);
 	s->flags_in_frame = true;

@@ -75,6 +75,7 @@ uint8_t *put_guard(struct gen *g, uint64_t offset, uint32_t frame);
 /* ---- flags.c ---- */
 void flags_save(struct gen *g);      /* rax is valid */
 void flags_clobber(struct gen *g);   /* the host's are about to be destroyed; rax is valid then, unless they are LOST */
+void flags_to_rax(struct gen *g);    /* ... and they are wanted there */
 void flags_clobber_by(struct gen *g, const struct ir_insn *i); /* ... by the check of I's memory operand */
 /* The host's flags as INSN made them, of the same operands; S2 is lost. */
 void flags_again(struct gen *g, const struct ir_insn *insn);

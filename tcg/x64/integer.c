@@ -182,7 +182,7 @@ emit_accumulator(struct gen *g, const struct ir_insn *i)
 	struct stub *s = NULL;
 
 	if (can_fault) {
-		flags_clobber(g);
+		flags_to_rax(g);
 		mov_store(&g->a, 8, FRAME(flags), H_RAX);
 	}
 	if (i->dst.kind == IR_MEM)
@@ -256,7 +256,7 @@ emit_compare_exchange(struct gen *g, const struct ir_insn *i)
 	if (i->dst.kind != IR_MEM || i->src.kind == IR_GPRH)
 		return false;
 	/* RAX isn't free for the flags where the host's operation faults: they are in the frame. */
-	flags_clobber(g);
+	flags_to_rax(g);
 	mov_store(&g->a, 8, FRAME(flags), H_RAX);
 	m = memory_operand(g, i, i->width);
 	g->stub[g->stubs - 1].flags_in_frame = true;
@@ -280,7 +280,7 @@ emit_compare_exchange_pair(struct gen *g, const struct ir_insn *i)
 
 	if (i->width == 16 && !(g->t->host_has & HOST_CX16))
 		return false;
-	flags_clobber(g);
+	flags_to_rax(g);
 	mov_store(&g->a, 8, FRAME(flags), H_RAX);
 	m = memory_operand(g, i, i->width);
 	g->stub[g->stubs - 1].flags_in_frame = true;

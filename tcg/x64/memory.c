@@ -350,6 +350,7 @@ emit_stubs(struct gen *g)
 			g->flags = IN_HOST;
 			flags_save(g);
 		}
+		assert(!(s->flags_in_frame && s->flags_by != NULL));
 		if (s->flags_in_frame)
 			mov_load(&g->a, 8, H_RAX, FRAME(flags));
 		call_slow(g, s->site);

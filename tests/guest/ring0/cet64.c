@@ -517,6 +517,9 @@ breakpoints(void)
 		RUN("bp: lcall", ON(1) "push $8; lea 1f(%rip), %rbx; push %rbx; rex.W lcall *(%rsp); ud2; 1: nop; nop");
 		super(), in.dr0 = STACK0 - 24, in.dr7 = k ? 0xb0402 : 0x90402;
 		RUN("bp: lcall, the other stack", ON(1) "push $8; lea 1f(%rip), %rbx; push %rbx; rex.W lcall *(%rsp); ud2; 1: nop; nop");
+		/* Of an event: before the handler's first instruction. */
+		super(), in.dr0 = SSP0 - 24, in.dr7 = k ? 0xb0402 : 0x90402, set_gate(0x30, SEL_CODE, CODE + 0x200, 0xee, 0);
+		RUN("bp: int", ON(1) "int $0x30; ud2; .org 7701b + 0x100; nop; nop");
 	}
 	/* A page that is remembered from before. */
 	super();

@@ -5,7 +5,7 @@
  */
 #include "long.h"
 
-enum { CR0_WP = 0x10000, FIRST = 0x24000, SECOND = 0x25000 };
+enum { CR0_WP = 0x10000, FIRST = 0x24000, SECOND = 0x25000, THIRD = 0x27000 };
 
 /* FIRST and SECOND once more, at 8000000000h, and CODE's page at 8000010000h. */
 static void
@@ -248,22 +248,78 @@ divisions(void)
 
 /* ---- LOCK where there is no memory, or none that may be written ---- */
 
+/* On a device it is a read and a write, whoever asks: the task priority of the local APIC, and video memory. */
+static void
+lock_device(bool user, uint32_t page)
+{
+	alias(page | 7);
+	if (user)
+		ring3();
+	in.gpr[DI] = (1ull << 39) + 0x1080;
+	print(page >> 31 ? "APIC" : "VGA");
+	print(user ? ", level 3" : ", level 0");
+}
+
 static void
 locks(void)
 {
 	alias(0xfee00000 | 0x13);
 	RUN("lock: device", "lock orl $0x100, 0x10f0(%rbx); mov 0x10f0(%rbx), %eax; xor %eax, %eax");
+	for (unsigned k = 0; k < 4; k++) {
+		uint32_t page = k & 1 ? 0xb8000 : 0xfee00000;
+
+		lock_device(k & 2, page);
+		RUN(": lock add, xadd", "movl $0x30, (%rdi); lock addl $0x10, (%rdi); mov (%rdi), %eax; mov $5, %ecx; "
+			"lock xadd %ecx, (%rdi); mov (%rdi), %edx; movl $0, (%rdi)");
+		lock_device(k & 2, page);
+		RUN(": lock bts, not, xchg", "movl $0x30, (%rdi); lock btsl $7, (%rdi); mov (%rdi), %edx; lock notl (%rdi); "
+			"mov $0x11, %ecx; xchg %ecx, (%rdi); mov (%rdi), %eax; movl $0, (%rdi)");
+		lock_device(k & 2, page);
+		RUN(": lock cmpxchg", "movl $0x30, (%rdi); mov $0x30, %eax; mov $0x70, %ecx; lock cmpxchg %ecx, (%rdi); mov (%rdi), %edx; "
+			"lock cmpxchg %edx, (%rdi); movl $0, (%rdi)");
+		/* The APIC takes four bytes at a time, aligned. */
+		if (page >> 31)
+			continue;
+		lock_device(k & 2, page);
+		RUN(": lock cmpxchg8b", "movl $0x30, (%rdi); movl $0, 4(%rdi); mov $0x30, %eax; xor %edx, %edx; mov $0x50, %ebx; "
+			"mov $1, %ecx; lock cmpxchg8b (%rdi); sete %cl; lock cmpxchg8b (%rdi); movl $0, (%rdi)");
+		lock_device(k & 2, page);
+		RUN(": split", "movq $0, -8(%rdi); movq $0, (%rdi); lock addq $-1, -3(%rdi); mov -8(%rdi), %rax; mov (%rdi), %rcx");
+		lock_device(k & 2, page);
+		RUN(": border of RAM", "movl $0, -0x80(%rdi); movl $0, -0x84(%rdi); lock addl $-1, -0x82(%rdi); mov -0x84(%rdi), %eax; "
+			"mov -0x80(%rdi), %ecx");
+		lock_device(k & 2, page);
+		RUN(": lock cmpxchg16b", "movq $1, (%rdi); movq $2, 8(%rdi); mov $1, %eax; mov $2, %edx; mov $3, %ebx; mov $4, %ecx; "
+			"lock cmpxchg16b (%rdi); sete %bpl; lock cmpxchg16b (%rdi); movl $0, (%rdi)");
+	}
 	alias(0xc0000 | 7);
 	RUN("lock: ROM", "mov 0x1000(%rbx), %ecx; lock notl 0x1000(%rbx); sub 0x1000(%rbx), %ecx; xor %eax, %eax");
 	alias(0xa0000000 | 7);
 	RUN("lock: nothing there", "lock addl $1, 0x1000(%rbx); mov 0x1000(%rbx), %eax");
-	for (unsigned at = 0xff8; at <= 0x1000; at++) {
-		alias(7 | SECOND);
-		fill((void *)FIRST, 0, 0x2000);
-		in.gpr[DI] = (1ull << 39) + at, in.gpr[AX] = 0x0102030405060708;
-		in.watch[0] = (const uint64_t *)(FIRST + 0xff8), in.watch[1] = in.watch[0] + 1;
-		print_field("lock: split", at);
-		RUN("", "lock xadd %rax, (%rdi); lock incq (%rdi); lock btsq $40, (%rdi); mov (%rdi), %rcx");
+	/* Over two pages that are neighbours in memory, and over two that aren't. */
+	for (unsigned k = 0; k < 2; k++) {
+		uint64_t second = k ? THIRD : SECOND;
+
+		for (unsigned at = 0xff8; at <= 0x1000; at++) {
+			alias(7 | second);
+			fill((void *)FIRST, 0, 0x4000);
+			in.gpr[DI] = (1ull << 39) + at, in.gpr[AX] = 0x0102030405060708;
+			in.watch[0] = (const uint64_t *)(FIRST + 0xff8), in.watch[1] = (const uint64_t *)second;
+			print_field(k ? "lock: split, apart" : "lock: split", at);
+			RUN("", "lock xadd %rax, (%rdi); lock incq (%rdi); lock btsq $40, (%rdi); mov (%rdi), %rcx");
+		}
+		alias(7 | second);
+		fill((void *)FIRST, 0, 0x4000);
+		in.gpr[DI] = (1ull << 39) + 0xffd, in.gpr[AX] = in.gpr[DX] = 0, in.gpr[BX] = 0x01020304, in.gpr[CX] = 0x05060708;
+		in.watch[0] = (const uint64_t *)(FIRST + 0xff8), in.watch[1] = (const uint64_t *)second;
+		RUN("lock: split cmpxchg8b", "lock cmpxchg8b (%rdi); sete %cl; lock cmpxchg8b (%rdi)");
+	}
+	/* The second page has code, which is another one then. */
+	for (unsigned k = 0; k < 2; k++) {
+		alias(7 | (k ? THIRD : SECOND));
+		fill((void *)FIRST, 0, 0x4000);
+		in.gpr[DI] = (1ull << 39) + 0xfff, in.gpr[SI] = k ? THIRD : SECOND;
+		RUN("lock: split into code", "movl $0xc3c0ff, (%rsi); call *%rsi; lock addl $0x10000, (%rdi); call *%rsi");
 	}
 }
 

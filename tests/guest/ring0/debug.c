@@ -156,22 +156,86 @@ data_breakpoints(void)
 				RUN(": before mov ss", "mov $0x10, %eax; mov %ax, (%ebx); mov (%ebx), %ss; nop; nop; nop");
 			}
 		}
+	/* The returns leave the frames of what follows somewhere else. */
 	for (unsigned k = 0; k < 6; k++) {
 		in.dr[0] = DATA + 0x20, in.dr7 = k & 1 ? 0xf0403 : 0xd0403;
 		*(uint32_t *)hidden(DATA + 0x20) = CODE + 0x180;
-		*(uint32_t *)hidden(DATA + 0x24) = SEL_CODE;
+		*(uint32_t *)hidden(DATA + 0x24) = k < 4 ? SEL_CODE : SEL_CODE3 | 3;
 		*(uint32_t *)hidden(DATA + 0x28) = 2;
+		*(uint32_t *)hidden(DATA + 0x2c) = STACK3;
+		*(uint32_t *)hidden(DATA + 0x30) = SEL_DATA3 | 3;
 		print(k & 1 ? "access 4" : "write 4");
 		if (k < 2)
 			RUN(": lcall", "mov $0x20028, %esp; lcall $8, $0x10180; .org 7701b + 0x80; nop; nop");
 		else if (k < 4)
-			RUN(": lret", "mov $0x20020, %esp; lret; .org 7701b + 0x80; nop; nop");
+			RUN(": lret", "mov $0x20020, %esp; lret $0x40; .org 7701b + 0x80; nop; nop");
 		else
 			RUN(": iret", "mov $0x20020, %esp; iret; .org 7701b + 0x80; nop; nop");
 	}
 	in.dr[0] = DATA + 0x20, in.dr7 = 0x30403;
 	in.gpr[SI] = DATA + 0x20, in.gpr[AX] = 0;
 	RUN("access 1: read, then the store faults", "mov %eax, %es; movsb; nop");
+}
+
+/* A handler's first instruction waits for the trap of what its event pushed; nothing of it is done. */
+#define LOW "sub $0x40, %esp; "
+#define HANDLER "; ud2; .org 7701b + 0x80; inc %ebx"
+enum { FLAGS_AT = STACK0 - 0x44, CODE_AT = FLAGS_AT - 4, ERROR_AT = FLAGS_AT - 12 };
+
+static void
+handler(unsigned vector)
+{
+	idt[vector] = gate(SEL_CODE, CODE + 0x180, vector == 0x30 ? 0xee : 0x8e, 0);
+	in.dr7 = 0xd0402;
+}
+
+static void
+event_breakpoints(void)
+{
+	static const uint32_t at[] = { FLAGS_AT, CODE_AT, CODE_AT - 4 };
+
+	for (unsigned k = 0; k < COUNT(at); k++) {
+		handler(0x30), in.dr[0] = at[k];
+		RUN("event: int", LOW "int $0x30" HANDLER);
+	}
+	handler(0x30), in.dr[0] = FLAGS_AT, in.dr7 = 0xf0402;
+	RUN("event: int, access", LOW "int $0x30" HANDLER);
+	handler(6), in.dr[0] = FLAGS_AT;
+	RUN("event: fault", LOW "ud2" HANDLER);
+	handler(13), in.dr[0] = ERROR_AT;
+	RUN("event: error code", LOW "mov $0xfff8, %eax; mov %eax, %es" HANDLER);
+	handler(3), in.dr[0] = CODE_AT;
+	RUN("event: int3", LOW "int3" HANDLER);
+	/* The trap's own frame may be hit too: its handler's first instruction waits as well. */
+	handler(0x30), handler(1), in.dr[0] = CODE_AT, in.dr[1] = CODE_AT - 12, in.dr7 = 0xdd040a;
+	RUN("event: its trap too", LOW "int $0x30; ud2; .org 7701b + 0x80; mov (%esp), %eax; mov 12(%esp), %ecx; mov 24(%esp), %edx");
+	handler(1), in.dr[0] = FLAGS_AT, in.eflags |= TF;
+	RUN("event: single step", LOW "nop" HANDLER);
+	handler(1), in.dr[0] = FLAGS_AT, in.dr[1] = CODE + 0x103, in.dr7 = 0xd040a;
+	RUN("event: breakpoint on code", LOW "nop" HANDLER);
+	handler(0x30), in.dr[0] = FLAGS_AT, in.dr[1] = CODE + 0x180, in.dr7 = 0xd040a;
+	RUN("event: breakpoint on the handler", LOW "int $0x30" HANDLER);
+	handler(0x30), ring3(), in.dr[0] = HANDLER_STACK - 4;
+	RUN("event: from level 3", "int $0x30" HANDLER);
+	handler(13), vm86(0), in.dr[0] = HANDLER_STACK - 4;
+	RUN16("event: from virtual-8086 mode", "hlt");
+	/* MOV SS's own hit comes with the others. */
+	handler(0x30), in.dr[0] = FLAGS_AT, in.dr[1] = DATA + 0x80, in.dr7 = 0xfd040a;
+	*(uint16_t *)hidden(DATA + 0x80) = SEL_DATA;
+	RUN("event: behind mov ss", LOW "mov 0x20080, %ss; int $0x30" HANDLER);
+	/* What could not be delivered has hit nothing. */
+	handler(0x30), paging(), page_table[(STACK1 >> 12) - 1] = 0, in.dr[0] = STACK1;
+	RUN("event: not delivered", "mov $0x48004, %esp; int $0x30");
+	handler(13), in.dr[0] = STACK1 - 4;
+	idt[13] = gate(SEL_OTHER, 0, 0x85, 0), tss_other.eip = CODE + 0x180;
+	RUN("event: error code in another task", "mov $0xfff8, %eax; mov %eax, %es" HANDLER);
+	handler(13), in.dr[0] = STACK1 - 4, in.dr7 = 0xd0401;
+	idt[13] = gate(SEL_OTHER, 0, 0x85, 0), tss_other.eip = CODE + 0x180;
+	RUN("event: in another task, local", "mov $0xfff8, %eax; mov %eax, %es" HANDLER);
+	/* The processor's tables are no data. */
+	handler(0x30), in.dr[0] = (uint32_t)&idt[0x30], in.dr[1] = (uint32_t)&gdt[SEL_CODE / 8], in.dr[2] = (uint32_t)&tss.esp0;
+	in.dr[3] = (uint32_t)&tss.ss0, in.dr7 = 0xffff04aa, ring3();
+	RUN("event: tables", "int $0x30" HANDLER);
 }
 
 static void
@@ -321,6 +385,7 @@ run_tests(void)
 	step();
 	code_breakpoints();
 	data_breakpoints();
+	event_breakpoints();
 	io_breakpoints();
 	registers();
 	alignment();

@@ -45,6 +45,14 @@ interrupts(void)
 	idt[0x31] = gate(SEL_DATA, 0, 0x8e, 0);
 	in.eflags |= IF;
 	RUN("int: data gate", SEND WAIT);
+	/* A data breakpoint where it pushes: the trap comes before the handler's first instruction. */
+	idt[0x31] = gate(SEL_CODE, CODE + 0x180, 0x8e, 0);
+	in.eflags |= IF, in.dr[0] = STACK0 - 0x44, in.dr7 = 0xd0402;
+	RUN("int: breakpoint on its frame", "sub $0x40, %esp; " SEND WAIT "ud2; .org 7701b + 0x80; inc %ebx");
+	idt[2] = gate(SEL_CODE, CODE + 0x180, 0x8e, 0);
+	in.dr[0] = STACK0 - 0x44, in.dr7 = 0xd0402;
+	RUN("nmi: breakpoint on its frame", "sub $0x40, %esp; " SEND_NMI WAIT "ud2; .org 7701b + 0x80; inc %ebx");
+	RUN("nmi: unblocked again", "push $2; push $8; push $0x10180; iret; .org 7701b + 0x80; nop");
 	ring3();
 	tss.ss0 = SEL_DATA3;
 	idt[10] = gate(SEL_DOUBLE, 0, 0x85, 0);

@@ -420,6 +420,45 @@ registers(void)
 	RUN("breakpoint of 8, last", "movb $0, 0x20087; nop");
 }
 
+/* Data breakpoints on stacks: of IRET's frames, and of those that events push, which trap before the handler's first instruction. */
+static void
+breakpoints(void)
+{
+	for (unsigned k = 0; k < 5; k++) {
+		in.dr0 = DATA + 0x80 + 8 * k, in.dr7 = 0xb0402;
+		RUN("bp: iretq", "push $0x10; push $0x48000; push $2; push $8; push $0x10180; mov %rsp, %rsi; "
+			"mov $0x20080, %edi; mov $5, %ecx; mov %rdi, %rsp; mov %dr7, %rax; mov $0x400, %edx; mov %rdx, %dr7; rep movsq; mov %rax, %dr7; "
+			"iretq; .org 7701b + 0x80; nop");
+	}
+	in.dr0 = STACK0 - 0x28, in.dr7 = 0x90402;
+	RUN("bp: iretq, no write", "push $0x10; push $0x48000; push $2; push $8; mov $0x400, %ebx; mov %rbx, %dr7; push $0x10180; "
+		"mov $0x90402, %ebx; mov %rbx, %dr7; iretq; .org 7701b + 0x80; nop");
+	in.dr0 = STACK0 - 0x10, in.dr7 = 0xf0402;
+	RUN("bp: iretl", "mov $0x400, %ebx; mov %rbx, %dr7; sub $0x14, %rsp; movl $0x10180, (%rsp); movl $8, 4(%rsp); "
+		"movl $2, 8(%rsp); movl $0x48000, 12(%rsp); movl $0x10, 16(%rsp); mov $0xf0402, %ebx; mov %rbx, %dr7; iretl; .org 7701b + 0x80; nop");
+	in.dr0 = STACK0 - 8, in.dr7 = 0xb0402;
+	RUN("bp: iretq to level 3", "mov $0x400, %ebx; mov %rbx, %dr7; push $0x33; push $0x38000; push $2; push $0x3b; push $0x10180; "
+		"mov $0xb0402, %ebx; mov %rbx, %dr7; iretq; .org 7701b + 0x80; nop");
+#define HANDLER "; ud2; .org 7701b + 0x80; inc %ebx"
+	for (unsigned k = 0; k < 5; k++) {
+		set_gate(0x30, SEL_CODE, CODE + 0x180, 0xee, 0), in.dr0 = STACK0 - 8 * (k + 1), in.dr7 = 0x90402;
+		RUN("bp: int", "int $0x30" HANDLER);
+	}
+	set_gate(13, SEL_CODE, CODE + 0x180, 0x8e, 0), in.dr0 = STACK0 - 0x30, in.dr7 = 0xb0402;
+	RUN("bp: error code", "mov $0xfff8, %eax; mov %eax, %es" HANDLER);
+	set_gate(0x30, SEL_CODE, CODE + 0x180, 0xee, 0), in.dr0 = HANDLER_STACK - 8, in.dr7 = 0x90402, ring3();
+	RUN("bp: int from level 3", "int $0x30" HANDLER);
+	set_gate(0x30, SEL_CODE, CODE + 0x180, 0xee, 2), in.dr0 = IST_STACK - 0x18, in.dr7 = 0x90402, ring3();
+	RUN("bp: int, other stack", "int $0x30" HANDLER);
+	set_gate(14, SEL_CODE, CODE + 0x180, 0x8e, 0), in.dr0 = HANDLER_STACK - 0x28, in.dr7 = 0x90402, ring3();
+	RUN("bp: page fault", "mov 0x400000, %eax" HANDLER);
+	set_gate(0x30, SEL_CODE, CODE + 0x180, 0xee, 0), in.dr0 = (uint64_t)&idt[0x60], in.dr7 = 0xb0402;
+	RUN("bp: no gate", "int $0x30" HANDLER);
+	set_gate(0x30, SEL_CODE, CODE + 0x180, 0xee, 0), in.dr0 = (uint64_t)&gdt[SEL_CODE / 8], in.dr7 = 0xb0402;
+	RUN("bp: no descriptor", "int $0x30" HANDLER);
+#undef HANDLER
+}
+
 void
 run_tests(void)
 {
@@ -429,4 +468,5 @@ run_tests(void)
 	jumps();
 	segments();
 	registers();
+	breakpoints();
 }
