@@ -217,8 +217,8 @@ gen_pop_load(struct trans *t, unsigned width)
 
 /* ---- helpers ---- */
 
-struct ir_insn *
-gen_helper(struct trans *t, const struct ir_helper *h, val dst, val a, val b, unsigned n)
+static uint32_t
+aux_of(const struct trans *t, unsigned n)
 {
 	const struct insn *i = &t->insn;
 	uint32_t aux = aux_pack(i->len, t->width ? t->width : i->width, i->mem.seg, i->addr_width, n);
@@ -227,7 +227,19 @@ gen_helper(struct trans *t, const struct ir_helper *h, val dst, val a, val b, un
 		aux |= AUX_REP;
 	else if (i->rep == 0xf2)
 		aux |= AUX_REPNE;
-	return ir_call(t->ir, h, dst, a, b, aux);
+	return aux;
+}
+
+struct ir_insn *
+gen_helper(struct trans *t, const struct ir_helper *h, val dst, val a, val b, unsigned n)
+{
+	return ir_call(t->ir, h, dst, a, b, aux_of(t, n));
+}
+
+void
+gen_helper_if(struct trans *t, const struct ir_helper *h, val field, uint16_t bits)
+{
+	ir_call_if(t->ir, field, bits, h, aux_of(t, 0));
 }
 
 void

@@ -54,6 +54,8 @@ void gen_push(struct trans *t, unsigned width, val v);
 val gen_pop_load(struct trans *t, unsigned width);
 
 /* Helper calls with the instruction's length, width, segment and address size in AUX. */
+/* If any of BITS is set in FIELD (see call_if in tcg/op.def). */
+void gen_helper_if(struct trans *t, const struct ir_helper *h, val field, uint16_t bits);
 struct ir_insn *gen_helper(struct trans *t, const struct ir_helper *h, val dst, val a, val b, unsigned n);
 void gen_raise(struct trans *t, enum vector v);
 /* True: SSE isn't to be used now; #UD or #NM has been raised. */

@@ -422,12 +422,43 @@ gen_LEAVE(struct trans *t)
 	ir_op2(t->ir, IR_mov, width, ir_gpr(RBP), v);
 }
 
+/* DST = DST + V + DISP, of 4 bytes; flags stay. */
+static void
+add_to(struct trans *t, val dst, val v, int64_t disp)
+{
+	struct ir_mem sum = { .seg = SEG_DS, .base = IR_TEMP_REG + dst.o.reg, .index = IR_TEMP_REG + v.o.reg, .addr_width = 4,
+		.disp = disp };
+
+	ir_op2(t->ir, IR_lea, 8, dst, ir_mem(sum));
+}
+
+/* What PUSHF shows of cpu_eflags(), of parts that have no bits in common. */
+static val
+flags_image(struct trans *t)
+{
+	val image = ir_temp(t->ir), df = ir_temp(t->ir), rest = ir_temp(t->ir);
+
+	ir_op1(t->ir, IR_getflags, 4, image);
+	ir_op2(t->ir, IR_mov, 4, df, ir_field(offsetof(struct tcg_frame, df))); /* 1 or -1 */
+	ir_op2(t->ir, IR_keep_bits, 4, df, ir_imm(EFL_DF));
+	add_to(t, image, df, 2);
+	ir_op2(t->ir, IR_mov, 4, rest, ir_field(offsetof(struct cpu, eflags)));
+	ir_op2(t->ir, IR_keep_bits, 4, rest, ir_imm(~(int64_t)(EFL_ARITH | EFL_DF | EFL_RF | EFL_VM | 2)));
+	add_to(t, image, rest, 0);
+	return image;
+}
+
 void
 gen_PUSHF(struct trans *t)
 {
-	val image = ir_temp(t->ir);
+	val image;
 
-	gen_helper(t, &helper_pushf, image, ir_none(), ir_none(), 0);
+	if (t->mode & MODE_VM) {
+		image = ir_temp(t->ir);
+		gen_helper(t, &helper_pushf, image, ir_none(), ir_none(), 0);
+	} else {
+		image = flags_image(t);
+	}
 	gen_push(t, t->insn.width, image);
 }
 

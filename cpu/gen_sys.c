@@ -395,17 +395,32 @@ gen_WRPKRU(struct trans *t)
 
 /* ---- interrupts and waiting ---- */
 
-void
-gen_CLI(struct trans *t)
+/* IF is there to be changed, rather than VIF. */
+static bool
+has_if(const struct trans *t)
 {
-	plain(t, &helper_cli, GOES_ON);
+	return t->mode & MODE_IOPL_OK;
 }
 
 void
+gen_CLI(struct trans *t)
+{
+	if (has_if(t))
+		ir_op2(t->ir, IR_keep_bits, 4, ir_field(offsetof(struct cpu, eflags)), ir_imm(~(int64_t)EFL_IF));
+	else
+		plain(t, &helper_cli, GOES_ON);
+}
+
+/* With nothing pending the shadow can't be seen: the helper leaves by itself when something is. */
+void
 gen_STI(struct trans *t)
 {
-	/* With nothing pending the shadow can't be seen: the helper leaves by itself when something is. */
-	plain(t, &helper_sti, t->one ? NEXT : GOES_ON);
+	if (t->one || !has_if(t)) {
+		plain(t, &helper_sti, t->one ? NEXT : GOES_ON);
+		return;
+	}
+	gen_helper_if(t, &helper_sti, ir_field(offsetof(struct cpu, pins)), 1u << PIN_INTR);
+	ir_op2(t->ir, IR_set_bits, 4, ir_field(offsetof(struct cpu, eflags)), ir_imm(EFL_IF));
 }
 
 void

@@ -136,6 +136,16 @@ ir_call(struct ir *ir, const struct ir_helper *h, val dst, val a, val b, uint32_
 }
 
 void
+ir_call_if(struct ir *ir, val field, uint16_t bits, const struct ir_helper *h, uint32_t aux)
+{
+	struct ir_insn *i = ir_op1(ir, IR_call_if, 4, field);
+
+	i->imm = (int64_t)(uintptr_t)h;
+	i->aux = aux;
+	i->sub = bits;
+}
+
+void
 ir_jmp(struct ir *ir, uint64_t rip)
 {
 	ir_append(ir, IR_jmp, 8)->imm = (int64_t)rip;
@@ -177,6 +187,7 @@ shows_flags(const struct ir *ir, const struct ir_insn *i)
 	case IR_div:
 	case IR_idiv:
 	case IR_call:
+	case IR_call_if:
 	case IR_x87:
 	case IR_jmp:
 	case IR_jcc:

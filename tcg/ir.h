@@ -230,6 +230,8 @@ ir_op1(struct ir *ir, enum ir_op op, unsigned width, val dst)
 struct ir_insn *ir_call(struct ir *ir, const struct ir_helper *h, val dst, val a, val b, uint32_t aux);
 void ir_jmp(struct ir *ir, uint64_t rip);
 void ir_jcc(struct ir *ir, unsigned cond, uint64_t taken, uint64_t not_taken);
+/* H is called if any of BITS is set in the four bytes of FIELD. */
+void ir_call_if(struct ir *ir, val field, uint16_t bits, const struct ir_helper *h, uint32_t aux);
 void ir_jind(struct ir *ir, val target, unsigned hint);
 void ir_exit(struct ir *ir, uint64_t rip);
 void ir_exit_rip_set(struct ir *ir);

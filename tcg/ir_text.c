@@ -186,8 +186,10 @@ say_words(struct text *t, const struct ir_insn *i)
 {
 	const struct ir_op_info *op = &ir_ops[i->op];
 
-	if (i->op == IR_call)
+	if (i->op == IR_call || i->op == IR_call_if)
 		say(t, " %s", ((const struct ir_helper *)(uintptr_t)i->imm)->name);
+	if (i->op == IR_call_if)
+		say(t, " sub 0x%x", i->sub);
 	if (i->op == IR_vec)
 		say(t, " %s", i->sub < VEC_ROWS ? vec_rows[i->sub].name : "?");
 	if (i->op == IR_avx)
@@ -558,18 +560,33 @@ parse_word(struct parser *p, struct ir_insn *i)
 	return parse_attr(p, i);
 }
 
+static bool
+parse_number_of_sub(struct parser *p, struct ir_insn *i)
+{
+	uint64_t v = 0;
+	bool ok = expect(p, "sub") && number(p, UINT16_MAX, &v);
+
+	i->sub = (uint16_t)v;
+	return ok;
+}
+
+static bool
+parse_helper(struct parser *p, struct ir_insn *i)
+{
+	for (unsigned n = 0; p->helpers != NULL && p->helpers[n] != NULL && p->helpers[n]->name != NULL; n++)
+		if (accept(p, p->helpers[n]->name)) {
+			i->imm = (int64_t)(uintptr_t)p->helpers[n];
+			return true;
+		}
+	return wrong(p, "no such helper: '%s'", p->token);
+}
+
 /* The name that call and vec have, or x87's number. */
 static bool
 parse_sub(struct parser *p, struct ir_insn *i)
 {
-	uint64_t v = 0;
-
-	if (i->op == IR_x87) {
-		bool ok = expect(p, "sub") && number(p, UINT16_MAX, &v);
-
-		i->sub = (uint16_t)v;
-		return ok;
-	}
+	if (i->op == IR_x87)
+		return parse_number_of_sub(p, i);
 	if (i->op == IR_vec) {
 		for (unsigned n = 0; n < VEC_ROWS; n++)
 			if (accept(p, vec_rows[n].name)) {
@@ -594,14 +611,11 @@ parse_sub(struct parser *p, struct ir_insn *i)
 			}
 		return wrong(p, "no such vector instruction: '%s'", p->token);
 	}
-	if (i->op != IR_call)
-		return true;
-	for (unsigned n = 0; p->helpers != NULL && p->helpers[n] != NULL && p->helpers[n]->name != NULL; n++)
-		if (accept(p, p->helpers[n]->name)) {
-			i->imm = (int64_t)(uintptr_t)p->helpers[n];
-			return true;
-		}
-	return wrong(p, "no such helper: '%s'", p->token);
+	if (i->op == IR_call)
+		return parse_helper(p, i);
+	if (i->op == IR_call_if)
+		return parse_helper(p, i) && parse_number_of_sub(p, i);
+	return true;
 }
 
 static bool

@@ -105,6 +105,8 @@ static const struct shape shapes[IR_OPS] = {
 	[IR_sahf] = { H, N, N, 1 },
 	[IR_getflags] = { G | T, N, N, WIDE },
 	[IR_setflags] = { G | T, N, N, WIDE },
+	[IR_keep_bits] = { T | F, I, N, LONG },
+	[IR_set_bits] = { T | F, I, N, LONG },
 	[IR_cmpxchg] = { G | H | T | M, G | H | T, N, ANY },
 	[IR_xadd] = { G | H | T | M, G | H | T, N, ANY },
 	[IR_cmpxchg8b] = { M, N, N, 8 | 16 },
@@ -113,6 +115,7 @@ static const struct shape shapes[IR_OPS] = {
 	[IR_evex] = { G | X | M | K, G | X | M | K, N | G | X | M, ANY | 16 | 32 | 64 },
 	[IR_x87] = { N | G | M, N | M, N, ANY },
 	[IR_call] = { N | G | T, N | G | T | F, N | G | T | F, ANY },
+	[IR_call_if] = { F, N, N, 4 },
 	[IR_jcc] = { N, N, N, 8 },
 	[IR_jmp] = { N, N, N, 8 },
 	[IR_jind] = { G | T | F, N, N, 8 },
@@ -383,8 +386,12 @@ check_op(const struct ir_insn *i)
 		return "a shift count is an immediate or CL";
 	if (i->op == IR_imul3 && i->width == 8 && i->imm != (int32_t)i->imm)
 		return "a factor of more than 32 bits";
-	if (i->op == IR_call && i->imm == 0)
+	if ((i->op == IR_call || i->op == IR_call_if) && i->imm == 0)
 		return "a call of nothing";
+	if (i->op == IR_call_if && i->sub == 0)
+		return "a call that never happens";
+	if ((i->op == IR_keep_bits || i->op == IR_set_bits) && i->imm != (int32_t)i->imm)
+		return "a mask of more than 32 bits";
 	switch (i->op) {
 	case IR_vec:
 		return check_vec(i);

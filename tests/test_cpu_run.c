@@ -18,6 +18,7 @@ struct board {
 	struct cpu *cpu;
 	struct cpu_board face;
 	int written; /* -1: nothing yet */
+	bool interrupted;
 	bool smm;
 };
 
@@ -40,11 +41,18 @@ port_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 
 static const struct region_ops port_ops = { .read = port_read, .write = port_write, .min_size = 1, .max_size = 1 };
 
+enum { VECTOR = 0x20 };
+
 static int
-no_interrupt(void *opaque)
+acknowledge(void *opaque)
 {
-	(void)opaque;
-	return -1;
+	struct board *b = opaque;
+
+	if (!b->interrupted)
+		return -1;
+	b->interrupted = false;
+	cpu_pins(b->cpu).set(b->cpu, PIN_INTR, 0);
+	return VECTOR;
 }
 
 static void
@@ -87,7 +95,7 @@ board_new(const struct tcg_options *way)
 	space_add(b->mem, &b->ram, 0, 0);
 	region_init_io(&b->port, "port", &port_ops, b, 1);
 	space_add(b->io, &b->port, PORT, 0);
-	b->face = (struct cpu_board){ .opaque = b, .intr_ack = no_interrupt, .shutdown = shut_down, .smm_changed = smm_changed };
+	b->face = (struct cpu_board){ .opaque = b, .intr_ack = acknowledge, .shutdown = shut_down, .smm_changed = smm_changed };
 	config.mem = b->mem;
 	config.io = b->io;
 	config.board = &b->face;
@@ -128,6 +136,45 @@ START_TEST(a_loop)
 	/* mov cx, 1000; xor ax, ax; 1: add ax, cx; loop 1b; mov al, ah */
 	PUT(b, CODE, 0xb9, 0xe8, 0x03, 0x31, 0xc0, 0x01, 0xc8, 0xe2, 0xfc, 0x88, 0xe0, OUT_AL);
 	ck_assert_int_eq(run(b), 500500 >> 8 & 0xff);
+	board_free(b);
+}
+END_TEST
+
+/* PUSHF shows all of the flags, and leaves them as they were; CLI and STI change IF alone. */
+START_TEST(flags_pushed)
+{
+	struct board *b = board_new(&ways[_i]);
+	uint16_t seen[4];
+
+	/* mov sp, 800h; xor ax, ax; stc; std; sti; pushf; pushf; cli; cld; jnc $; pushf; mov al, 7fh; inc al; sti; pushf */
+	PUT(b, CODE, 0xbc, 0x00, 0x08, 0x31, 0xc0, 0xf9, 0xfd, 0xfb, 0x9c, 0x9c, 0xfa, 0xfc, 0x73, 0xfe, 0x9c, 0xb0, 0x7f, 0xfe, 0xc0,
+		0xfb, 0x9c, OUT_AL);
+	run(b);
+	memcpy(seen, b->bytes + 0x800 - sizeof(seen), sizeof(seen));
+	ck_assert_uint_eq(seen[3], 0x0647);
+	ck_assert_uint_eq(seen[2], 0x0647);
+	ck_assert_uint_eq(seen[1], 0x0047);
+	ck_assert_uint_eq(seen[0], 0x0a93);
+	board_free(b);
+}
+END_TEST
+
+/* What waits comes one instruction after STI; where IF was set, or stays clear, it doesn't make a difference. */
+START_TEST(sti_has_a_shadow)
+{
+	struct board *b = board_new(&ways[_i]);
+
+	/* mov sp, 800h; mov al, 0; cli; inc ax; sti; inc ax; inc ax; inc ax; out PORT, al */
+	PUT(b, CODE, 0xbc, 0x00, 0x08, 0xb0, 0x00, 0xfa, 0x40, 0xfb, 0x40, 0x40, 0x40, OUT_AL);
+	ck_assert_int_eq(run(b), 4);
+	/* The handler: out PORT, al */
+	PUT(b, VECTOR * 4, 0x00, 0x09, 0x00, 0x00);
+	PUT(b, 0x900, OUT_AL);
+	cpu_set_eflags(b->cpu, 2);
+	b->interrupted = true;
+	cpu_pins(b->cpu).set(b->cpu, PIN_INTR, 1);
+	ck_assert_int_eq(run(b), 2);
+	ck_assert(!b->interrupted);
 	board_free(b);
 }
 END_TEST
@@ -389,6 +436,8 @@ main(void)
 	int failed, n = ARRAY_SIZE(ways);
 
 	tcase_add_loop_test(t, a_loop, 0, n);
+	tcase_add_loop_test(t, flags_pushed, 0, n);
+	tcase_add_loop_test(t, sti_has_a_shadow, 0, n);
 	tcase_add_loop_test(t, code_that_changes, 0, n);
 	tcase_add_loop_test(t, limit_of_code, 0, n);
 	tcase_add_loop_test(t, x87_is_in_the_frame, 0, n);

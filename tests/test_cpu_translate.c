@@ -159,7 +159,7 @@ check_text(const struct ir *ir)
 	unsigned count = 0;
 
 	for (unsigned n = 0; n < ir->count; n++)
-		if (ir->insn[n].op == IR_call)
+		if (ir->insn[n].op == IR_call || ir->insn[n].op == IR_call_if)
 			helpers[count++] = (const struct ir_helper *)(uintptr_t)ir->insn[n].imm;
 	helpers[count] = NULL;
 	ck_assert_msg(ir_parse(again, text, helpers, why, sizeof(why)), "%s in %s", why, text);

@@ -21,8 +21,17 @@ helper_add(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	return a + b + aux;
 }
 
+/* Counts in a field that the tests' blocks don't use. */
+static uint64_t
+helper_count(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
+{
+	f->k[2] += aux + a + b;
+	return 0;
+}
+
 static const struct ir_helper add = { "add", helper_add, false }, nothing = { "nothing", helper_add, false };
-static const struct ir_helper *const helpers[] = { &add, &nothing, NULL };
+static const struct ir_helper count = { "count", helper_count, false };
+static const struct ir_helper *const helpers[] = { &add, &nothing, &count, NULL };
 
 static char *
 print(const struct ir *ir)
@@ -113,6 +122,8 @@ static const struct {
 	{ BEGIN "  call.8 t0, t1, t2 what\n", "no such helper" },
 	{ BEGIN "  vec.16 xmm0, xmm1 what\n", "no such vector instruction" },
 	{ BEGIN "  setcc.1 rax if x\n", "no such condition" },
+	{ BEGIN "  call_if.4 @0x188 what sub 0x1\n", "no such helper" },
+	{ BEGIN "  call_if.4 @0x188 add aux 0x1\n", "'sub' expected" },
 	{ BEGIN "  x87.0 sub 0x3e9 reads Q\n", "no such flag" },
 	{ BEGIN "  jmp.8 to rax\n", "a number" },
 	{ BEGIN "  add.4 rax, @0x10000\n", "no such word" },
@@ -179,6 +190,11 @@ static const struct {
 	{ BEGIN "  vec.8 xmm0, [ds flat.8 rax] addps from 4\n" END, "a width" },
 	{ BEGIN "  vec.16 xmm0, xmm1 addps\n" END, "4 or 8 bytes" },
 	{ BEGIN "  vec.16 xmm16, xmm1 addps from 4\n" END, "only an EVEX prefix" },
+	{ BEGIN "  call_if.4 rax nothing sub 0x1\n" END, "does not take" },
+	{ BEGIN "  call_if.4 @0x188 nothing sub 0x0\n" END, "never happens" },
+	{ BEGIN "  keep_bits.4 rax, 0x1\n" END, "does not take" },
+	{ BEGIN "  set_bits.8 @0x188, 0x80000000\n" END, "a mask" },
+	{ BEGIN "  set_bits.4 t0, 0x1\n" END, "before it is written" },
 	{ BEGIN "  x87.8 sub 0x400\n" END, "where x87 has" },
 	{ BEGIN "  x87.8 [ds flat.8 rax] sub 0x4c0\n" END, "where x87 has" },
 	{ BEGIN "  x87.0 sub 0x8c0\n" END, "no such x87" },
@@ -260,6 +276,38 @@ START_TEST(a_program_runs)
 	ck_assert_uint_eq(g->f.gpr[6], 3);
 	ck_assert_uint_eq(g->f.gpr[1], 0);
 	ck_assert_uint_eq(tcg_stats(g->tcg).blocks, 5);
+	guest_free(g);
+}
+END_TEST
+
+/* Bits of fields and temporaries change, and a helper is called if it has to be, with the flags as they were before. */
+START_TEST(bits_and_flags)
+{
+	const uint64_t fields = offsetof(struct tcg_frame, k);
+	struct guest *g = guest_new(accels[_i % 2]);
+	char text[600];
+	struct ir *ir;
+
+	snprintf(text, sizeof(text), BEGIN "  cmp.8 rax, rbx\n  call_if.4 @%#zx count sub 0x8001 aux 0x7\n"
+		"  setcc.1 rdx if b\n  mov.8 t0, rsi\n  keep_bits.8 t0, 0xfffffffffffffdff\n  set_bits.8 t0, 0x40\n"
+		"  set_bits.4 @%#zx, 0x200\n  setcc.1 rcx if b\n  keep_bits.4 @%#zx, 0xfffffffffffffeff\n  mov.8 rdi, t0\n"
+		"  exit.8 to 0x5000\n", fields, fields + 8, fields + 8);
+	ir = parse(text);
+	ck_assert_ptr_null(ir_verify(ir));
+	ir_pass_flags(ir);
+	g->f.gpr[0] = _i / 2 % 2;
+	g->f.gpr[3] = 1;
+	g->f.gpr[6] = ~0x40ull;
+	g->f.k[0] = _i & 4 ? 0x8000 : 0x7ffe;
+	g->f.k[1] = 0x5550000055500155;
+	guest_run_block(g, ir);
+	ck_assert_uint_eq(g->f.gpr[2] & 0xff, g->f.gpr[0] < 1);
+	ck_assert_uint_eq(g->f.gpr[1] & 0xff, g->f.gpr[0] < 1);
+	ck_assert_uint_eq(flags_to_eflags(g->f.flags) & FL_CF, g->f.gpr[0] < 1);
+	ck_assert_uint_eq(g->f.gpr[7], ~0x200ull);
+	ck_assert_uint_eq(g->f.k[1], 0x5550000055500255);
+	ck_assert_uint_eq(g->f.k[2], _i & 4 ? 7 : 0);
+	free(ir);
 	guest_free(g);
 }
 END_TEST
@@ -610,6 +658,7 @@ suite(void)
 	tcase_add_loop_test(text, live_flags, 0, ARRAY_SIZE(passes));
 	suite_add_tcase(s, text);
 	tcase_add_loop_test(blocks, a_program_runs, 0, ARRAY_SIZE(accels));
+	tcase_add_loop_test(blocks, bits_and_flags, 0, 8);
 	tcase_add_test(blocks, chains_are_followed);
 	tcase_add_test(blocks, pending_ends_a_chain);
 	tcase_add_loop_test(blocks, dropped_blocks_are_made_again, 0, ARRAY_SIZE(accels));

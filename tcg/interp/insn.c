@@ -487,6 +487,23 @@ call_helper(struct tcg_frame *f, const struct ir_insn *i)
 		interp_write(f, i->dst, i->width, r);
 }
 
+static void
+call_helper_if(struct tcg_frame *f, const struct ir_insn *i)
+{
+	const struct ir_helper *h = (const struct ir_helper *)(uintptr_t)i->imm;
+
+	if (interp_read(f, i, i->dst, i->width) & i->sub)
+		h->call(f, 0, 0, i->aux);
+}
+
+static void
+change_bits(struct tcg_frame *f, const struct ir_insn *i)
+{
+	uint64_t v = interp_read(f, i, i->dst, i->width), mask = (uint64_t)i->imm;
+
+	interp_write(f, i->dst, i->width, i->op == IR_set_bits ? v | mask : v & mask);
+}
+
 /* Operations on flags alone. */
 static void
 flag_insn(struct tcg_frame *f, const struct ir_insn *i)
@@ -609,6 +626,7 @@ static insn_fn *const functions[IR_OPS] = {
 	[IR_blsr] = interp_bmi, [IR_pdep] = interp_bmi, [IR_pext] = interp_bmi, [IR_sarx] = interp_bmi, [IR_shlx] = interp_bmi,
 	[IR_shrx] = interp_bmi, [IR_rorx] = interp_bmi, [IR_mulx] = interp_mulx, [IR_adcx] = interp_adx, [IR_adox] = interp_adx,
 	[IR_vec] = interp_vec, [IR_avx] = interp_avx, [IR_evex] = interp_evex, [IR_x87] = interp_x87,
+	[IR_keep_bits] = change_bits, [IR_set_bits] = change_bits, [IR_call_if] = call_helper_if,
 	[IR_call] = call_helper, [IR_insn] = start, [IR_jind] = bad_jump,
 };
 

@@ -259,10 +259,24 @@ set_flags(struct gen *g, const struct ir_insn *i)
 	return true;
 }
 
+/* Of what is in the frame, in place. */
+static void
+change_bits(struct gen *g, const struct ir_insn *i)
+{
+	enum { OR = 1, AND = 4 };
+
+	flags_clobber(g);
+	alu_imm(&g->a, i->width, i->op == IR_set_bits ? OR : AND, operand_rm(i->dst), (int32_t)i->imm);
+}
+
 bool
 emit_bits(struct gen *g, const struct ir_insn *i)
 {
 	switch (i->op) {
+	case IR_keep_bits:
+	case IR_set_bits:
+		change_bits(g, i);
+		return true;
 	case IR_bt:
 	case IR_bts:
 	case IR_btr:

@@ -145,12 +145,29 @@ indirect(struct gen *g, const struct ir_insn *i)
 	indirect_stub(g, i, pending, miss);
 }
 
+static void
+call_if(struct gen *g, const struct ir_insn *i)
+{
+	struct stub *s;
+
+	flags_save(g);
+	s = new_stub(g, i);
+	op_rm(&g->a, 0, 4, 0xf7, ASM_EXT, operand_rm(i->dst)); /* test */
+	put32(&g->a, i->sub);
+	s->from[s->count++] = jump(&g->a, 5);
+	memory_done(g);
+	g->flags = IN_AX;
+}
+
 bool
 emit_control(struct gen *g, const struct ir_insn *i)
 {
 	switch (i->op) {
 	case IR_jcc:
 		conditional(g, i);
+		return true;
+	case IR_call_if:
+		call_if(g, i);
 		return true;
 	case IR_jmp:
 		direct(g, i);
