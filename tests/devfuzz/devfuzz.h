@@ -87,7 +87,7 @@ struct fuzz {
 	struct window windows[WINDOWS];
 	unsigned window_count;
 	uint64_t time_left;
-	unsigned reloads_left;
+	unsigned reloads_left, tells_left;
 	int dots_left;                  /* to be drawn on the screen */
 };
 
