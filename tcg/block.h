@@ -88,7 +88,7 @@ enum x64_piece_name {
 
 struct x64_thunks {
 	struct x64_piece piece[PIECES];
-	const uint8_t *enter, *leave, *leave_slot, *leave_indirect, *leave_pending, *unwind;
+	const uint8_t *enter, *leave, *leave_slot, *leave_indirect, *other_line, *leave_pending, *unwind;
 	const uint8_t *slow, *guess_s1, *guess_s2, *vec_load[3], *x87_load, *stack_fill[2];
 };
 

@@ -60,8 +60,11 @@ struct tcg_jump {
 	uint64_t rip;
 	const void *code; /* the block's guarded entry */
 };
-/* Lines of a jump cache; index: (rip ^ rip >> TCG_JUMP_BITS) & (TCG_JUMPS - 1). */
-enum { TCG_JUMP_BITS = 14, TCG_JUMPS = 1 << TCG_JUMP_BITS };
+/*
+ * Lines of a jump cache; index: (rip ^ rip >> TCG_JUMP_BITS) & (TCG_JUMPS - 1).  A target that finds its line taken has the one
+ * at index ^ TCG_JUMP_OTHER, where jumps look second: by turns in one line, two targets would always be looked up.
+ */
+enum { TCG_JUMP_BITS = 14, TCG_JUMPS = 1 << TCG_JUMP_BITS, TCG_JUMP_OTHER = 1 };
 
 struct tcg_frame {
 	/* What most blocks address stands where a short displacement reaches it. */

@@ -145,11 +145,23 @@ jump_index(uint64_t rip)
 	return (rip ^ rip >> TCG_JUMP_BITS) & (TCG_JUMPS - 1);
 }
 
-/* The key of an empty line: an address that belongs to another line. */
+/* The key of an empty line: an address that belongs to other lines. */
 static uint64_t
 no_key(unsigned line)
 {
-	return line ^ 1;
+	return line ^ (2 * TCG_JUMP_OTHER);
+}
+
+/* The one of its lines that RIP has or may have, or one that another target loses. */
+static unsigned
+line_for(const struct tcg_frame *f, uint64_t rip)
+{
+	unsigned line = jump_index(rip), other = line ^ TCG_JUMP_OTHER;
+	const struct tcg_jump *j = f->jumps;
+
+	if (j[line].rip == rip || j[line].rip == no_key(line))
+		return line;
+	return j[other].rip == rip || j[other].rip == no_key(other) || f->jump_misses & 1 ? other : line;
 }
 
 struct tcg_jump *
@@ -188,12 +200,14 @@ void
 tcg_remember(struct tcg_frame *f, uint64_t rip, struct tcg_block *block)
 {
 	struct tcg_jump *j;
+	unsigned line;
 
 	if (f->jumps == NULL || block->dead || !block->kept || log_on(LOG_BIT_nochain))
 		return;
-	j = &f->jumps[jump_index(rip)];
+	line = line_for(f, rip);
+	j = &f->jumps[line];
 	/* What is found under RIP has to be whole. */
-	__atomic_store_n(&j->rip, no_key(jump_index(rip)), __ATOMIC_RELEASE);
+	__atomic_store_n(&j->rip, no_key(line), __ATOMIC_RELEASE);
 	__atomic_store_n(&j->code, block->guarded, __ATOMIC_RELEASE);
 	__atomic_store_n(&j->rip, rip, __ATOMIC_RELEASE);
 }
@@ -201,10 +215,11 @@ tcg_remember(struct tcg_frame *f, uint64_t rip, struct tcg_block *block)
 static void
 forget(struct tcg *t, const struct tcg_block *b)
 {
-	unsigned line = jump_index(b->key.rip);
+	const unsigned lines[] = { jump_index(b->key.rip), jump_index(b->key.rip) ^ TCG_JUMP_OTHER };
 
-	for (unsigned n = 0; n < JUMP_CACHES; n++) {
-		struct tcg_jump *j = t->jumps[n];
+	for (unsigned n = 0; n < 2 * JUMP_CACHES; n++) {
+		struct tcg_jump *j = t->jumps[n / 2];
+		unsigned line = lines[n % 2];
 
 		if (j != NULL && j[line].code == b->guarded)
 			__atomic_store_n(&j[line].rip, no_key(line), __ATOMIC_RELEASE);

@@ -508,7 +508,7 @@ END_TEST
 /* Any address may be the target of an indirect jump, what marks an empty line of the jump cache too. */
 START_TEST(odd_targets)
 {
-	static const uint64_t targets[] = { 0, 1, 2, 0xfff, 0x1000001, ~0ull };
+	static const uint64_t targets[] = { 0, 1, 2, 3, 0xfff, 0x1000001, ~0ull };
 	static const struct guest_text jump[] = {
 		{ 0x1000, "block 0x1000 cs_base 0x0 mode64\ninsn 0x1000 len 4\n  jind.8 rax\n" },
 		{ 0, NULL },
@@ -524,6 +524,41 @@ START_TEST(odd_targets)
 		ck_assert_uint_eq(g->f.rip, targets[n]);
 		guest_free(g);
 	}
+}
+END_TEST
+
+/* Targets of one line of the jump cache, by turns: two are found there, a third is looked up now and then. */
+START_TEST(jumps_with_one_line)
+{
+	static const struct guest_text jumps[] = {
+		{ 0x1000, "block 0x1000 cs_base 0x0 mode64\ninsn 0x1000 len 4\n  add.8 rcx, 0x1\n  jind.8 rax\n" },
+		{ 0x5001, "block 0x5001 cs_base 0x0 mode64\ninsn 0x5001 len 4\n  mov.8 rsi, 0x1000\n  cmp.8 rcx, 0x3e8\n"
+			  "  cmovcc.8 rsi, rdi if ae\n  jind.8 rsi\n" },
+		{ 0x9002, "block 0x9002 cs_base 0x0 mode64\ninsn 0x9002 len 4\n  mov.8 rsi, 0x5001\n  jind.8 rsi\n" },
+		{ 0, NULL },
+	};
+	struct guest *g = guest_new(accels[_i]);
+
+	g->program = jumps;
+	for (unsigned third = 0; third < 2; third++) {
+		g->f.gpr[0] = third ? 0x9002 : 0x5001;
+		g->f.gpr[1] = 0;
+		g->f.gpr[7] = 0x2000;
+		g->f.rip = 0x1000;
+		g->entered = 0;
+		guest_run(g, 0x2000, 5000);
+		ck_assert_uint_eq(g->f.rip, 0x2000);
+		ck_assert_uint_eq(g->f.gpr[1], 1000);
+		if (!third)
+			ck_assert_uint_le(g->entered, 8);
+	}
+	/* A block that is dropped is in neither line. */
+	tcg_flush(g->tcg);
+	g->f.gpr[1] = 0;
+	g->f.rip = 0x1000;
+	guest_run(g, 0x2000, 5000);
+	ck_assert_uint_eq(g->f.gpr[1], 1000);
+	guest_free(g);
 }
 END_TEST
 
@@ -667,6 +702,7 @@ suite(void)
 	tcase_add_test(blocks, many_blocks_of_a_page);
 	tcase_add_test(blocks, recycled_page);
 	tcase_add_test(blocks, odd_targets);
+	tcase_add_loop_test(blocks, jumps_with_one_line, 0, ARRAY_SIZE(accels));
 	tcase_add_loop_test(blocks, masked_store_is_whole, 0, 2 * ARRAY_SIZE(masked_stores));
 	tcase_add_loop_test(blocks, vectors_are_native, 0, ARRAY_SIZE(native));
 	tcase_add_loop_test(blocks, gathers_are_native, 0, ARRAY_SIZE(gathers));

@@ -277,11 +277,15 @@ ALU_OPS(ALU_STEPS)
 static inline const struct tcg_block *
 remembered(const struct tcg_frame *f, uint64_t rip)
 {
-	const struct tcg_jump *j = &f->jumps[(rip ^ rip >> TCG_JUMP_BITS) & (TCG_JUMPS - 1)];
+	unsigned line = (rip ^ rip >> TCG_JUMP_BITS) & (TCG_JUMPS - 1);
+	const struct tcg_jump *j = &f->jumps[line];
 	const struct tcg_block *b;
 
-	if (__atomic_load_n(&j->rip, __ATOMIC_ACQUIRE) != rip)
-		return NULL;
+	if (__atomic_load_n(&j->rip, __ATOMIC_ACQUIRE) != rip) {
+		j = &f->jumps[line ^ TCG_JUMP_OTHER];
+		if (__atomic_load_n(&j->rip, __ATOMIC_ACQUIRE) != rip)
+			return NULL;
+	}
 	b = __atomic_load_n((const struct tcg_block *const *)&j->code, __ATOMIC_RELAXED);
 	if (f->exec[SHADOW_INDEX(rip)] != (b->key.phys >> 12) + 1)
 		return NULL;

@@ -115,7 +115,10 @@ direct(struct gen *g, const struct ir_insn *i)
 	slot_stub(g, 0, rip);
 }
 
-/* The jump cache has no line for S1, or something is pending.  Where the target isn't canonical the jump itself faults. */
+/*
+ * S1's line of the jump cache is another target's, or something is pending.  Where the target isn't canonical the jump itself
+ * faults.
+ */
 static void
 indirect_stub(struct gen *g, const struct ir_insn *i, uint8_t *pending, uint8_t *miss)
 {
@@ -125,7 +128,7 @@ indirect_stub(struct gen *g, const struct ir_insn *i, uint8_t *pending, uint8_t 
 	shift_imm(&g->a, 8, 4, S2, g->ir->wide ? 7 : 16);
 	shift_imm(&g->a, 8, 7, S2, g->ir->wide ? 7 : 16);
 	op_rm(&g->a, 0, 8, 0x3b, S2, rm_reg(S1)); /* cmp */
-	jump_to(&g->a, 4, g->t->thunk.leave_indirect);
+	jump_to(&g->a, 4, g->t->thunk.other_line);
 	if (g->target_in_s1)
 		mov_store(&g->a, 8, operand_rm(i->dst), S1);
 	emit_slow(g, i);

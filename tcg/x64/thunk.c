@@ -310,6 +310,27 @@ make_leave_with(struct assembler *a, unsigned code, const uint8_t *leave)
 	return start;
 }
 
+/* r13 is the target of a jump that its line of the jump cache doesn't have, or while something is pending. */
+static const uint8_t *
+make_other_line(struct assembler *a, const uint8_t *leave_indirect)
+{
+	const uint8_t *start = begin(a);
+
+	alu_imm(a, 4, 7, FRAME(pending), 0);
+	jump_to(a, 5, leave_indirect);
+	mov_rr(a, 8, S2, S1);
+	shift_imm(a, 8, 5, S2, TCG_JUMP_BITS);
+	op_rm(a, 0, 4, 0x33, S2, rm_reg(S1));
+	alu_imm(a, 4, 4, rm_reg(S2), TCG_JUMPS - 1);
+	alu_imm(a, 4, 6, rm_reg(S2), TCG_JUMP_OTHER);
+	shift_imm(a, 4, 4, S2, 4);
+	op_rm(a, 0, 8, 0x03, S2, FRAME(jumps));
+	op_rm(a, 0, 8, 0x3b, S1, rm_at(S2, 0));
+	jump_to(a, 5, leave_indirect);
+	op_rm(a, 0, 4, 0xff, 4 | ASM_EXT, rm_at(S2, offsetof(struct tcg_jump, code)));
+	return start;
+}
+
 /* A direct jump that isn't chained: [rsp] points behind the call, at the slot's place. */
 static const uint8_t *
 make_leave_slot(struct assembler *a, const uint8_t *leave)
@@ -485,6 +506,7 @@ init(struct tcg *t, struct err *e)
 	k->enter = make_enter(&a);
 	k->leave = make_leave(&a, levels, &k->unwind);
 	k->leave_indirect = make_leave_with(&a, LEFT_INDIRECT, k->leave);
+	k->other_line = make_other_line(&a, k->leave_indirect);
 	k->leave_pending = make_leave_with(&a, LEFT_PENDING, k->leave);
 	k->leave_slot = make_leave_slot(&a, k->leave);
 	k->slow = make_slow(&a, levels);
