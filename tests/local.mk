@@ -276,6 +276,16 @@ tests_test_cpu_run_SOURCES = tests/test_cpu_run.c
 tests_test_cpu_run_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_cpu_run_LDADD = $(CPU_LIBS) $(CHECK_LIBS)
 
+if HAVE_CHECK
+if HOST_X64
+check_PROGRAMS += tests/test_cpu_share
+TESTS += tests/test_cpu_share
+endif
+endif
+tests_test_cpu_share_SOURCES = tests/test_cpu_share.c tests/check_main.h
+tests_test_cpu_share_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_test_cpu_share_LDADD = $(CPU_LIBS) $(CHECK_LIBS)
+
 # Random snippets against the host's processor: `make fuzz EXECUTIONS=100000000 SEED=7`; KEEP=folder keeps the reduced failures there,
 # COUNTS=file adds up what several runs met.
 if HOST_X64

@@ -116,14 +116,20 @@ board_free(struct board *b)
 	free(b);
 }
 
-/* Runs from CODE on until something is written to the port. */
+/* Runs from IP on until something is written to the port. */
+static int
+run_at(struct board *b, uint64_t ip)
+{
+	b->written = -1;
+	b->cpu->f.rip = ip;
+	cpu_run(b->cpu);
+	return b->written;
+}
+
 static int
 run(struct board *b)
 {
-	b->written = -1;
-	b->cpu->f.rip = CODE;
-	cpu_run(b->cpu);
-	return b->written;
+	return run_at(b, CODE);
 }
 
 #define PUT(board, at, ...) memcpy((board)->bytes + (at), (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
@@ -366,6 +372,29 @@ START_TEST(x87_waits)
 }
 END_TEST
 
+/* A chain of blocks that is longer than the memory for code, so what is ahead of it and behind it goes while it runs. */
+START_TEST(cache_that_fills)
+{
+	enum { BLOCKS = 10000, AT = 0x10000, STEP = 6, ROUNDS = 8 };
+	struct board *b = board_new(&ways[_i]);
+
+	for (unsigned n = 0; n < BLOCKS; n++)
+		PUT(b, AT + STEP * n, 0x66, 0x41, 0xe9, 0x01, 0x00, 0x0b); /* inc ecx; jmp +1 */
+	PUT(b, AT + STEP * BLOCKS, 0xb0, 1, OUT_AL);
+	cpu_set(b->cpu, CPU_RCX, 0);
+	/* The same bytes in other segments are other blocks. */
+	for (unsigned n = 0; n < 2 * ROUNDS; n++) {
+		unsigned k = n % ROUNDS;
+
+		cpu_set(b->cpu, CPU_CS, (AT >> 4) - k);
+		ck_assert_int_eq(run_at(b, 16 * k), 1);
+		ck_assert_uint_eq(cpu_get(b->cpu, CPU_RCX), (n + 1) * BLOCKS);
+	}
+	ck_assert_uint_gt(tcg_stats(cpu_tcg(b->cpu)).flushes, 0);
+	board_free(b);
+}
+END_TEST
+
 /* 64-bit code of level 0 at CODE, with a gate for #DB to HANDLER on a stack of its own. */
 static void
 enter_long_mode(struct board *b, uint64_t stack)
@@ -445,6 +474,7 @@ main(void)
 	tcase_add_loop_test(t, reset_ends_smm, 0, n);
 	tcase_add_loop_test(t, pages_of_devices, 0, n);
 	tcase_add_loop_test(t, trap_that_meets_itself, 0, n);
+	tcase_add_loop_test(t, cache_that_fills, 0, n);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

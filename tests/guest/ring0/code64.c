@@ -137,6 +137,8 @@ borders(void)
 	BORDER("fnsave", "fninit; fnsave 0xfc0(%rbx)");
 	BORDER("fnstenv", "fninit; fnstenv 0xff0(%rbx)");
 	BORDER("fxsave", "fxsave 0xf00(%rbx)");
+	BORDER("xsave", "mov $3, %eax; xor %edx, %edx; xsave 0xe00(%rbx)");
+	BORDER("xsavec", "mov $3, %eax; xor %edx, %edx; xsavec 0xe00(%rbx)");
 	BORDER("push", "lea 0x1004(%rbx), %rsp; push %rax");
 	BORDER("call", "lea 0x1004(%rbx), %rsp; call 1f; 1: nop");
 	BORDER("enter", "lea 0x1004(%rbx), %rsp; enter $16, $0");
@@ -186,6 +188,24 @@ stacks(void)
 			RUN(": half a stack", "lea 0xffc(%rbx), %rsp; lretq");
 		else
 			RUN(": half a stack", "lea 0xff0(%rbx), %rsp; iretq");
+	}
+}
+
+/* An area to restore that ends in the middle: the registers are as they were. */
+static void
+areas(void)
+{
+	for (unsigned k = 0; k < 2; k++) {
+		alias(0);
+		fill((void *)FIRST, 0, 0x1000);
+		set_gate(14, SEL_CODE, CODE + 0x180, 0x8e, 0);
+		in.cr4 |= 0x40600;
+		if (k == 0)
+			RUN("xrstor: half an area", "mov $0x11111111, %eax; movd %eax, %xmm0; fninit; fld1; mov $3, %eax; xor %edx, %edx; "
+				"xrstor 0xe00(%rbx); ud2; .org 7701b + 0x80; movd %xmm0, %ecx; fnstsw %ax");
+		else
+			RUN("fxrstor: half an area", "mov $0x11111111, %eax; movd %eax, %xmm0; fninit; fld1; fxrstor 0xf00(%rbx); ud2; "
+				".org 7701b + 0x80; movd %xmm0, %ecx; fnstsw %ax");
 	}
 }
 
@@ -329,6 +349,7 @@ run_tests(void)
 	stores();
 	aliases();
 	stacks();
+	areas();
 	locks();
 	flags();
 	divisions();

@@ -319,6 +319,9 @@ wrapping(void)
 	RUN("wrap: write", "mov $0xfffffffe, %esi; movl $0x12345678, (%esi); mov $0xfffffffc, %esi; mov (%esi), %eax; "
 		"mov 0, %ebx");
 	wrap();
+	RUN("wrap: lock", "mov $0xfffffffe, %esi; mov $0x12345678, %ecx; lock xadd %ecx, (%esi); mov $0xfffffffc, %esi; mov (%esi), %eax; "
+		"mov 0, %ebx");
+	wrap();
 	RUN("wrap: address", "mov $0xfffffff0, %esi; mov 0x10(%esi), %eax");
 	wrap();
 	RUN("wrap: push", "mov %esp, %ebp; mov $2, %esp; push $0x12345678; mov %esp, %ecx; mov %ebp, %esp");
