@@ -186,6 +186,9 @@ loose_of(const struct insn *i)
 	/* What may be misaligned otherwise may or may not be checked with EFLAGS.AC. */
 	if (i->vec != NULL)
 		loose |= LOOSE_ALIGNMENT;
+	/* Ten bytes may be two accesses: the first one's alignment comes before an end of memory that only the second one meets. */
+	if (i->vec == NULL && i->opnd[0] == O_Mt)
+		loose |= LOOSE_ALIGNMENT;
 	/* Intel's processors check a gather's elements, AMD's don't.  With TF set there may be a trap halfway, before a fault. */
 	if (i->vsib)
 		loose |= LOOSE_GATHER;
