@@ -160,7 +160,7 @@ is_ticking(const struct hpet *h, const struct comparator *t)
 	return running(h) && (t->config & (T_ENABLE | T_LEVEL | T_PERIODIC)) == (T_ENABLE | T_PERIODIC) && t->period != 0;
 }
 
-/* Does a match of T change anything that a guest could read? */
+/* Does a match of T do anything: interrupt, set its status, move its accumulator? */
 static bool
 matters(const struct comparator *t)
 {

@@ -324,9 +324,9 @@ start(struct fuzz *f, uint64_t seed)
 	return true;
 }
 
-/* The sums.  False: something went wrong. */
+/* The sums.  False: something went wrong, or nothing of what was WANTED could be run. */
 static bool
-end(struct fuzz *f)
+end(struct fuzz *f, unsigned long wanted)
 {
 	if (f->verbose)
 		generator_print_seldom(f->generator, SELDOM, stdout);
@@ -340,7 +340,7 @@ end(struct fuzz *f)
 	if (f->counts != NULL)
 		printf("%" PRIu64 " executions of %" PRIu64 " instructions in all runs\n",
 			generator_executions(f->generator) + f->executions, generator_instructions(f->generator));
-	return f->unexplained == 0;
+	return f->unexplained == 0 && (f->executions != 0 || wanted == 0);
 }
 
 int
@@ -381,7 +381,7 @@ main(int argc, char **argv)
 		generator_load_totals(f->generator, f->counts);
 	f->before = generator_instructions(f->generator);
 	run_random(f, count);
-	good &= end(f);
+	good &= end(f, count);
 	for (unsigned n = 0; n < GUEST_KINDS; n++)
 		guest_free(f->guest[n]);
 	generator_free(f->generator);

@@ -443,7 +443,6 @@ keep(void)
 
 	close(to_worker[1]);
 	close(from_worker[0]);
-	signal(SIGPIPE, SIG_IGN);
 	do {
 		pid_t pid = fork();
 
@@ -465,6 +464,7 @@ native_init(void)
 		return false;
 	fcntl(to_worker[1], F_SETFL, O_NONBLOCK);
 	fcntl(from_worker[1], F_SETFL, O_NONBLOCK);
+	signal(SIGPIPE, SIG_IGN);
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
