@@ -24,6 +24,7 @@ struct trans {
 	unsigned stack_width;
 	bool one;          /* the block has to leave to the run loop after its instruction */
 	bool ended;
+	bool after_sti;    /* interrupts wait for the next instruction */
 };
 
 /* Operand N: register, immediate or memory as it was decoded. */
@@ -54,9 +55,9 @@ void gen_push(struct trans *t, unsigned width, val v);
 val gen_pop_load(struct trans *t, unsigned width);
 
 /* Helper calls with the instruction's length, width, segment and address size in AUX. */
-/* If any of BITS is set in FIELD (see call_if in tcg/op.def). */
-void gen_helper_if(struct trans *t, const struct ir_helper *h, val field, uint16_t bits);
 struct ir_insn *gen_helper(struct trans *t, const struct ir_helper *h, val dst, val a, val b, unsigned n);
+/* ... if any of BITS is set in FIELD (see call_if in tcg/op.def). */
+void gen_helper_if(struct trans *t, const struct ir_helper *h, val field, uint16_t bits);
 void gen_raise(struct trans *t, enum vector v);
 /* True: SSE isn't to be used now; #UD or #NM has been raised. */
 bool gen_sse_off(struct trans *t);
@@ -66,6 +67,7 @@ uint64_t target_of(const struct trans *t, uint64_t rip); /* cut to the width of 
 void end_jmp(struct trans *t, uint64_t rip, unsigned hint);
 void end_jind(struct trans *t, val target, unsigned hint);
 void end_next(struct trans *t);     /* on with the next instruction, in whatever mode is then current */
+void end_in_shadow(struct trans *t); /* ... and interrupts wait until it has run */
 void end_rip_set(struct trans *t);  /* a helper has set f->rip */
 void end_exit_rip_set(struct trans *t); /* the same, to the run loop */
 

@@ -411,7 +411,7 @@ gen_CLI(struct trans *t)
 		plain(t, &helper_cli, GOES_ON);
 }
 
-/* With nothing pending the shadow can't be seen: the helper leaves by itself when something is. */
+/* With nothing pending the shadow can't be seen in a block: the helper leaves by itself when something is. */
 void
 gen_STI(struct trans *t)
 {
@@ -421,6 +421,14 @@ gen_STI(struct trans *t)
 	}
 	gen_helper_if(t, &helper_sti, ir_field(offsetof(struct cpu, pins)), 1u << PIN_INTR);
 	ir_op2(t->ir, IR_set_bits, 4, ir_field(offsetof(struct cpu, eflags)), ir_imm(EFL_IF));
+	t->after_sti = true;
+}
+
+/* A block ends behind STI: an interrupt that comes now must not part it from HLT, which would sleep through it. */
+void
+end_in_shadow(struct trans *t)
+{
+	plain(t, &helper_inhibit, NEXT);
 }
 
 void

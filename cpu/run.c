@@ -524,10 +524,8 @@ look_up(struct cpu *c, const struct tcg_key *key)
 		return block;
 	if (c->from.slot)
 		tcg_chain(c->tcg, &c->from, block);
-	else if (c->from.indirect && c->f.jumps != c->no_jumps) {
-		c->f.jump_misses++;
+	else if (c->from.indirect && c->f.jumps != c->no_jumps)
 		tcg_remember(&c->f, key->rip, block);
-	}
 	return block;
 }
 

@@ -294,9 +294,9 @@ do_pushf(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 	struct cpu *c = cpu_of(f);
 
 	(void)a, (void)b;
-	if (in_vm86(c) && vme_is_virtual(c) && aux_width(aux) == 2)
+	if (vme_is_virtual(c) && aux_width(aux) == 2)
 		return vme_flags(c);
-	if (in_vm86(c) && cpu_iopl(c) < 3)
+	if (cpu_iopl(c) < 3)
 		cpu_raise_error(c, EXC_GP, 0);
 	return cpu_eflags(c) & ~(uint64_t)(EFL_RF | EFL_VM);
 }
@@ -373,6 +373,17 @@ do_sti(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
 		f->rip = next_rip(c, aux);
 		tcg_unwind(f);
 	}
+	return 0;
+}
+
+uint64_t
+do_inhibit(struct tcg_frame *f, uint64_t a, uint64_t b, uint32_t aux)
+{
+	struct cpu *c = cpu_of(f);
+
+	(void)a, (void)b, (void)aux;
+	c->inhibit = true;
+	look_soon(c);
 	return 0;
 }
 

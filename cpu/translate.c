@@ -201,11 +201,14 @@ cpu_translate_block(struct tcg_frame *f, const struct tcg_key *key, struct ir *i
 				break;
 			result = decode_over_border(&t, &code, key, out);
 		}
+		t.after_sti = false;
 		gen_insn(&t, result);
 		out->bytes += t.insn.len;
 		t.rip = t.next;
 		count++;
 	}
-	if (!t.ended)
+	if (!t.ended && t.after_sti)
+		end_in_shadow(&t);
+	else if (!t.ended)
 		end_jmp(&t, t.rip, 0);
 }

@@ -55,16 +55,22 @@ enum { SHADOW_HOST_BITS = 63 };
 #define SHADOW_ENTRIES (1ull << SHADOW_BITS)
 #define SHADOW_WRITE (SHADOW_ENTRIES + 37 * 512)
 
-/* One line of a jump cache.  rip is compared whole; empty lines hold an address that belongs to another line. */
+/* One line of a jump cache.  rip is compared whole; empty lines hold an address that belongs to others. */
 struct tcg_jump {
 	uint64_t rip;
 	const void *code; /* the block's guarded entry */
 };
 /*
- * Lines of a jump cache; index: (rip ^ rip >> TCG_JUMP_BITS) & (TCG_JUMPS - 1).  A target that finds its line taken has the one
- * at index ^ TCG_JUMP_OTHER, where jumps look second: by turns in one line, two targets would always be looked up.
+ * Lines of a jump cache.  A target that finds its line taken has the one at tcg_jump_line() ^ TCG_JUMP_OTHER, where jumps look
+ * second: by turns in one line, two targets would always be looked up.
  */
 enum { TCG_JUMP_BITS = 14, TCG_JUMPS = 1 << TCG_JUMP_BITS, TCG_JUMP_OTHER = 1 };
+
+static inline unsigned
+tcg_jump_line(uint64_t rip)
+{
+	return (rip ^ rip >> TCG_JUMP_BITS) & (TCG_JUMPS - 1);
+}
 
 struct tcg_frame {
 	/* What most blocks address stands where a short displacement reaches it. */
@@ -93,7 +99,7 @@ struct tcg_frame {
 	const struct tcg_site *site; /* where generated code is, during a slow path; NULL in the run loop */
 	struct tcg *tcg;
 	const struct tcg_guest *guest;
-	uint64_t slow_loads, slow_stores, slow_ops, jump_misses, fills; /* counters of info jit */
+	uint64_t slow_loads, slow_stores, slow_ops, jump_misses, fills; /* counters of info jit; jump_misses also chooses lines */
 	_Alignas(64) uint8_t vec[32][64];
 	uint64_t k[8];            /* AVX-512's masks */
 	_Alignas(64) uint8_t x87[576]; /* FXSAVE image, whose XMM part is not used, and an XSAVE header */
@@ -129,7 +135,7 @@ _Noreturn void tcg_unwind(struct tcg_frame *f);
 
 /*
  * Around a locked read and write of what the host can't change in one operation: devices, pages that aren't neighbours in the
- * host, and 16 bytes where it has no instruction for so many.  Those exclude each other, but not what the host changes in one
+ * host, and what it can't change misaligned or 16 bytes of at once.  Those exclude each other, but not what the host changes in one
  * operation, nor plain accesses.  Who leaves by tcg_unwind() has let go.
  */
 void tcg_lock_bus(struct tcg_frame *f);

@@ -139,12 +139,6 @@ tcg_hits_current(const struct tcg_frame *f, uint64_t phys, uint64_t len)
 
 /* ---- jump caches ---- */
 
-static unsigned
-jump_index(uint64_t rip)
-{
-	return (rip ^ rip >> TCG_JUMP_BITS) & (TCG_JUMPS - 1);
-}
-
 /* The key of an empty line: an address that belongs to other lines. */
 static uint64_t
 no_key(unsigned line)
@@ -156,7 +150,7 @@ no_key(unsigned line)
 static unsigned
 line_for(const struct tcg_frame *f, uint64_t rip)
 {
-	unsigned line = jump_index(rip), other = line ^ TCG_JUMP_OTHER;
+	unsigned line = tcg_jump_line(rip), other = line ^ TCG_JUMP_OTHER;
 	const struct tcg_jump *j = f->jumps;
 
 	if (j[line].rip == rip || j[line].rip == no_key(line))
@@ -202,6 +196,7 @@ tcg_remember(struct tcg_frame *f, uint64_t rip, struct tcg_block *block)
 	struct tcg_jump *j;
 	unsigned line;
 
+	f->jump_misses++;
 	if (f->jumps == NULL || block->dead || !block->kept || log_on(LOG_BIT_nochain))
 		return;
 	line = line_for(f, rip);
@@ -215,7 +210,7 @@ tcg_remember(struct tcg_frame *f, uint64_t rip, struct tcg_block *block)
 static void
 forget(struct tcg *t, const struct tcg_block *b)
 {
-	const unsigned lines[] = { jump_index(b->key.rip), jump_index(b->key.rip) ^ TCG_JUMP_OTHER };
+	const unsigned lines[] = { tcg_jump_line(b->key.rip), tcg_jump_line(b->key.rip) ^ TCG_JUMP_OTHER };
 
 	for (unsigned n = 0; n < 2 * JUMP_CACHES; n++) {
 		struct tcg_jump *j = t->jumps[n / 2];

@@ -185,6 +185,33 @@ START_TEST(sti_has_a_shadow)
 }
 END_TEST
 
+/* ... also where a block ends in between: an interrupt that came right then would come before HLT, which would sleep on. */
+START_TEST(sti_ends_a_page)
+{
+	struct board *b = board_new(&ways[_i]);
+	struct region page;
+
+	/* Whose write makes the processor stop at the end of its block. */
+	region_init_io(&page, "page", &port_ops, b, 0x1000);
+	space_add(b->mem, &page, 0x20000, 1);
+	cpu_set(b->cpu, CPU_DS, 0x2000);
+	cpu_set(b->cpu, CPU_RAX, 7);
+	cpu_set(b->cpu, CPU_RSP, 0x800);
+	PUT(b, VECTOR * 4, 0x00, 0x09, 0x00, 0x00);
+	PUT(b, 0x900, OUT_AL);
+	/* mov [0], al; sti, and in the next page inc ax twice; out PORT, al */
+	PUT(b, 0x1ffc, 0xa2, 0x00, 0x00, 0xfb);
+	PUT(b, 0x2000, 0x40, 0x40, OUT_AL);
+	cpu_set_eflags(b->cpu, 2);
+	ck_assert_int_eq(run_at(b, 0x1ffc), 7);
+	b->interrupted = true;
+	cpu_pins(b->cpu).set(b->cpu, PIN_INTR, 1);
+	ck_assert_int_eq(run_at(b, b->cpu->f.rip), 8);
+	ck_assert(!b->interrupted);
+	board_free(b);
+}
+END_TEST
+
 /* A store into the running block, then one into another page's block that ran before. */
 START_TEST(code_that_changes)
 {
@@ -467,6 +494,7 @@ main(void)
 	tcase_add_loop_test(t, a_loop, 0, n);
 	tcase_add_loop_test(t, flags_pushed, 0, n);
 	tcase_add_loop_test(t, sti_has_a_shadow, 0, n);
+	tcase_add_loop_test(t, sti_ends_a_page, 0, n);
 	tcase_add_loop_test(t, code_that_changes, 0, n);
 	tcase_add_loop_test(t, limit_of_code, 0, n);
 	tcase_add_loop_test(t, x87_is_in_the_frame, 0, n);

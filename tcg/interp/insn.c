@@ -125,8 +125,8 @@ set_flags(struct tcg_frame *f, unsigned mask, unsigned eflags)
 
 /*
  * ---- read, modify, write ----
- * What is in one piece in the host is changed by the host's own atomic operations, with LOCK or without.  The rest is read and then
- * written, with the bus locked where the guest locks it.
+ * What is in one piece in the host is changed by the host's own atomic operations, with LOCK or without, where it has them
+ * (can_swap).  The rest is read and then written, with the bus locked where the guest locks it.
  */
 
 struct modify {

@@ -273,11 +273,11 @@ ALU_OPS(ALU_STEPS)
 
 /* ---- control ---- */
 
-/* The block of the jump cache's line, if its pages are still where they were. */
+/* The block that the jump cache has for RIP, if its pages are still where they were. */
 static inline const struct tcg_block *
 remembered(const struct tcg_frame *f, uint64_t rip)
 {
-	unsigned line = (rip ^ rip >> TCG_JUMP_BITS) & (TCG_JUMPS - 1);
+	unsigned line = tcg_jump_line(rip);
 	const struct tcg_jump *j = &f->jumps[line];
 	const struct tcg_block *b;
 

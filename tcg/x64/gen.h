@@ -67,6 +67,7 @@ extern const uint8_t host_of[16];
 
 /* ---- piece.c ---- */
 void make_pieces(struct tcg *t);
+void put_jump_line(struct assembler *a); /* S2 = the index of S1's line in a jump cache */
 /* Copies one, with CONSTANT where it has one; where the displacement of its jump is. */
 uint8_t *put_piece(struct gen *g, enum x64_piece_name n, uint32_t constant);
 /* Jumps unless the exec table has FRAME at OFFSET. */

@@ -87,14 +87,20 @@ check_pending(struct assembler *a, struct x64_piece *p)
 	p->jump = jump(a, 5) - p->bytes;
 }
 
-/* S2 = the line of the jump cache for S1; jumps if it holds another target. */
-static void
-jump_line(struct assembler *a, struct x64_piece *p)
+void
+put_jump_line(struct assembler *a)
 {
 	mov_rr(a, 8, S2, S1);
 	shift_imm(a, 8, 5, S2, TCG_JUMP_BITS);
 	op_rm(a, 0, 4, 0x33, S2, rm_reg(S1));
 	alu_imm(a, 4, 4, rm_reg(S2), TCG_JUMPS - 1);
+}
+
+/* S2 = the line of the jump cache for S1; jumps if it holds another target. */
+static void
+jump_line(struct assembler *a, struct x64_piece *p)
+{
+	put_jump_line(a);
 	shift_imm(a, 4, 4, S2, 4);
 	op_rm(a, 0, 8, 0x03, S2, FRAME(jumps));
 	op_rm(a, 0, 8, 0x3b, S1, rm_at(S2, 0));

@@ -318,10 +318,7 @@ make_other_line(struct assembler *a, const uint8_t *leave_indirect)
 
 	alu_imm(a, 4, 7, FRAME(pending), 0);
 	jump_to(a, 5, leave_indirect);
-	mov_rr(a, 8, S2, S1);
-	shift_imm(a, 8, 5, S2, TCG_JUMP_BITS);
-	op_rm(a, 0, 4, 0x33, S2, rm_reg(S1));
-	alu_imm(a, 4, 4, rm_reg(S2), TCG_JUMPS - 1);
+	put_jump_line(a);
 	alu_imm(a, 4, 6, rm_reg(S2), TCG_JUMP_OTHER);
 	shift_imm(a, 4, 4, S2, 4);
 	op_rm(a, 0, 8, 0x03, S2, FRAME(jumps));
