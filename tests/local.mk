@@ -272,7 +272,7 @@ check_PROGRAMS += tests/test_cpu_run
 TESTS += tests/test_cpu_run
 endif
 endif
-tests_test_cpu_run_SOURCES = tests/test_cpu_run.c
+tests_test_cpu_run_SOURCES = tests/test_cpu_run.c tests/cpu_board.c tests/cpu_board.h
 tests_test_cpu_run_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_cpu_run_LDADD = $(CPU_LIBS) $(CHECK_LIBS)
 
@@ -282,7 +282,7 @@ check_PROGRAMS += tests/test_cpu_share
 TESTS += tests/test_cpu_share
 endif
 endif
-tests_test_cpu_share_SOURCES = tests/test_cpu_share.c tests/check_main.h
+tests_test_cpu_share_SOURCES = tests/test_cpu_share.c tests/check_main.h tests/cpu_board.c tests/cpu_board.h
 tests_test_cpu_share_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_test_cpu_share_LDADD = $(CPU_LIBS) $(CHECK_LIBS)
 

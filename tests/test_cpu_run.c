@@ -4,143 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
 #include "base/util.h"
 #include "cpu/system.h"
+#include "tests/cpu_board.h"
 
-enum { RAM_BYTES = 1 << 20, CODE = 0x1000, HANDLER = 0x800, PORT = 0x10, SMBASE = 0x30000 };
-
-/* A vCPU with memory and one port: what is written there ends the run. */
-struct board {
-	struct space *mem, *io;
-	struct region ram, port;
-	uint8_t *bytes;
-	struct cpu *cpu;
-	struct cpu_board face;
-	int written; /* -1: nothing yet */
-	bool interrupted;
-	bool smm;
-};
-
-static uint64_t
-port_read(void *opaque, uint64_t offset, unsigned size)
-{
-	(void)opaque, (void)offset, (void)size;
-	return 0xff;
-}
-
-static void
-port_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
-{
-	struct board *b = opaque;
-
-	(void)offset, (void)size;
-	b->written = (int)value;
-	cpu_kick(b->cpu);
-}
-
-static const struct region_ops port_ops = { .read = port_read, .write = port_write, .min_size = 1, .max_size = 1 };
-
-enum { VECTOR = 0x20 };
-
-static int
-acknowledge(void *opaque)
-{
-	struct board *b = opaque;
-
-	if (!b->interrupted)
-		return -1;
-	b->interrupted = false;
-	cpu_pins(b->cpu).set(b->cpu, PIN_INTR, 0);
-	return VECTOR;
-}
-
-static void
-shut_down(void *opaque)
-{
-	(void)opaque;
-	ck_abort_msg("a triple fault");
-}
-
-static void
-smm_changed(void *opaque, bool smm)
-{
-	((struct board *)opaque)->smm = smm;
-}
-
-static uint64_t
-no_time(void *opaque)
-{
-	(void)opaque;
-	return 0;
-}
-
-static const struct tcg_options ways[] = {
-	{ .accel = ACCEL_NATIVE, .verify = true, .cache_bytes = 4 << 20 },
-	{ .accel = ACCEL_NATIVE, .verify = true, .one_insn = true, .cache_bytes = 4 << 20 },
-	{ .accel = ACCEL_INTERP, .verify = true, .cache_bytes = 4 << 20 },
-};
-
-static struct board *
-board_new(const struct tcg_options *way)
-{
-	struct board *b = xcalloc(1, sizeof(*b));
-	struct cpu_config config = { .model = "max", .now_ns = no_time, .tcg = *way };
-	struct err e = { 0 };
-
-	b->bytes = xcalloc(1, RAM_BYTES);
-	b->mem = space_new("memory", false);
-	b->io = space_new("ports", true);
-	region_init_ram(&b->ram, "ram", b->bytes, RAM_BYTES);
-	space_add(b->mem, &b->ram, 0, 0);
-	region_init_io(&b->port, "port", &port_ops, b, 1);
-	space_add(b->io, &b->port, PORT, 0);
-	b->face = (struct cpu_board){ .opaque = b, .intr_ack = acknowledge, .shutdown = shut_down, .smm_changed = smm_changed };
-	config.mem = b->mem;
-	config.io = b->io;
-	config.board = &b->face;
-	config.ram = b->bytes;
-	b->cpu = cpu_new(&config, &e);
-	ck_assert_msg(b->cpu != NULL, "%s", e.text);
-	cpu_set(b->cpu, CPU_CS, 0);
-	return b;
-}
-
-static void
-board_free(struct board *b)
-{
-	cpu_free(b->cpu);
-	space_free(b->mem);
-	space_free(b->io);
-	free(b->bytes);
-	free(b);
-}
-
-/* Runs from IP on until something is written to the port. */
-static int
-run_at(struct board *b, uint64_t ip)
-{
-	b->written = -1;
-	b->cpu->f.rip = ip;
-	cpu_run(b->cpu);
-	return b->written;
-}
+enum { CODE = 0x1000, HANDLER = 0x800, SMBASE = 0x30000 };
 
 static int
 run(struct board *b)
 {
-	return run_at(b, CODE);
+	return board_run(b, 0, CODE);
 }
-
-#define PUT(board, at, ...) memcpy((board)->bytes + (at), (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
-#define OUT_AL 0xe6, PORT, 0xeb, 0xfe /* out PORT, al; jmp $ */
 
 START_TEST(a_loop)
 {
-	struct board *b = board_new(&ways[_i]);
+	struct board *b = board_new(&ways[_i], 1);
 
 	/* mov cx, 1000; xor ax, ax; 1: add ax, cx; loop 1b; mov al, ah */
-	PUT(b, CODE, 0xb9, 0xe8, 0x03, 0x31, 0xc0, 0x01, 0xc8, 0xe2, 0xfc, 0x88, 0xe0, OUT_AL);
+	PUT(b, CODE, 0xb9, 0xe8, 0x03, 0x31, 0xc0, 0x01, 0xc8, 0xe2, 0xfc, 0x88, 0xe0, END);
 	ck_assert_int_eq(run(b), 500500 >> 8 & 0xff);
 	board_free(b);
 }
@@ -149,12 +30,12 @@ END_TEST
 /* PUSHF shows all of the flags, and leaves them as they were; CLI and STI change IF alone. */
 START_TEST(flags_pushed)
 {
-	struct board *b = board_new(&ways[_i]);
+	struct board *b = board_new(&ways[_i], 1);
 	uint16_t seen[4];
 
 	/* mov sp, 800h; xor ax, ax; stc; std; sti; pushf; pushf; cli; cld; jnc $; pushf; mov al, 7fh; inc al; sti; pushf */
 	PUT(b, CODE, 0xbc, 0x00, 0x08, 0x31, 0xc0, 0xf9, 0xfd, 0xfb, 0x9c, 0x9c, 0xfa, 0xfc, 0x73, 0xfe, 0x9c, 0xb0, 0x7f, 0xfe, 0xc0,
-		0xfb, 0x9c, OUT_AL);
+		0xfb, 0x9c, END);
 	run(b);
 	memcpy(seen, b->bytes + 0x800 - sizeof(seen), sizeof(seen));
 	ck_assert_uint_eq(seen[3], 0x0647);
@@ -165,20 +46,20 @@ START_TEST(flags_pushed)
 }
 END_TEST
 
-/* What waits comes one instruction after STI; where IF was set, or stays clear, it doesn't make a difference. */
+/* What waits comes one instruction after STI. */
 START_TEST(sti_has_a_shadow)
 {
-	struct board *b = board_new(&ways[_i]);
+	struct board *b = board_new(&ways[_i], 1);
 
-	/* mov sp, 800h; mov al, 0; cli; inc ax; sti; inc ax; inc ax; inc ax; out PORT, al */
-	PUT(b, CODE, 0xbc, 0x00, 0x08, 0xb0, 0x00, 0xfa, 0x40, 0xfb, 0x40, 0x40, 0x40, OUT_AL);
+	/* mov sp, 800h; mov al, 0; cli; inc ax; sti; inc ax; inc ax; inc ax; out dx, al */
+	PUT(b, CODE, 0xbc, 0x00, 0x08, 0xb0, 0x00, 0xfa, 0x40, 0xfb, 0x40, 0x40, 0x40, END);
 	ck_assert_int_eq(run(b), 4);
-	/* The handler: out PORT, al */
+	/* The handler: out dx, al */
 	PUT(b, VECTOR * 4, 0x00, 0x09, 0x00, 0x00);
-	PUT(b, 0x900, OUT_AL);
-	cpu_set_eflags(b->cpu, 2);
+	PUT(b, 0x900, END);
+	cpu_set_eflags(b->cpu[0], 2);
 	b->interrupted = true;
-	cpu_pins(b->cpu).set(b->cpu, PIN_INTR, 1);
+	cpu_pins(b->cpu[0]).set(b->cpu[0], PIN_INTR, 1);
 	ck_assert_int_eq(run(b), 2);
 	ck_assert(!b->interrupted);
 	board_free(b);
@@ -215,17 +96,17 @@ END_TEST
 /* A store into the running block, then one into another page's block that ran before. */
 START_TEST(code_that_changes)
 {
-	struct board *b = board_new(&ways[_i]);
+	struct board *b = board_new(&ways[_i], 1);
 
 	/* mov byte [CODE + 6], 7; mov al, 0 */
-	PUT(b, CODE, 0xc6, 0x06, (CODE + 6) & 0xff, CODE >> 8, 7, 0xb0, 0, OUT_AL);
+	PUT(b, CODE, 0xc6, 0x06, (CODE + 6) & 0xff, CODE >> 8, 7, 0xb0, 0, END);
 	ck_assert_int_eq(run(b), 7);
 	/* mov byte [0x2001], bl; jmp 0x2000: mov al, ? */
 	PUT(b, CODE, 0x88, 0x1e, 0x01, 0x20, 0xe9, 0xf9, 0x0f);
-	PUT(b, 0x2000, 0xb0, 0, OUT_AL);
-	tcg_invalidate(cpu_tcg(b->cpu), CODE, 16);
+	PUT(b, 0x2000, 0xb0, 0, END);
+	tcg_invalidate(cpu_tcg(b->cpu[0]), CODE, 16);
 	for (unsigned n = 0; n < 8; n++) {
-		cpu_set(b->cpu, CPU_RBX, n);
+		cpu_set(b->cpu[0], CPU_RBX, n);
 		ck_assert_int_eq(run(b), n);
 	}
 	board_free(b);
@@ -235,18 +116,18 @@ END_TEST
 /* Blocks made and chained under one limit of CS are not those of a smaller one. */
 START_TEST(limit_of_code)
 {
-	struct board *b = board_new(&ways[_i]);
+	struct board *b = board_new(&ways[_i], 1);
 
 	PUT(b, 4 * EXC_GP, HANDLER & 0xff, HANDLER >> 8, 0, 0);
-	PUT(b, HANDLER, 0xb0, EXC_GP, OUT_AL);
+	PUT(b, HANDLER, 0xb0, EXC_GP, END);
 	PUT(b, CODE, 0xb0, 1, 0xe9, 0xfb, 0x00); /* mov al, 1; jmp CODE + 0x100 */
-	PUT(b, CODE + 0x100, 0xb0, 2, 0x88, 0xc4, OUT_AL);
-	cpu_set(b->cpu, CPU_RSP, 0x8000);
+	PUT(b, CODE + 0x100, 0xb0, 2, 0x88, 0xc4, END);
+	cpu_set(b->cpu[0], CPU_RSP, 0x8000);
 	for (unsigned n = 0; n < 3; n++)
 		ck_assert_int_eq(run(b), 2);
 	for (unsigned limit = CODE + 0x10; limit <= CODE + 0x102; limit += 0xf1) {
-		b->cpu->seg[SEG_CS].limit = limit;
-		cpu_segment_changed(b->cpu, SEG_CS);
+		b->cpu[0]->seg[SEG_CS].limit = limit;
+		cpu_segment_changed(b->cpu[0], SEG_CS);
 		ck_assert_int_eq(run(b), EXC_GP);
 	}
 	board_free(b);
@@ -255,28 +136,28 @@ END_TEST
 
 START_TEST(x87_is_in_the_frame)
 {
-	struct board *b = board_new(&ways[_i]);
+	struct board *b = board_new(&ways[_i], 1);
 
-	PUT(b, CODE, 0xd9, 0xe8, 0xb0, 3, OUT_AL); /* fld1; mov al, 3 */
+	PUT(b, CODE, 0xd9, 0xe8, 0xb0, 3, END); /* fld1; mov al, 3 */
 	ck_assert_int_eq(run(b), 3);
-	ck_assert_int_eq(b->cpu->f.x87_resident, 0);
-	ck_assert_mem_eq(b->cpu->f.x87 + 32, "\0\0\0\0\0\0\0\x80\xff\x3f", 10);
+	ck_assert_int_eq(b->cpu[0]->f.x87_resident, 0);
+	ck_assert_mem_eq(b->cpu[0]->f.x87 + 32, "\0\0\0\0\0\0\0\x80\xff\x3f", 10);
 	board_free(b);
 }
 END_TEST
 
 START_TEST(reset_ends_smm)
 {
-	struct board *b = board_new(&ways[_i]);
-	struct cpu_pins pins = cpu_pins(b->cpu);
+	struct board *b = board_new(&ways[_i], 1);
+	struct cpu_pins pins = cpu_pins(b->cpu[0]);
 
 	PUT(b, CODE, 0xeb, 0xfe);
-	PUT(b, SMBASE + 0x8000, 0xb0, 9, OUT_AL);
+	PUT(b, SMBASE + 0x8000, 0xb0, 9, END);
 	pins.set(pins.cpu, PIN_SMI, 1);
 	ck_assert_int_eq(run(b), 9);
-	ck_assert(b->smm && b->cpu->smm);
-	cpu_reset(b->cpu);
-	ck_assert(!b->smm && !b->cpu->smm);
+	ck_assert(b->smm && b->cpu[0]->smm);
+	cpu_reset(b->cpu[0]);
+	ck_assert(!b->smm && !b->cpu[0]->smm);
 	board_free(b);
 }
 END_TEST
@@ -310,7 +191,7 @@ add_pages(struct board *b, struct pages *p)
 START_TEST(pages_of_devices)
 {
 	enum { DIRECTORY = 0x6000, TABLE = 0x7000, LINEAR = 0x5000, ENTRY = TABLE + LINEAR / 0x1000 * 4 };
-	struct board *b = board_new(&ways[_i]);
+	struct board *b = board_new(&ways[_i], 1);
 	struct pages p;
 
 	add_pages(b, &p);
@@ -318,18 +199,18 @@ START_TEST(pages_of_devices)
 	for (unsigned i = 0; i < 256; i++)
 		store_le(b->bytes + TABLE + 4 * i, i << 12 | 3, 4);
 	store_le(b->bytes + ENTRY, 0x20000 | 3, 4);
-	cpu_set(b->cpu, CPU_CR3, DIRECTORY);
-	cpu_set(b->cpu, CPU_CR0, 0x80000011);
+	cpu_set(b->cpu[0], CPU_CR3, DIRECTORY);
+	cpu_set(b->cpu[0], CPU_CR0, 0x80000011);
 	/* mov [LINEAR], al twice; mov word [ENTRY], 1003h; invlpg [LINEAR]; mov [LINEAR], al; mov al, 5 */
 	PUT(b, CODE, 0xa2, 0x00, 0x50, 0xa2, 0x04, 0x50, 0xc7, 0x06, ENTRY & 0xff, ENTRY >> 8, 0x03, 0x10, 0x0f, 0x01, 0x3e, 0x00, 0x50,
-		0xa2, 0x00, 0x50, 0xb0, 5, OUT_AL);
+		0xa2, 0x00, 0x50, 0xb0, 5, END);
 	ck_assert_int_eq(run(b), 5);
 	ck_assert_uint_eq(p.count[0], 2);
 	ck_assert_uint_eq(p.count[1], 1);
 	/* Now it is the other's; then that goes, and RAM is there. */
 	space_remove(&p.region[1]);
-	PUT(b, CODE, 0xc6, 0x06, 0x00, 0x50, 0x77, 0xb0, 6, OUT_AL);
-	tcg_invalidate(cpu_tcg(b->cpu), CODE, 32);
+	PUT(b, CODE, 0xc6, 0x06, 0x00, 0x50, 0x77, 0xb0, 6, END);
+	tcg_invalidate(cpu_tcg(b->cpu[0]), CODE, 32);
 	b->bytes[0x21000] = 0;
 	ck_assert_int_eq(run(b), 6);
 	ck_assert_uint_eq(p.count[1], 1);
@@ -347,7 +228,7 @@ static void
 count_ferr(void *opaque, unsigned cpu, int level)
 {
 	struct board *b = opaque;
-	struct waiting *w = b->cpu->config.block_opaque;
+	struct waiting *w = b->cpu[0]->config.block_opaque;
 
 	ck_assert_uint_eq(cpu, 0);
 	w->rises += level != 0;
@@ -374,24 +255,24 @@ stop_soon(void *opaque)
 
 START_TEST(x87_waits)
 {
-	struct board *b = board_new(&ways[_i]);
+	struct board *b = board_new(&ways[_i], 1);
 	struct waiting w = { 0 };
 
 	b->face.ferr = count_ferr;
-	b->cpu->config.before_block = stop_soon;
-	b->cpu->config.block_opaque = b->cpu->config.lock_opaque = &w;
-	b->cpu->config.lock = count_lock;
-	b->cpu->config.unlock = no_unlock;
+	b->cpu[0]->config.before_block = stop_soon;
+	b->cpu[0]->config.block_opaque = b->cpu[0]->config.lock_opaque = &w;
+	b->cpu[0]->config.lock = count_lock;
+	b->cpu[0]->config.unlock = no_unlock;
 	/* mov word [900h], 37eh; fldcw [900h]; fld1; fchs; fsqrt; 1: fwait; jmp 1b */
 	PUT(b, CODE, 0xc7, 0x06, 0x00, 0x09, 0x7e, 0x03, 0xd9, 0x2e, 0x00, 0x09, 0xd9, 0xe8, 0xd9, 0xe0, 0xd9, 0xfa, 0x9b, 0xeb, 0xfd);
 	for (unsigned n = 1; n <= 2; n++) {
 		ck_assert_int_eq(run(b), -1);
-		ck_assert_uint_eq(b->cpu->f.rip, CODE + 16);
+		ck_assert_uint_eq(b->cpu[0]->f.rip, CODE + 16);
 		ck_assert_uint_eq(w.blocks, 101);
 		ck_assert_uint_eq(w.rises, n);
 		ck_assert_uint_eq(w.locks, n);
-		cpu_reset(b->cpu);
-		cpu_set(b->cpu, CPU_CS, 0);
+		cpu_reset(b->cpu[0]);
+		cpu_set(b->cpu[0], CPU_CS, 0);
 		ck_assert_uint_eq(w.falls, n);
 		w.blocks = 0;
 	}
@@ -403,21 +284,21 @@ END_TEST
 START_TEST(cache_that_fills)
 {
 	enum { BLOCKS = 10000, AT = 0x10000, STEP = 6, ROUNDS = 8 };
-	struct board *b = board_new(&ways[_i]);
+	struct board *b = board_new(&ways[_i], 1);
 
 	for (unsigned n = 0; n < BLOCKS; n++)
 		PUT(b, AT + STEP * n, 0x66, 0x41, 0xe9, 0x01, 0x00, 0x0b); /* inc ecx; jmp +1 */
-	PUT(b, AT + STEP * BLOCKS, 0xb0, 1, OUT_AL);
-	cpu_set(b->cpu, CPU_RCX, 0);
+	PUT(b, AT + STEP * BLOCKS, 0xb0, 1, END);
+	cpu_set(b->cpu[0], CPU_RCX, 0);
 	/* The same bytes in other segments are other blocks. */
 	for (unsigned n = 0; n < 2 * ROUNDS; n++) {
 		unsigned k = n % ROUNDS;
 
-		cpu_set(b->cpu, CPU_CS, (AT >> 4) - k);
-		ck_assert_int_eq(run_at(b, 16 * k), 1);
-		ck_assert_uint_eq(cpu_get(b->cpu, CPU_RCX), (n + 1) * BLOCKS);
+		cpu_set(b->cpu[0], CPU_CS, (AT >> 4) - k);
+		ck_assert_int_eq(board_run(b, 0, 16 * k), 1);
+		ck_assert_uint_eq(cpu_get(b->cpu[0], CPU_RCX), (n + 1) * BLOCKS);
 	}
-	ck_assert_uint_gt(tcg_stats(cpu_tcg(b->cpu)).flushes, 0);
+	ck_assert_uint_gt(tcg_stats(cpu_tcg(b->cpu[0])).flushes, 0);
 	board_free(b);
 }
 END_TEST
@@ -428,7 +309,7 @@ enter_long_mode(struct board *b, uint64_t stack)
 {
 	enum { TABLES = 0x6000, GDT = 0x9000, IDT = 0xa000, TSS = 0xb000,
 		EXECUTABLE = SF_P | SF_S | SF_CODE | SF_READ | SF_ACCESSED | SF_L };
-	struct cpu *c = b->cpu;
+	struct cpu *c = b->cpu[0];
 
 	store_le(b->bytes + TABLES, (TABLES + 0x1000) | 3, 8);
 	store_le(b->bytes + TABLES + 0x1000, (TABLES + 0x2000) | 3, 8);
@@ -452,32 +333,32 @@ enter_long_mode(struct board *b, uint64_t stack)
 START_TEST(trap_that_meets_itself)
 {
 	enum { STACK = 0xd000 };
-	struct board *b = board_new(&ways[_i]);
+	struct board *b = board_new(&ways[_i], 1);
 	struct waiting w = { 0 };
 
-	b->cpu->config.before_block = stop_soon;
-	b->cpu->config.block_opaque = &w;
+	b->cpu[0]->config.before_block = stop_soon;
+	b->cpu[0]->config.block_opaque = &w;
 	enter_long_mode(b, STACK);
 	PUT(b, CODE, 0xf1); /* int1 */
 	PUT(b, HANDLER, 0xff, 0xc3, 0xeb, 0xfe); /* inc ebx; jmp $ */
-	b->cpu->dr[0] = STACK - 8;
-	b->cpu->dr[7] = 0x90402;
-	cpu_update_mode(b->cpu);
-	cpu_set(b->cpu, CPU_RBX, 0);
+	b->cpu[0]->dr[0] = STACK - 8;
+	b->cpu[0]->dr[7] = 0x90402;
+	cpu_update_mode(b->cpu[0]);
+	cpu_set(b->cpu[0], CPU_RBX, 0);
 	ck_assert_int_eq(run(b), -1);
-	ck_assert_uint_eq(b->cpu->f.rip, HANDLER);
-	ck_assert_uint_eq(b->cpu->f.gpr[3], 0);
-	ck_assert_uint_ge(b->cpu->exceptions[EXC_DB], 99);
-	ck_assert_uint_eq(b->cpu->f.gpr[4], STACK - 40);
+	ck_assert_uint_eq(b->cpu[0]->f.rip, HANDLER);
+	ck_assert_uint_eq(b->cpu[0]->f.gpr[3], 0);
+	ck_assert_uint_ge(b->cpu[0]->exceptions[EXC_DB], 99);
+	ck_assert_uint_eq(b->cpu[0]->f.gpr[4], STACK - 40);
 	ck_assert_uint_eq(load_le(b->bytes + STACK - 40, 8), HANDLER);
 	w.blocks = 0;
-	cpu_kick(b->cpu);
-	cpu_run(b->cpu);
+	cpu_kick(b->cpu[0]);
+	cpu_run(b->cpu[0]);
 	ck_assert_uint_eq(w.blocks, 0);
-	cpu_reset(b->cpu);
-	cpu_set(b->cpu, CPU_CS, 0);
-	PUT(b, CODE, 0xb0, 4, OUT_AL);
-	tcg_invalidate(cpu_tcg(b->cpu), CODE, 16);
+	cpu_reset(b->cpu[0]);
+	cpu_set(b->cpu[0], CPU_CS, 0);
+	PUT(b, CODE, 0xb0, 4, END);
+	tcg_invalidate(cpu_tcg(b->cpu[0]), CODE, 16);
 	ck_assert_int_eq(run(b), 4);
 	board_free(b);
 }
@@ -489,7 +370,7 @@ main(void)
 	Suite *s = suite_create("run loop");
 	TCase *t = tcase_create("programs");
 	SRunner *r = srunner_create(s);
-	int failed, n = ARRAY_SIZE(ways);
+	int failed, n = WAYS - 1;
 
 	tcase_add_loop_test(t, a_loop, 0, n);
 	tcase_add_loop_test(t, flags_pushed, 0, n);
