@@ -10,6 +10,20 @@ gen_NOP(struct trans *t)
 	(void)t;
 }
 
+/* LFENCE is a NOP: loads are in order, and nothing is done before its time. */
+void
+gen_MFENCE(struct trans *t)
+{
+	ir_op1(t->ir, IR_mfence, 1, ir_none());
+}
+
+/* For the stores that don't wait for others: the host makes them too. */
+void
+gen_SFENCE(struct trans *t)
+{
+	ir_op1(t->ir, IR_sfence, 1, ir_none());
+}
+
 /* There is no cache, but the address is checked as for a load. */
 void
 gen_CLFLUSH(struct trans *t)

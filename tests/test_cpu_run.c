@@ -66,28 +66,37 @@ START_TEST(sti_has_a_shadow)
 }
 END_TEST
 
+static void
+stop_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+	(void)offset, (void)value, (void)size;
+	cpu_kick(opaque);
+}
+
+static const struct region_ops stop_ops = { .write = stop_write, .min_size = 1, .max_size = 4 };
+
 /* ... also where a block ends in between: an interrupt that came right then would come before HLT, which would sleep on. */
 START_TEST(sti_ends_a_page)
 {
-	struct board *b = board_new(&ways[_i]);
+	struct board *b = board_new(&ways[_i], 1);
 	struct region page;
 
 	/* Whose write makes the processor stop at the end of its block. */
-	region_init_io(&page, "page", &port_ops, b, 0x1000);
+	region_init_io(&page, "page", &stop_ops, b->cpu[0], 0x1000);
 	space_add(b->mem, &page, 0x20000, 1);
-	cpu_set(b->cpu, CPU_DS, 0x2000);
-	cpu_set(b->cpu, CPU_RAX, 7);
-	cpu_set(b->cpu, CPU_RSP, 0x800);
+	cpu_set(b->cpu[0], CPU_DS, 0x2000);
+	cpu_set(b->cpu[0], CPU_RAX, 7);
+	cpu_set(b->cpu[0], CPU_RSP, 0x800);
 	PUT(b, VECTOR * 4, 0x00, 0x09, 0x00, 0x00);
-	PUT(b, 0x900, OUT_AL);
-	/* mov [0], al; sti, and in the next page inc ax twice; out PORT, al */
+	PUT(b, 0x900, END);
+	/* mov [0], al; sti, and in the next page inc ax twice; out dx, al */
 	PUT(b, 0x1ffc, 0xa2, 0x00, 0x00, 0xfb);
-	PUT(b, 0x2000, 0x40, 0x40, OUT_AL);
-	cpu_set_eflags(b->cpu, 2);
-	ck_assert_int_eq(run_at(b, 0x1ffc), 7);
+	PUT(b, 0x2000, 0x40, 0x40, END);
+	cpu_set_eflags(b->cpu[0], 2);
+	ck_assert_int_eq(board_run(b, 0, 0x1ffc), -1);
 	b->interrupted = true;
-	cpu_pins(b->cpu).set(b->cpu, PIN_INTR, 1);
-	ck_assert_int_eq(run_at(b, b->cpu->f.rip), 8);
+	cpu_pins(b->cpu[0]).set(b->cpu[0], PIN_INTR, 1);
+	ck_assert_int_eq(board_run(b, 0, b->cpu[0]->f.rip), 8);
 	ck_assert(!b->interrupted);
 	board_free(b);
 }

@@ -497,6 +497,13 @@ call_helper_if(struct tcg_frame *f, const struct ir_insn *i)
 }
 
 static void
+fence(struct tcg_frame *f, const struct ir_insn *i)
+{
+	(void)f, (void)i;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static void
 change_bits(struct tcg_frame *f, const struct ir_insn *i)
 {
 	uint64_t v = interp_read(f, i, i->dst, i->width), mask = (uint64_t)i->imm;
@@ -627,6 +634,7 @@ static insn_fn *const functions[IR_OPS] = {
 	[IR_shrx] = interp_bmi, [IR_rorx] = interp_bmi, [IR_mulx] = interp_mulx, [IR_adcx] = interp_adx, [IR_adox] = interp_adx,
 	[IR_vec] = interp_vec, [IR_avx] = interp_avx, [IR_evex] = interp_evex, [IR_x87] = interp_x87,
 	[IR_keep_bits] = change_bits, [IR_set_bits] = change_bits, [IR_call_if] = call_helper_if,
+	[IR_mfence] = fence, [IR_sfence] = fence,
 	[IR_call] = call_helper, [IR_insn] = start, [IR_jind] = bad_jump,
 };
 

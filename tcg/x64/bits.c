@@ -277,6 +277,10 @@ emit_bits(struct gen *g, const struct ir_insn *i)
 	case IR_set_bits:
 		change_bits(g, i);
 		return true;
+	case IR_mfence:
+	case IR_sfence:
+		put8(&g->a, 0x0f), put8(&g->a, 0xae), put8(&g->a, i->op == IR_mfence ? 0xf0 : 0xf8);
+		return true;
 	case IR_bt:
 	case IR_bts:
 	case IR_btr:

@@ -27,7 +27,7 @@ static emitter *const emitters[IR_OPS] = {
 	[IR_shrx] = emit_bmi, [IR_rorx] = emit_bmi, [IR_mulx] = emit_bmi, [IR_adcx] = emit_bmi, [IR_adox] = emit_bmi,
 	[IR_crc32] = emit_bits, [IR_clc] = emit_bits, [IR_stc] = emit_bits, [IR_cmc] = emit_bits, [IR_lahf] = emit_bits,
 	[IR_sahf] = emit_bits, [IR_getflags] = emit_bits, [IR_setflags] = emit_bits, [IR_keep_bits] = emit_bits,
-	[IR_set_bits] = emit_bits, [IR_call_if] = emit_control,
+	[IR_set_bits] = emit_bits, [IR_mfence] = emit_bits, [IR_sfence] = emit_bits, [IR_call_if] = emit_control,
 	[IR_cmpxchg] = emit_compare_exchange, [IR_cmpxchg8b] = emit_compare_exchange_pair,
 	[IR_xadd] = emit_exchange_add,
 	[IR_vec] = emit_vector, [IR_avx] = emit_vector, [IR_evex] = emit_vector, [IR_x87] = emit_vector,
