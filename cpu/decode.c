@@ -380,7 +380,8 @@ immediate(struct insn *i, enum form form, bool second, struct reader *r)
 		v = 1;
 		break;
 	case O_Ap:
-		i->imm = (int64_t)get(r, i->width);
+		/* In 64-bit mode it is undefined, but has its length. */
+		i->imm = (int64_t)get(r, i->width == 8 ? 4 : i->width);
 		i->imm2 = (uint32_t)get(r, 2);
 		return;
 	case O_Ob:
