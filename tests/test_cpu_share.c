@@ -234,15 +234,15 @@ static const struct region_ops yield_ops = { .write = yield_write, .min_size = 1
 
 enum { YIELD = 0x20, ROUNDS = 2000, SEEN = 0x4000, SEEN_BYTES = 0x1000 };
 
-/*
- * Each announces its round and waits for the other to; then it stores the round, and looks for what the other has stored, with a fence
- * in between.  What it waits for is on one line with what is stored, so that the store takes its time.
- */
 static const uint8_t fences[][5] = {
 	{ 0xf0, 0x80, 0x4c, 0x40, 0x00 }, /* lock or byte [si + 40h], 0 */
 	{ 0x0f, 0xae, 0xf0, 0x90, 0x90 }, /* mfence */
 };
 
+/*
+ * Each announces its round and waits for the other to; then it stores the round, and looks for what the other has stored, with FENCE
+ * in between.  What it waits for is on one line with what is stored, so that the store takes its time.
+ */
 static void
 put_rounds(struct board *b, const uint8_t fence[5])
 {
@@ -251,8 +251,8 @@ put_rounds(struct board *b, const uint8_t fence[5])
 	 * 4: mov [si], cx; FENCE; mov ax, [di]; mov [bp], ax; inc bp; inc bp; cmp cx, ROUNDS; jb 1b; mov al, 1
 	 */
 	PUT(b, FIRST, 0x41, 0x89, 0x4c, 0x04, 0xbb, 0xe8, 0x03, 0x39, 0x4d, 0x04, 0x73, 0x09, 0xf3, 0x90, 0x4b, 0x75, 0xf6, 0xe6, YIELD,
-		0xeb, 0xef, 0x89, 0x0c, fence[0], fence[1], fence[2], fence[3], fence[4], 0x8b, 0x05, 0x89, 0x46, 0x00, 0x45, 0x45, 0x81, 0xf9, ROUNDS & 0xff,
-		ROUNDS >> 8, 0x72, 0xd7, 0xb0, 0x01, END);
+		0xeb, 0xef, 0x89, 0x0c, fence[0], fence[1], fence[2], fence[3], fence[4], 0x8b, 0x05, 0x89, 0x46, 0x00, 0x45,
+		0x45, 0x81, 0xf9, ROUNDS & 0xff, ROUNDS >> 8, 0x72, 0xd7, 0xb0, 0x01, END);
 }
 
 static void
